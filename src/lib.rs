@@ -1,0 +1,3 @@
+//! `synod`: a Multi-Paxos replicated log, written once, model-checked and run.
+
+pub mod paxos;

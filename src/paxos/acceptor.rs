@@ -1,0 +1,163 @@
+//! The acceptor: promises, votes, and never goes back on either.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use stateright::actor::Id;
+
+use super::ballot::Ballot;
+use super::command::{Decree, Instance};
+use super::message::{Message, Vote};
+use super::node::Setup;
+use super::quorum::AcceptorId;
+use super::step::Step;
+use super::storage::{Record, Storage};
+
+/// Which leaders an acceptor tells of its votes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// All of them: passive learning.
+    AllLeaders,
+    /// The one that proposed. The others then learn from the primary only. Makes model-checked
+    /// systems smaller.
+    Proposer,
+}
+
+/// An acceptor's configuration.
+#[derive(Clone, Debug)]
+pub struct Acceptor {
+    /// Its place among the acceptors.
+    pub me: AcceptorId,
+    /// What all members share.
+    pub setup: Arc<Setup>,
+}
+
+/// What an acceptor remembers. All of it but `recovered` is durable.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct State {
+    /// Invariant: only grows, and is saved before it is told.
+    promised: Ballot,
+    /// The last vote per instance. Invariant: its ballot only grows, and is at most `promised`.
+    votes: BTreeMap<Instance, (Ballot, Decree)>,
+    /// What had been promised when this acceptor last came back from a crash.
+    recovered: Option<Ballot>,
+}
+
+impl State {
+    /// What an acceptor knows that finds these records in its storage, or none.
+    fn recover(records: &Storage, crashed: bool) -> Self {
+        let mut state = State::default();
+        records.0.iter().for_each(|record| state.replay(record));
+        state.recovered = crashed.then_some(state.promised);
+        state
+    }
+
+    fn replay(&mut self, record: &Record) {
+        match record {
+            Record::Round(_) => {}
+            Record::Promised(ballot) => self.promised = self.promised.max(*ballot),
+            Record::Voted(vote) => self.vote(vote.clone()),
+        }
+    }
+
+    fn vote(&mut self, vote: Vote) {
+        self.promised = self.promised.max(vote.ballot);
+        self.votes.insert(vote.instance, (vote.ballot, vote.decree));
+    }
+
+    /// All that must survive a crash, in one canonical form.
+    pub fn durable(&self) -> Storage {
+        let promised = std::iter::once(Record::Promised(self.promised));
+        Storage(promised.chain(self.votes().map(Record::Voted)).collect())
+    }
+
+    /// The ballot below which this acceptor does not vote any more.
+    pub fn promised(&self) -> Ballot {
+        self.promised
+    }
+
+    /// The last vote in each instance, in order.
+    pub fn votes(&self) -> impl Iterator<Item = Vote> {
+        self.votes_from(Instance(0))
+    }
+
+    fn votes_from(&self, from: Instance) -> impl Iterator<Item = Vote> {
+        self.votes.range(from..).map(|(instance, (ballot, decree))| Vote {
+            instance: *instance,
+            ballot: *ballot,
+            decree: decree.clone(),
+        })
+    }
+
+    /// What had been promised when this acceptor last came back from a crash, if it ever did.
+    pub fn recovered(&self) -> Option<Ballot> {
+        self.recovered
+    }
+
+    /// The votes cast from `from` on, as they are reported in a promise: those that fit a page of
+    /// `bytes` bytes, one at least if there is one, and where the next page starts.
+    fn page(&self, from: Instance, bytes: usize, step: &Step) -> (Vec<Vote>, Option<Instance>) {
+        let (mut votes, mut size) = (Vec::new(), 0);
+        for mut vote in self.votes_from(from) {
+            if size >= bytes {
+                return (votes, Some(vote.instance));
+            }
+            size += vote.decree.size();
+            vote.ballot = (step.rules.reported_ballot)(&vote, self.promised);
+            votes.push(vote);
+        }
+        (votes, None)
+    }
+
+    fn refuse(&self, src: Id, ballot: Ballot, step: &mut Step) {
+        if let Some(nack) = (step.rules.refusal)(ballot, self.promised) {
+            step.send(src, nack);
+        }
+    }
+}
+
+impl Acceptor {
+    /// The first step of a life: remembers all that was saved in earlier ones.
+    pub(super) fn on_start(&self, storage: Option<&Storage>, step: &mut Step) -> State {
+        let records = (step.rules.recall)(storage);
+        State::recover(&records, storage.is_some())
+    }
+
+    /// Phase 1b: promise, and report the votes cast from `from` on, one page of them. Asking again
+    /// is harmless: nothing below the promise can have changed in between.
+    pub(super) fn on_prepare(
+        &self,
+        state: &mut State,
+        src: Id,
+        (ballot, from): (Ballot, Instance),
+        step: &mut Step,
+    ) {
+        if !(step.rules.may_promise)(state.promised, ballot) {
+            return state.refuse(src, ballot, step);
+        }
+        if ballot != state.promised {
+            state.promised = ballot;
+            step.save(Record::Promised(ballot));
+        }
+        let (votes, next) = state.page(from, self.setup.limits.page, step);
+        step.send(src, Message::Promise { ballot, from, votes, next });
+    }
+
+    /// Phase 2b: vote, unless a higher ballot was promised, and tell the leaders. A vote cast
+    /// already is told again, since the first telling may have been lost.
+    pub(super) fn on_accept(&self, state: &mut State, src: Id, vote: Vote, step: &mut Step) {
+        if !(step.rules.may_accept)(state.promised, vote.ballot) {
+            return state.refuse(src, vote.ballot, step);
+        }
+        let cast = state.votes.get(&vote.instance);
+        if cast.is_none_or(|(ballot, decree)| (*ballot, decree) != (vote.ballot, &vote.decree)) {
+            state.vote(vote.clone());
+            step.save(Record::Voted(vote.clone()));
+        }
+        let accepted = Message::Accepted(vote);
+        match self.setup.audience {
+            Audience::AllLeaders => step.broadcast(self.setup.members.leaders(), &accepted),
+            Audience::Proposer => step.send(src, accepted),
+        }
+    }
+}

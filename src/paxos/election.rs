@@ -1,0 +1,180 @@
+//! How a leader becomes primary, stays it, and stops being it: heartbeats and phase 1.
+
+use std::collections::BTreeMap;
+
+use stateright::actor::Id;
+
+use super::ballot::{Ballot, LeaderId};
+use super::command::{Decree, Instance};
+use super::leader::{Candidate, Desk, Leader, Primary, Stance, State};
+use super::message::{Message, Vote};
+use super::quorum::{AcceptorId, AcceptorSet};
+use super::rules::Adopted;
+use super::step::{Step, Timer};
+use super::storage::Record;
+
+impl Leader {
+    /// No heartbeat was heard for too long.
+    pub(super) fn on_election_timeout(&self, state: &mut State, step: &mut Step) {
+        if matches!(state.stance, Stance::Follower) {
+            self.campaign(state, step);
+        }
+    }
+
+    /// Phase 1a: asks the acceptors to promise, under a ballot that was never used before. The
+    /// round is saved before it is used, so that this holds across crashes too (PMS 2.5).
+    pub(super) fn campaign(&self, state: &mut State, step: &mut Step) {
+        let ballot = Ballot::next(self.me, state.round, state.seen)
+            .filter(|ballot| ballot.round <= self.setup.limits.rounds);
+        let Some(ballot) = ballot else {
+            return step.set(Timer::Election);
+        };
+        state.round = ballot.round;
+        state.seen = ballot;
+        step.save(Record::Round(ballot.round));
+        let from = state.learner.first_unchosen();
+        state.stance = Stance::Candidate(Candidate {
+            ballot,
+            from,
+            promised: AcceptorSet::default(),
+            pages: BTreeMap::new(),
+            adopted: Adopted::new(),
+            desk: self.own_commands(state),
+        });
+        step.broadcast(self.setup.members.acceptors(), &Message::Prepare { ballot, from });
+        step.cancel(Timer::Election);
+        step.set(Timer::Resend);
+    }
+
+    fn own_commands(&self, state: &State) -> Desk {
+        let mut desk = Desk::default();
+        for command in self.backlog.iter().filter(|command| !state.history.has(command.id)) {
+            desk.in_flight.insert(command.id, None);
+            desk.waiting.push_back(command.clone());
+        }
+        desk
+    }
+
+    /// Phase 1b heard: an acceptor has promised, and reports one page of its votes.
+    pub(super) fn on_promise(
+        &self,
+        state: &mut State,
+        (src, acceptor): (Id, AcceptorId),
+        ballot: Ballot,
+        (from, votes, next): (Instance, Vec<Vote>, Option<Instance>),
+        step: &mut Step,
+    ) {
+        let Stance::Candidate(candidate) = &mut state.stance else { return };
+        let expected = candidate.pages.get(&acceptor).unwrap_or(&candidate.from);
+        if candidate.ballot != ballot || from != *expected {
+            return;
+        }
+        (step.rules.adopt)(&mut candidate.adopted, votes);
+        if let Some(next) = next {
+            candidate.pages.insert(acceptor, next);
+            return step.send(src, Message::Prepare { ballot, from: next });
+        }
+        candidate.pages.remove(&acceptor);
+        (step.rules.count)(&mut candidate.promised, acceptor);
+        if self.setup.members.phase1(candidate.promised) {
+            self.become_primary(state, step);
+        }
+    }
+
+    /// A quorum has promised: plans what must be proposed in each instance that anyone may have
+    /// voted in, the highest vote reported or a no-op (PMS 3), and then serves its clients.
+    fn become_primary(&self, state: &mut State, step: &mut Step) {
+        let stance = std::mem::replace(&mut state.stance, Stance::Follower);
+        let Stance::Candidate(Candidate { ballot, mut adopted, mut desk, .. }) = stance else {
+            return;
+        };
+        let learner = &state.learner;
+        let voted = adopted.keys().next_back().map_or(Instance(0), |last| last.next());
+        let end = learner.end().max(voted);
+        let planned: BTreeMap<Instance, Decree> = (step.rules.gaps)(learner.first_unchosen(), end)
+            .map(Instance)
+            .filter(|instance| learner.get(*instance).is_none())
+            .map(|i| (i, adopted.remove(&i).map_or(Decree::Noop, |(_, decree)| decree)))
+            .collect();
+        (step.rules.still_waiting)(&mut desk.waiting, &planned);
+        for command in planned.values().filter_map(Decree::command) {
+            desk.in_flight.entry(command.id).or_insert(None);
+        }
+        let open = BTreeMap::new();
+        let stalled = Instance(0);
+        state.stance = Stance::Primary(Primary { ballot, planned, open, next: end, stalled, desk });
+        step.set(Timer::Heartbeat);
+        self.propose(state, step);
+    }
+
+    pub(super) fn prepare_again(&self, candidate: &Candidate, step: &mut Step) {
+        let ballot = candidate.ballot;
+        for (acceptor, id) in self.setup.members.numbered_acceptors() {
+            if !candidate.promised.contains(acceptor) {
+                let from = *candidate.pages.get(&acceptor).unwrap_or(&candidate.from);
+                step.send(id, Message::Prepare { ballot, from });
+            }
+        }
+    }
+
+    /// A higher ballot is in use: whoever acts under a lower one is not primary any more. In
+    /// particular a refusal ends a proposal (PMS 2.5).
+    pub(super) fn heard(&self, state: &mut State, ballot: Ballot, step: &mut Step) {
+        state.seen = state.seen.max(ballot);
+        if state.stance.ballot().is_some_and(|mine| mine < ballot) {
+            self.step_down(state, step);
+        }
+    }
+
+    /// It is time to tell the other leaders that the primary is alive.
+    pub(super) fn on_heartbeat_timeout(&self, state: &mut State, step: &mut Step) {
+        let Stance::Primary(primary) = &state.stance else { return };
+        let chosen = state.learner.first_unchosen();
+        let heartbeat = Message::Heartbeat { ballot: primary.ballot, chosen };
+        let me = self.setup.members.leader(self.me);
+        let others = self.setup.members.leaders().iter().filter(|id| Some(**id) != me);
+        step.broadcast(others, &heartbeat);
+        step.set(Timer::Heartbeat);
+    }
+
+    /// Another leader is primary. Of two, the one with the lower ballot yields, and so does the
+    /// one with the lower id.
+    pub(super) fn on_heartbeat(
+        &self,
+        state: &mut State,
+        (src, peer): (Id, LeaderId),
+        ballot: Ballot,
+        chosen: Instance,
+        step: &mut Step,
+    ) {
+        self.heard(state, ballot, step);
+        if state.stance.ballot().is_some() {
+            if peer < self.me {
+                return;
+            }
+            self.step_down(state, step);
+        }
+        step.set(Timer::Election);
+        let from = state.learner.first_unchosen();
+        if from < chosen {
+            step.send(src, Message::CatchUp { from, until: chosen });
+        }
+    }
+
+    /// Stops proposing, and sends the clients of unfinished requests elsewhere. What was proposed
+    /// may still be chosen: that a request sent again is applied once is the history's care.
+    fn step_down(&self, state: &mut State, step: &mut Step) {
+        let primary = self.hint(state);
+        if let Some(desk) = state.stance.desk_mut() {
+            for (id, client) in std::mem::take(&mut desk.in_flight) {
+                if let Some(client) = client {
+                    step.send(client, Message::Redirect { id, primary });
+                }
+            }
+        }
+        state.stance = Stance::Follower;
+        step.cancel(Timer::Heartbeat);
+        step.cancel(Timer::Resend);
+        step.set(Timer::Election);
+    }
+}

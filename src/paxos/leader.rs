@@ -1,0 +1,348 @@
+//! The leader: takes commands, proposes them as primary, and learns what is chosen.
+//!
+//! How it becomes primary is in [`election`](super::election); how it makes up for what it missed
+//! is in [`catch_up`](super::catch_up).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use stateright::actor::Id;
+
+use super::ballot::{Ballot, LeaderId};
+use super::command::{Command, Decree, Instance, RequestId};
+use super::history::History;
+use super::learner::Learner;
+use super::limits::Limits;
+use super::message::{Message, Refusal, Vote};
+use super::node::Setup;
+use super::quorum::{AcceptorId, AcceptorSet};
+use super::rules::Adopted;
+use super::step::{Step, Timer};
+use super::storage::{Record, Storage};
+
+/// What a leader does when it starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Makes itself primary at once.
+    Campaign,
+    /// Waits for a heartbeat, and makes itself primary if none comes.
+    Follow,
+}
+
+/// A leader's configuration.
+#[derive(Clone, Debug)]
+pub struct Leader {
+    /// Its place among the leaders.
+    pub me: LeaderId,
+    /// What it does first.
+    pub start: Start,
+    /// Commands of its own, proposed whenever it campaigns: a leader may be its own client.
+    pub backlog: Vec<Command>,
+    /// What all members share.
+    pub setup: Arc<Setup>,
+}
+
+/// What a leader knows. Only `round` is durable; the rest is learned again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct State {
+    /// The last round used. Invariant: only grows, and is saved before it is used.
+    pub(super) round: u32,
+    /// The highest ballot heard of.
+    pub(super) seen: Ballot,
+    pub(super) stance: Stance,
+    pub(super) learner: Learner,
+    /// Invariant: exactly the known prefix has been applied.
+    pub(super) history: History,
+}
+
+/// What a leader takes itself for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Stance {
+    /// Learns, and redirects clients.
+    Follower,
+    /// Has asked the acceptors to promise.
+    Candidate(Candidate),
+    /// Has a quorum of promises, and proposes.
+    Primary(Primary),
+}
+
+/// Phase 1 under way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Candidate {
+    pub(super) ballot: Ballot,
+    /// The first instance asked about.
+    pub(super) from: Instance,
+    /// Whose promise has come in whole.
+    pub(super) promised: AcceptorSet,
+    /// Where the next page starts, for promises that have come in part.
+    pub(super) pages: BTreeMap<AcceptorId, Instance>,
+    pub(super) adopted: Adopted,
+    pub(super) desk: Desk,
+}
+
+/// Phase 2 under way, in many instances at once.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Primary {
+    pub(super) ballot: Ballot,
+    /// What phase 1 demands to be proposed once the window reaches it.
+    pub(super) planned: BTreeMap<Instance, Decree>,
+    /// Proposed, and not known to be chosen.
+    pub(super) open: BTreeMap<Instance, Decree>,
+    /// The first instance that is free for a new command.
+    pub(super) next: Instance,
+    /// Proposals below this were open already when stalled ones were last looked for.
+    pub(super) stalled: Instance,
+    pub(super) desk: Desk,
+}
+
+/// The requests that a leader has taken on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Desk {
+    /// Commands without an instance, in order of arrival.
+    pub(super) waiting: VecDeque<Command>,
+    /// Requests that are waiting or proposed, and who is to be told.
+    pub(super) in_flight: BTreeMap<RequestId, Option<Id>>,
+}
+
+impl Desk {
+    fn take(&mut self, client: Id, command: Command, limits: &Limits) -> Result<(), Refusal> {
+        if let Some(taken) = self.in_flight.get_mut(&command.id) {
+            *taken = Some(client);
+            return Ok(());
+        }
+        if self.waiting.len() >= limits.waiting {
+            return Err(Refusal::Overloaded);
+        }
+        self.in_flight.insert(command.id, Some(client));
+        self.waiting.push_back(command);
+        Ok(())
+    }
+}
+
+impl Stance {
+    /// The ballot in use; a follower uses none.
+    pub fn ballot(&self) -> Option<Ballot> {
+        match self {
+            Stance::Follower => None,
+            Stance::Candidate(candidate) => Some(candidate.ballot),
+            Stance::Primary(primary) => Some(primary.ballot),
+        }
+    }
+
+    pub(super) fn desk_mut(&mut self) -> Option<&mut Desk> {
+        match self {
+            Stance::Follower => None,
+            Stance::Candidate(candidate) => Some(&mut candidate.desk),
+            Stance::Primary(primary) => Some(&mut primary.desk),
+        }
+    }
+}
+
+impl State {
+    /// The last round used, as saved.
+    pub fn durable(&self) -> Storage {
+        Storage(vec![Record::Round(self.round)])
+    }
+
+    /// What this leader takes itself for.
+    pub fn stance(&self) -> &Stance {
+        &self.stance
+    }
+
+    /// What it knows to be chosen.
+    pub fn learner(&self) -> &Learner {
+        &self.learner
+    }
+
+    /// What it has applied.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// The last round that it used.
+    pub fn round(&self) -> u32 {
+        self.round
+    }
+
+    /// The commands that were applied, in order.
+    pub fn commands(&self) -> impl Iterator<Item = &Command> {
+        self.history.applied().iter().filter_map(|i| self.learner.get(*i)?.command())
+    }
+
+    /// Instances that a primary would leave undecided for ever: below its next free one, and
+    /// neither known to be chosen, nor proposed, nor planned.
+    pub fn neglected(&self) -> Vec<Instance> {
+        let Stance::Primary(primary) = &self.stance else { return Vec::new() };
+        let covered = |i: &Instance| {
+            self.learner.get(*i).is_some()
+                || primary.open.contains_key(i)
+                || primary.planned.contains_key(i)
+        };
+        let instances = self.learner.first_unchosen().0..primary.next.0;
+        instances.map(Instance).filter(|i| !covered(i)).collect()
+    }
+}
+
+impl Leader {
+    /// The first step of a life: remembers the rounds used in earlier ones.
+    pub(super) fn on_start(&self, storage: Option<&Storage>, step: &mut Step) -> State {
+        let mut state = State {
+            round: (step.rules.last_round)(storage),
+            seen: Ballot::NONE,
+            stance: Stance::Follower,
+            learner: Learner::default(),
+            history: History::default(),
+        };
+        match self.start {
+            Start::Campaign => self.campaign(&mut state, step),
+            Start::Follow => step.set(Timer::Election),
+        }
+        state
+    }
+
+    /// A client asks for a command to be put into the history.
+    pub(super) fn on_request(&self, state: &mut State, src: Id, command: Command, step: &mut Step) {
+        let id = command.id;
+        if let Some(done) = state.history.done(id) {
+            let (instance, position) = (done.instance, done.position);
+            return step.send(src, Message::Reply { id, instance, position });
+        }
+        let admitted = state.history.admit(&command, &self.setup.limits);
+        let taken = match (admitted, state.stance.desk_mut()) {
+            (Ok(()), Some(desk)) => desk.take(src, command, &self.setup.limits),
+            (Ok(()), None) => {
+                return step.send(src, Message::Redirect { id, primary: self.hint(state) });
+            }
+            (Err(reason), _) => Err(reason),
+        };
+        match taken {
+            Ok(()) => self.propose(state, step),
+            Err(reason) => step.send(src, Message::Refused { id, reason }),
+        }
+    }
+
+    /// Who else is likely to be the primary: the owner of the highest ballot heard of.
+    pub(super) fn hint(&self, state: &State) -> Option<LeaderId> {
+        let somebody_else = state.seen != Ballot::NONE && state.seen.leader != self.me;
+        somebody_else.then_some(state.seen.leader)
+    }
+
+    /// Phase 2a: proposes what phase 1 demands, then new commands, as far as the window reaches.
+    pub(super) fn propose(&self, state: &mut State, step: &mut Step) {
+        let State { stance: Stance::Primary(primary), learner, history, .. } = state else {
+            return;
+        };
+        let limits = &self.setup.limits;
+        let end = learner.first_unchosen().plus(limits.window).min(Instance(limits.instances));
+        while let Some(planned) = primary.planned.first_entry()
+            && *planned.key() < end
+        {
+            let (instance, decree) = planned.remove_entry();
+            if learner.get(instance).is_none() {
+                self.open(primary, instance, decree, step);
+            }
+        }
+        while primary.next < end {
+            if learner.get(primary.next).is_some() {
+                primary.next = primary.next.next();
+                continue;
+            }
+            let Some(command) = primary.desk.waiting.pop_front() else { return };
+            if !history.has(command.id) {
+                let instance = primary.next;
+                primary.next = instance.next();
+                self.open(primary, instance, Decree::Command(command), step);
+            }
+        }
+        if primary.next.0 >= limits.instances {
+            refuse_waiting(&mut primary.desk, Refusal::HistoryFull, step);
+        }
+    }
+
+    fn open(&self, primary: &mut Primary, instance: Instance, decree: Decree, step: &mut Step) {
+        primary.open.insert(instance, decree.clone());
+        let accept = Message::Accept { ballot: primary.ballot, instance, decree };
+        step.broadcast(self.setup.members.acceptors(), &accept);
+    }
+
+    /// Phase 2b heard: an acceptor has voted. Every leader learns from it.
+    pub(super) fn on_accepted(
+        &self,
+        state: &mut State,
+        acceptor: AcceptorId,
+        vote: Vote,
+        step: &mut Step,
+    ) {
+        self.heard(state, vote.ballot, step);
+        let (instance, before) = (vote.instance, state.learner.first_unchosen());
+        let Setup { members, limits, .. } = &*self.setup;
+        state.learner.count(acceptor, vote, limits.window, members, step.rules);
+        if state.learner.get(instance).is_some() {
+            self.conclude(state, instance);
+            self.advance(state, before, step);
+        }
+    }
+
+    /// Collects a proposal that is no longer needed. A command that lost its instance to another
+    /// waits for a new one; that it is applied once is the history's care.
+    pub(super) fn conclude(&self, state: &mut State, instance: Instance) {
+        let State { stance: Stance::Primary(primary), learner, .. } = state else { return };
+        let Some(proposed) = primary.open.remove(&instance) else { return };
+        if learner.get(instance) != Some(&proposed)
+            && let Decree::Command(command) = proposed
+        {
+            primary.desk.waiting.push_front(command);
+        }
+    }
+
+    /// Applies what was newly learned, from `before` on, and answers the clients concerned.
+    pub(super) fn advance(&self, state: &mut State, before: Instance, step: &mut Step) {
+        let State { stance, learner, history, .. } = state;
+        for instance in (before.0..learner.first_unchosen().0).map(Instance) {
+            let command = learner.get(instance).and_then(step.rules.command_of);
+            let Some(command) = command else { continue };
+            let id = command.id;
+            if (step.rules.is_new)(history, id) {
+                history.apply(instance, command);
+            }
+            let client = stance.desk_mut().and_then(|desk| desk.in_flight.remove(&id)).flatten();
+            if let (Some(client), Some(done)) = (client, history.done(id)) {
+                let (instance, position) = (done.instance, done.position);
+                step.send(client, Message::Reply { id, instance, position });
+            }
+        }
+        self.propose(state, step);
+    }
+
+    /// Sends stalled messages again: prepares that were not answered, proposals that have been
+    /// open since the last time.
+    pub(super) fn on_resend_timeout(&self, state: &mut State, step: &mut Step) {
+        match &mut state.stance {
+            Stance::Follower => return,
+            Stance::Candidate(candidate) => self.prepare_again(candidate, step),
+            Stance::Primary(primary) => self.accept_again(primary, &state.learner, step),
+        }
+        step.set(Timer::Resend);
+    }
+
+    fn accept_again(&self, primary: &mut Primary, learner: &Learner, step: &mut Step) {
+        let (ballot, limits) = (primary.ballot, &self.setup.limits);
+        for (instance, decree) in primary.open.range(..primary.stalled).take(limits.resend) {
+            let (instance, voters) = (*instance, learner.voters(*instance, ballot));
+            for (acceptor, id) in self.setup.members.numbered_acceptors() {
+                if !voters.contains(acceptor) {
+                    step.send(id, Message::Accept { ballot, instance, decree: decree.clone() });
+                }
+            }
+        }
+        primary.stalled = primary.next;
+    }
+}
+
+fn refuse_waiting(desk: &mut Desk, reason: Refusal, step: &mut Step) {
+    for id in desk.waiting.drain(..).map(|command| command.id) {
+        if let Some(client) = desk.in_flight.remove(&id).flatten() {
+            step.send(client, Message::Refused { id, reason });
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! A bound on everything: how large and how many things may be.
+
+/// The most bytes in a datagram: what UDP over IPv4 can carry.
+pub const MAX_DATAGRAM: usize = 65_507;
+
+/// The most bytes of a command's payload.
+pub const MAX_COMMAND: usize = 32 * 1024;
+
+/// The bytes after which a page of promises or of chosen decrees is closed.
+pub const PAGE: usize = 16 * 1024;
+
+/// The most bytes that a message takes beside the decrees and payloads it carries.
+const OVERHEAD: usize = 256;
+
+/// A page is closed by the decree that fills it, so that it overshoots by one decree at most.
+const _: () = assert!(PAGE + MAX_COMMAND + OVERHEAD <= MAX_DATAGRAM);
+
+/// Bounds of a running node. Every one is met with a clear error, never by growing.
+///
+/// The model checker makes them small, so that a system has finitely many states.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The highest round that a leader may use.
+    pub rounds: u32,
+    /// How many instances the history may have.
+    pub instances: u64,
+    /// How many instances a primary may have open: proposed and not yet known to be chosen.
+    pub window: u64,
+    /// How many commands may wait for a place in the window.
+    pub waiting: usize,
+    /// How many requests of one client may be unanswered at a time.
+    pub client_window: u64,
+    /// How many clients may have a session.
+    pub clients: usize,
+    /// Bytes after which a page is closed.
+    pub page: usize,
+    /// How many proposals are sent again at a time.
+    pub resend: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            rounds: u32::MAX,
+            instances: u64::MAX,
+            window: 4096,
+            waiting: 8192,
+            client_window: 4096,
+            clients: 65_536,
+            page: PAGE,
+            resend: 1024,
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Who takes part: leaders, acceptors, and how the latter form quorums.
+
+use stateright::actor::Id;
+use thiserror::Error;
+
+use super::ballot::{Ballot, LeaderId};
+use super::quorum::{AcceptorId, AcceptorSet, MAX_ACCEPTORS, QuorumError, Quorums};
+
+/// The members of a cluster. Fixed for as long as the cluster lives, and the same at every node.
+///
+/// An [`Id`] is opaque here: an index in the model, a socket address over UDP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Members {
+    leaders: Vec<Id>,
+    acceptors: Vec<Id>,
+    quorums: Quorums,
+}
+
+/// Why these members cannot form a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum MembersError {
+    /// A role that nobody plays.
+    #[error("a cluster needs at least one {0}")]
+    Nobody(&'static str),
+    /// More members of a role than can be told apart.
+    #[error("{count} {role}s are too many: at most {most} are possible")]
+    TooMany {
+        /// "leader" or "acceptor".
+        role: &'static str,
+        /// How many were given.
+        count: usize,
+        /// How many there may be.
+        most: usize,
+    },
+    /// One address for two members.
+    #[error("two members have the same address {0}: each needs one of its own")]
+    Twice(Id),
+    /// A quorum system that would be unsafe or stuck.
+    #[error(transparent)]
+    Quorums(#[from] QuorumError),
+}
+
+impl Members {
+    /// Checks that these members can form a safe cluster.
+    pub fn new(
+        leaders: Vec<Id>,
+        acceptors: Vec<Id>,
+        quorums: Quorums,
+    ) -> Result<Self, MembersError> {
+        let roles =
+            [("leader", &leaders, usize::from(u16::MAX)), ("acceptor", &acceptors, MAX_ACCEPTORS)];
+        for (role, ids, most) in roles {
+            if ids.is_empty() {
+                return Err(MembersError::Nobody(role));
+            }
+            if ids.len() > most {
+                return Err(MembersError::TooMany { role, count: ids.len(), most });
+            }
+        }
+        let mut ids: Vec<Id> = leaders.iter().chain(&acceptors).copied().collect();
+        ids.sort_unstable();
+        if let Some(id) = ids.windows(2).find(|pair| pair.first() == pair.last()) {
+            return Err(MembersError::Twice(id.first().copied().unwrap_or_default()));
+        }
+        quorums.check(acceptors.len())?;
+        Ok(Members { leaders, acceptors, quorums })
+    }
+
+    /// Where each leader is, by [`LeaderId`].
+    pub fn leaders(&self) -> &[Id] {
+        &self.leaders
+    }
+
+    /// Where each acceptor is, by [`AcceptorId`].
+    pub fn acceptors(&self) -> &[Id] {
+        &self.acceptors
+    }
+
+    /// Where this leader is.
+    pub fn leader(&self, leader: LeaderId) -> Option<Id> {
+        self.leaders.get(usize::from(leader.0)).copied()
+    }
+
+    /// Whether `id` is the leader that this ballot belongs to.
+    pub fn owns(&self, id: Id, ballot: Ballot) -> bool {
+        ballot != Ballot::NONE && self.leader(ballot.leader) == Some(id)
+    }
+
+    /// Which leader is at `id`, if any.
+    pub fn leader_at(&self, id: Id) -> Option<LeaderId> {
+        self.leaders.iter().position(|leader| *leader == id).map(|i| LeaderId(i as u16))
+    }
+
+    /// Which acceptor is at `id`, if any.
+    pub fn acceptor_at(&self, id: Id) -> Option<AcceptorId> {
+        self.acceptors.iter().position(|acceptor| *acceptor == id).map(|i| AcceptorId(i as u8))
+    }
+
+    /// The acceptors with their addresses, in order.
+    pub fn numbered_acceptors(&self) -> impl Iterator<Item = (AcceptorId, Id)> + '_ {
+        self.acceptors.iter().enumerate().map(|(i, id)| (AcceptorId(i as u8), *id))
+    }
+
+    /// Whether these acceptors suffice to finish phase 1.
+    pub fn phase1(&self, set: AcceptorSet) -> bool {
+        self.quorums.phase1(set, self.acceptors.len())
+    }
+
+    /// Whether the votes of these acceptors choose a value.
+    pub fn phase2(&self, set: AcceptorSet) -> bool {
+        self.quorums.phase2(set, self.acceptors.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(range: std::ops::Range<usize>) -> Vec<Id> {
+        range.map(Id::from).collect()
+    }
+
+    #[test]
+    fn members_that_cannot_form_a_safe_cluster_are_refused() {
+        let new = |leaders, acceptors| Members::new(leaders, acceptors, Quorums::Majority);
+        assert_eq!(new(vec![], ids(0..3)), Err(MembersError::Nobody("leader")));
+        assert_eq!(new(ids(0..2), vec![]), Err(MembersError::Nobody("acceptor")));
+        assert_eq!(new(ids(0..2), ids(1..4)), Err(MembersError::Twice(Id::from(1))));
+        assert!(matches!(new(ids(0..2), ids(2..67)), Err(MembersError::TooMany { .. })));
+        let split = Quorums::Sizes { phase1: 1, phase2: 2 };
+        assert!(matches!(
+            Members::new(ids(0..1), ids(1..4), split),
+            Err(MembersError::Quorums(QuorumError::Disjoint { .. }))
+        ));
+    }
+
+    #[test]
+    fn a_ballot_belongs_to_the_leader_that_it_names() {
+        let members = Members::new(ids(0..2), ids(2..5), Quorums::Majority).unwrap();
+        let ballot = Ballot { round: 3, leader: LeaderId(1) };
+        assert!(members.owns(Id::from(1), ballot));
+        assert!(!members.owns(Id::from(0), ballot));
+        assert!(!members.owns(Id::from(0), Ballot::NONE));
+    }
+}

@@ -1,0 +1,177 @@
+//! Everything that leaders, acceptors and clients say to one another.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::ballot::{Ballot, LeaderId};
+use super::command::{Command, Decree, Instance, RequestId};
+
+/// An acceptor's vote: in this instance, under this ballot, for this decree.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Vote {
+    /// Where in the history.
+    pub instance: Instance,
+    /// Under which ballot it was cast.
+    pub ballot: Ballot,
+    /// For what.
+    pub decree: Decree,
+}
+
+/// Why a leader will not take a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Refusal {
+    /// The payload has more than [`MAX_COMMAND`](super::limits::MAX_COMMAND) bytes.
+    TooLarge,
+    /// Too many commands are waiting already; worth trying again.
+    Overloaded,
+    /// The client has too many requests unanswered, by its own account.
+    WindowExceeded,
+    /// Too many clients have a session.
+    TooManyClients,
+    /// The client itself has said that this request was answered for good.
+    Forgotten,
+    /// The history is as long as it may become.
+    HistoryFull,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Refusal::TooLarge => "the command is too large",
+            Refusal::Overloaded => "too many commands are waiting; try again",
+            Refusal::WindowExceeded => "the client has too many requests unanswered",
+            Refusal::TooManyClients => "too many clients have a session",
+            Refusal::Forgotten => "the client has said that it has its answer",
+            Refusal::HistoryFull => "the history is full",
+        })
+    }
+}
+
+/// One message. The names are the papers': see the table in [`crate::paxos`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Message {
+    /// Client to leader: put this command into the history.
+    Request(Command),
+    /// Leader to client: done. The command was chosen at `instance` and applied.
+    Reply {
+        /// Which request.
+        id: RequestId,
+        /// Where its command was chosen and applied first.
+        instance: Instance,
+        /// The history's reply: how many commands were applied before this one.
+        position: u64,
+    },
+    /// Leader to client: not the primary; `primary` may be.
+    Redirect {
+        /// Which request.
+        id: RequestId,
+        /// Who is thought to be the primary.
+        primary: Option<LeaderId>,
+    },
+    /// Leader to client: this leader does not take the request.
+    Refused {
+        /// Which request.
+        id: RequestId,
+        /// Why.
+        reason: Refusal,
+    },
+    /// Phase 1a, for all instances from `from` on.
+    Prepare {
+        /// The leader's new ballot.
+        ballot: Ballot,
+        /// The first instance asked about.
+        from: Instance,
+    },
+    /// Phase 1b: no vote below `ballot` any more; these votes were cast from `from` on.
+    Promise {
+        /// The ballot promised to.
+        ballot: Ballot,
+        /// Where this page of votes starts.
+        from: Instance,
+        /// The votes of this page, by instance.
+        votes: Vec<Vote>,
+        /// Where the next page starts; none when this is the last.
+        next: Option<Instance>,
+    },
+    /// Phase 2a: vote for this decree.
+    Accept {
+        /// The primary's ballot.
+        ballot: Ballot,
+        /// Where in the history.
+        instance: Instance,
+        /// The proposed decree.
+        decree: Decree,
+    },
+    /// Phase 2b: the sender has voted, which every leader learns from.
+    Accepted(Vote),
+    /// A `Prepare` or `Accept` under `ballot` was refused because of a higher promise.
+    Nack {
+        /// The ballot refused.
+        ballot: Ballot,
+        /// What the acceptor has promised instead.
+        promised: Ballot,
+    },
+    /// Primary to the other leaders: alive.
+    Heartbeat {
+        /// The primary's ballot.
+        ballot: Ballot,
+        /// The first instance that the primary does not know to be chosen.
+        chosen: Instance,
+    },
+    /// Leader to leader: tell me what was chosen in these instances.
+    CatchUp {
+        /// The first one missing.
+        from: Instance,
+        /// One past the last one asked for.
+        until: Instance,
+    },
+    /// Leader to leader: what was chosen from `first` on, one page of it.
+    Chosen {
+        /// The instance of the first decree.
+        first: Instance,
+        /// Chosen decrees of consecutive instances.
+        decrees: Vec<Decree>,
+        /// One past the last one asked for, so that the next page can be.
+        until: Instance,
+    },
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Message::Request(command) => write!(f, "Request {command}"),
+            Message::Reply { id, instance, .. } => write!(f, "Reply {id} done at {instance}"),
+            Message::Redirect { id, primary: Some(leader) } => {
+                write!(f, "Redirect {id} to {leader}")
+            }
+            Message::Redirect { id, primary: None } => write!(f, "Redirect {id} to nobody known"),
+            Message::Refused { id, reason } => write!(f, "Refused {id}: {reason}"),
+            Message::Prepare { ballot, from } => write!(f, "Prepare {ballot} from {from}"),
+            Message::Promise { ballot, votes, next, .. } => {
+                write!(f, "Promise {ballot}")?;
+                write_votes(f, votes)?;
+                next.map_or(Ok(()), |next| write!(f, ", more from {next}"))
+            }
+            Message::Accept { ballot, instance, decree } => {
+                write!(f, "Accept {ballot} at {instance}: {decree}")
+            }
+            Message::Accepted(Vote { ballot, instance, decree }) => {
+                write!(f, "Accepted {ballot} at {instance}: {decree}")
+            }
+            Message::Nack { ballot, promised } => write!(f, "Nack {ballot}, promised {promised}"),
+            Message::Heartbeat { ballot, chosen } => {
+                write!(f, "Heartbeat {ballot}, chosen below {chosen}")
+            }
+            Message::CatchUp { from, until } => write!(f, "CatchUp {from}..{until}"),
+            Message::Chosen { first, decrees, .. } => write!(f, "Chosen from {first}: {decrees:?}"),
+        }
+    }
+}
+
+fn write_votes(f: &mut fmt::Formatter<'_>, votes: &[Vote]) -> fmt::Result {
+    if votes.is_empty() {
+        return f.write_str(", no votes");
+    }
+    votes.iter().try_for_each(|v| write!(f, ", voted {} at {}: {}", v.ballot, v.instance, v.decree))
+}

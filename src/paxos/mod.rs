@@ -1,0 +1,57 @@
+//! The protocol: Multi-Paxos as pure, deterministic actors.
+//!
+//! Nothing here knows a socket, a thread, a clock, a file, a codec or randomness. Every step is a
+//! function of the state and one message or timer.
+//!
+//! # Names
+//!
+//! One name per thing. "PMS" is Lamport's "Paxos Made Simple" (2001); "PMMC" is van Renesse and
+//! Altinbuken's "Paxos Made Moderately Complex" (2015).
+//!
+//! | here | PMS | PMMC | proof relation |
+//! | --- | --- | --- | --- |
+//! | [`Ballot`] | proposal number | ballot number | sort `ballot` |
+//! | [`Instance`] | instance | slot | sort `instance` |
+//! | [`Decree`], [`Command`] | value, command | command | sort `value` |
+//! | [`Message::Prepare`] | prepare request | `p1a` | `prepared(b)` |
+//! | [`Message::Promise`] | its response | `p1b` | `promised(n, b)` |
+//! | [`Message::Accept`] | accept request | `p2a` | `proposed(b, i, v)` |
+//! | [`Message::Accepted`] | acceptance | `p2b` | `voted(n, b, i, v)` |
+//! | [`Message::Nack`] | (2.5) inform the proposer | `p1b`, `p2b` with a higher ballot | none |
+//! | [`Message::Chosen`] | chosen | decision | `chosen(i, v)` |
+//! | [`Quorums`] | majority | majority | sort `quorum` |
+//! | [`learner`] | learner | replica | none |
+//! | [`Stance::Primary`](leader::Stance) | distinguished proposer | active leader | none |
+
+pub mod acceptor;
+mod ballot;
+mod catch_up;
+pub mod client;
+mod command;
+mod election;
+mod history;
+pub mod leader;
+pub mod learner;
+pub mod limits;
+mod members;
+mod message;
+mod node;
+mod quorum;
+mod rules;
+mod step;
+mod storage;
+
+pub use acceptor::{Acceptor, Audience};
+pub use ballot::{Ballot, LeaderId};
+pub use client::Client;
+pub use command::{ClientId, Command, Decree, Instance, RequestId};
+pub use history::{Done, History};
+pub use leader::{Leader, Start};
+pub use limits::Limits;
+pub use members::{Members, MembersError};
+pub use message::{Message, Refusal, Vote};
+pub use node::{Node, Role, Setup, State, Timing};
+pub use quorum::{AcceptorId, AcceptorSet, MAX_ACCEPTORS, QuorumError, Quorums};
+pub use rules::{Adopted, PAXOS, Paxos, Rulebook, Rules};
+pub use step::{Effects, Step, Timer, TimerChange};
+pub use storage::{Record, Saving, Storage};

@@ -1,0 +1,340 @@
+//! One member as a Stateright [`Actor`]: routes messages and timers to the role that it plays.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use stateright::actor::{Actor, Id, Out};
+
+use super::acceptor::{self, Acceptor, Audience};
+use super::client::{self, Client};
+use super::leader::{self, Leader};
+use super::limits::Limits;
+use super::members::Members;
+use super::message::{Message, Vote};
+use super::rules::{Paxos, Rulebook};
+use super::step::{Effects, Step, Timer, TimerChange};
+use super::storage::{Saving, Storage};
+
+/// What all members of a cluster share.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Who takes part.
+    pub members: Members,
+    /// How large and how many things may be.
+    pub limits: Limits,
+    /// Which leaders are told of votes.
+    pub audience: Audience,
+}
+
+/// How long each timer takes; `None` means that it never fires.
+///
+/// The protocol knows no clock: it hands these on unread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// How long a leader waits for a heartbeat. A range, so that two leaders seldom tie.
+    pub election: Option<Range<Duration>>,
+    /// The time between two heartbeats of a primary.
+    pub heartbeat: Option<Range<Duration>>,
+    /// How long a proposal may be open before it is sent again.
+    pub resend: Option<Range<Duration>>,
+    /// How long a client waits for an answer before it asks again.
+    pub retry: Option<Range<Duration>>,
+}
+
+impl Timing {
+    /// No timer ever fires.
+    pub const NEVER: Timing = Timing { election: None, heartbeat: None, resend: None, retry: None };
+
+    fn of(&self, timer: Timer) -> Option<Range<Duration>> {
+        match timer {
+            Timer::Election => self.election.clone(),
+            Timer::Heartbeat => self.heartbeat.clone(),
+            Timer::Resend => self.resend.clone(),
+            Timer::Retry => self.retry.clone(),
+        }
+    }
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        let millis = |from, to| Some(Duration::from_millis(from)..Duration::from_millis(to));
+        Timing {
+            election: millis(150, 300),
+            heartbeat: millis(40, 50),
+            resend: millis(20, 25),
+            retry: millis(100, 120),
+        }
+    }
+}
+
+/// The part that a member plays.
+#[derive(Clone, Debug)]
+pub enum Role {
+    /// Proposes, learns and answers clients.
+    Leader(Leader),
+    /// Promises and votes.
+    Acceptor(Acceptor),
+    /// Asks for commands to be done.
+    Client(Client),
+}
+
+/// The state of a member, by role.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Of a leader.
+    Leader(leader::State),
+    /// Of an acceptor.
+    Acceptor(acceptor::State),
+    /// Of a client.
+    Client(client::State),
+}
+
+/// One member of a cluster. `R` is the rulebook that it follows; only [`Paxos`] can be run.
+#[derive(Clone, Debug)]
+pub struct Node<R = Paxos> {
+    role: Role,
+    saving: Saving,
+    timing: Timing,
+    rulebook: R,
+}
+
+impl Node {
+    /// A member that plays this role by the rules of Paxos.
+    pub fn new(role: Role, saving: Saving, timing: Timing) -> Self {
+        Node::with_rulebook(role, saving, timing, Paxos)
+    }
+}
+
+impl<R: Rulebook> Node<R> {
+    /// A member that plays this role by a rulebook of its own, for the model checker.
+    pub fn with_rulebook(role: Role, saving: Saving, timing: Timing, rulebook: R) -> Self {
+        Node { role, saving, timing, rulebook }
+    }
+
+    /// The part that this member plays.
+    pub fn role(&self) -> &Role {
+        &self.role
+    }
+
+    /// Whether `src` may say this to this member. What it may not say is ignored, whatever state
+    /// the member is in; a runtime counts it.
+    pub fn admits(&self, src: Id, message: &Message) -> bool {
+        match &self.role {
+            Role::Leader(leader) => leader_admits(leader, src, message),
+            Role::Acceptor(acceptor) => match message {
+                Message::Prepare { ballot, .. } | Message::Accept { ballot, .. } => {
+                    acceptor.setup.members.owns(src, *ballot)
+                }
+                _ => false,
+            },
+            Role::Client(client) => match message {
+                Message::Reply { id, .. }
+                | Message::Refused { id, .. }
+                | Message::Redirect { id, .. } => {
+                    id.client == client.me && client.setup.members.leader_at(src).is_some()
+                }
+                _ => false,
+            },
+        }
+    }
+
+    /// Hands out a step's effects, in the one safe order: saves, then sends, then timers.
+    fn emit(&self, effects: Effects, state: &State, out: &mut Out<Self>) {
+        if !effects.saves.is_empty() {
+            match self.saving {
+                Saving::Changes => out.save(Storage(effects.saves)),
+                Saving::Everything => out.save(state.durable()),
+                Saving::Nothing => {}
+            }
+        }
+        effects.sends.into_iter().for_each(|(to, message)| out.send(to, message));
+        for change in effects.timers {
+            match change {
+                TimerChange::Cancel(timer) => out.cancel_timer(timer),
+                TimerChange::Set(timer) => {
+                    if let Some(range) = self.timing.of(timer) {
+                        out.set_timer(timer, range);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Runs one step. A running node owns its state, which is changed in place. The model checker
+    /// lends it, and is given a new one only if it differs.
+    fn step(
+        &self,
+        state: &mut Cow<State>,
+        out: &mut Out<Self>,
+        handle: impl FnOnce(&mut State, &mut Step),
+    ) {
+        let mut step = Step::new(self.rulebook.rules());
+        match state {
+            Cow::Owned(state) => handle(state, &mut step),
+            Cow::Borrowed(before) => {
+                let mut after = State::clone(before);
+                handle(&mut after, &mut step);
+                if after != **before {
+                    *state = Cow::Owned(after);
+                }
+            }
+        }
+        self.emit(step.effects, state, out);
+    }
+}
+
+fn leader_admits(leader: &Leader, src: Id, message: &Message) -> bool {
+    let members = &leader.setup.members;
+    let from_peer = || members.leader_at(src).is_some_and(|peer| peer != leader.me);
+    match message {
+        Message::Request(_) => true,
+        Message::Promise { .. } | Message::Accepted(_) | Message::Nack { .. } => {
+            members.acceptor_at(src).is_some()
+        }
+        Message::Heartbeat { ballot, .. } => from_peer() && members.owns(src, *ballot),
+        Message::CatchUp { .. } | Message::Chosen { .. } => from_peer(),
+        _ => false,
+    }
+}
+
+impl State {
+    /// All that must survive a crash.
+    pub fn durable(&self) -> Storage {
+        match self {
+            State::Leader(leader) => leader.durable(),
+            State::Acceptor(acceptor) => acceptor.durable(),
+            State::Client(_) => Storage::default(),
+        }
+    }
+
+    /// As a leader's.
+    pub fn as_leader(&self) -> Option<&leader::State> {
+        match self {
+            State::Leader(leader) => Some(leader),
+            _ => None,
+        }
+    }
+}
+
+impl<R: Rulebook> Actor for Node<R> {
+    type Msg = Message;
+    type Timer = Timer;
+    type State = State;
+    type Storage = Storage;
+    type Random = ();
+
+    fn on_start(&self, _id: Id, storage: &Option<Storage>, out: &mut Out<Self>) -> State {
+        let mut step = Step::new(self.rulebook.rules());
+        let state = match &self.role {
+            Role::Leader(leader) => State::Leader(leader.on_start(storage.as_ref(), &mut step)),
+            Role::Acceptor(acceptor) => {
+                State::Acceptor(acceptor.on_start(storage.as_ref(), &mut step))
+            }
+            Role::Client(client) => State::Client(client.on_start(&mut step)),
+        };
+        self.emit(step.effects, &state, out);
+        state
+    }
+
+    fn on_msg(
+        &self,
+        _id: Id,
+        state: &mut Cow<State>,
+        src: Id,
+        message: Message,
+        out: &mut Out<Self>,
+    ) {
+        if !self.admits(src, &message) {
+            return;
+        }
+        self.step(state, out, |state, step| match (&self.role, state) {
+            (Role::Leader(leader), State::Leader(state)) => {
+                leader.on_message(state, src, message, step);
+            }
+            (Role::Acceptor(acceptor), State::Acceptor(state)) => {
+                acceptor.on_message(state, src, message, step);
+            }
+            (Role::Client(client), State::Client(state)) => {
+                client.on_message(state, src, message, step);
+            }
+            _ => {}
+        });
+    }
+
+    fn on_timeout(&self, _id: Id, state: &mut Cow<State>, timer: &Timer, out: &mut Out<Self>) {
+        self.step(state, out, |state, step| match (&self.role, state, timer) {
+            (Role::Leader(leader), State::Leader(state), Timer::Election) => {
+                leader.on_election_timeout(state, step);
+            }
+            (Role::Leader(leader), State::Leader(state), Timer::Heartbeat) => {
+                leader.on_heartbeat_timeout(state, step);
+            }
+            (Role::Leader(leader), State::Leader(state), Timer::Resend) => {
+                leader.on_resend_timeout(state, step);
+            }
+            (Role::Client(client), State::Client(state), Timer::Retry) => {
+                client.on_retry_timeout(state, step);
+            }
+            _ => {}
+        });
+    }
+
+    fn name(&self) -> String {
+        match &self.role {
+            Role::Leader(leader) => leader.me.to_string(),
+            Role::Acceptor(acceptor) => acceptor.me.to_string(),
+            Role::Client(client) => client.me.to_string(),
+        }
+    }
+}
+
+impl Leader {
+    fn on_message(&self, state: &mut leader::State, src: Id, message: Message, step: &mut Step) {
+        let members = &self.setup.members;
+        match (message, members.acceptor_at(src), members.leader_at(src)) {
+            (Message::Request(command), ..) => self.on_request(state, src, command, step),
+            (Message::Promise { ballot, from, votes, next }, Some(acceptor), _) => {
+                self.on_promise(state, (src, acceptor), ballot, (from, votes, next), step);
+            }
+            (Message::Accepted(vote), Some(acceptor), _) => {
+                self.on_accepted(state, acceptor, vote, step);
+            }
+            (Message::Nack { promised, .. }, Some(_), _) => self.heard(state, promised, step),
+            (Message::Heartbeat { ballot, chosen }, _, Some(peer)) => {
+                self.on_heartbeat(state, (src, peer), ballot, chosen, step);
+            }
+            (Message::CatchUp { from, until }, _, Some(_)) => {
+                self.on_catch_up(state, src, (from, until), step);
+            }
+            (Message::Chosen { first, decrees, until }, _, Some(_)) => {
+                self.on_chosen(state, src, (first, decrees, until), step);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Acceptor {
+    fn on_message(&self, state: &mut acceptor::State, src: Id, message: Message, step: &mut Step) {
+        match message {
+            Message::Prepare { ballot, from } => self.on_prepare(state, src, (ballot, from), step),
+            Message::Accept { ballot, instance, decree } => {
+                self.on_accept(state, src, Vote { instance, ballot, decree }, step);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Client {
+    fn on_message(&self, state: &mut client::State, src: Id, message: Message, step: &mut Step) {
+        match message {
+            Message::Reply { id, .. } => self.on_reply(state, id, step),
+            Message::Redirect { id, primary } => self.on_redirect(state, src, id, primary, step),
+            Message::Refused { id, reason } => self.on_refused(state, id, reason, step),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The guards that safety and progress stand on, one small function each, with its source.
+//!
+//! They are gathered here so that a reader can hold each against its paper, and so that the model
+//! can show what breaks when one is wrong. Every node that runs uses [`PAXOS`]: see
+//! [`Rulebook`].
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
+
+use super::ballot::Ballot;
+use super::command::{Command, Decree, Instance, RequestId};
+use super::history::History;
+use super::message::{Message, Vote};
+use super::quorum::{AcceptorId, AcceptorSet};
+use super::storage::{Record, Storage};
+
+/// The highest vote reported per instance during phase 1.
+pub type Adopted = BTreeMap<Instance, (Ballot, Decree)>;
+
+/// The decisions of the protocol.
+///
+/// "PMS" is Lamport's "Paxos Made Simple"; "PMMC" is van Renesse and Altinbuken's "Paxos Made
+/// Moderately Complex".
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// Whether an acceptor that has promised `promised` promises `asked`. Equal is yes, so that a
+    /// lost answer can be asked for again (PMS 2.2, P1a; PMMC fig. 4).
+    pub may_promise: fn(promised: Ballot, asked: Ballot) -> bool,
+    /// Whether an acceptor that has promised `promised` votes under `asked` (PMS 2.2, P1a).
+    pub may_accept: fn(promised: Ballot, asked: Ballot) -> bool,
+    /// What an acceptor answers when it refuses (PMS 2.5, abandoning a proposal).
+    pub refusal: fn(asked: Ballot, promised: Ballot) -> Option<Message>,
+    /// The ballot under which a promise reports a vote: the one it was cast under, not the one
+    /// promised since (PMS 2.2, phase 1b).
+    pub reported_ballot: fn(vote: &Vote, promised: Ballot) -> Ballot,
+    /// Takes one acceptor's votes into account: per instance the highest ballot among **all** the
+    /// promises counts (PMS 2.2, P2c).
+    pub adopt: fn(adopted: &mut Adopted, votes: Vec<Vote>),
+    /// Counts an acceptor's answer: a quorum is a set of acceptors (PMS 2.2).
+    pub count: fn(answered: &mut AcceptorSet, acceptor: AcceptorId),
+    /// What an acceptor knows after a crash: all that it saved (PMS 2.3, "stable storage").
+    pub recall: fn(storage: Option<&Storage>) -> Storage,
+    /// The last round that a leader used before a crash (PMS 2.5, "remembers in stable storage").
+    pub last_round: fn(storage: Option<&Storage>) -> u32,
+    /// Which instances a new primary has to repair: all from its first unknown one to the end of
+    /// what anyone has voted on (PMS 3, the gap 135 to 137).
+    pub gaps: fn(first: Instance, end: Instance) -> Range<u64>,
+    /// Which waiting commands are still to be proposed once phase 1 has forced older values: all
+    /// but those that are among them (PMMC 2.3, update of proposals).
+    pub still_waiting: fn(waiting: &mut VecDeque<Command>, planned: &BTreeMap<Instance, Decree>),
+    /// The command that a chosen decree stands for; none for the no-op (PMS 3).
+    pub command_of: fn(decree: &Decree) -> Option<&Command>,
+    /// Whether a chosen command is applied: only the first time (PMMC 2.1, `perform`).
+    pub is_new: fn(history: &History, id: RequestId) -> bool,
+}
+
+/// The protocol as it should be.
+pub const PAXOS: Rules = Rules {
+    may_promise: |promised, asked| asked >= promised,
+    may_accept: |promised, asked| asked >= promised,
+    refusal: |asked, promised| Some(Message::Nack { ballot: asked, promised }),
+    reported_ballot: |vote, _promised| vote.ballot,
+    adopt: adopt_highest,
+    count: |answered, acceptor| answered.insert(acceptor),
+    recall: |storage| storage.cloned().unwrap_or_default(),
+    last_round,
+    gaps: |first, end| first.0..end.0,
+    still_waiting,
+    command_of: Decree::command,
+    is_new: |history, id| !history.has(id),
+};
+
+/// Which rules a node follows.
+///
+/// A node's rules are part of its type, and the runtime runs nodes of type [`Paxos`] only, so
+/// that no configuration, argument or environment can switch another rulebook on.
+pub trait Rulebook: Clone + Send + Sync + 'static {
+    /// The rules.
+    fn rules(&self) -> &Rules;
+}
+
+/// The rulebook of every node that runs: [`PAXOS`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Paxos;
+
+impl Rulebook for Paxos {
+    fn rules(&self) -> &Rules {
+        &PAXOS
+    }
+}
+
+fn adopt_highest(adopted: &mut Adopted, votes: Vec<Vote>) {
+    for vote in votes {
+        let known = adopted.get(&vote.instance).map_or(Ballot::NONE, |(ballot, _)| *ballot);
+        if vote.ballot > known {
+            adopted.insert(vote.instance, (vote.ballot, vote.decree));
+        }
+    }
+}
+
+fn last_round(storage: Option<&Storage>) -> u32 {
+    let records = storage.map_or(&[][..], |storage| &storage.0);
+    let round = |record: &Record| match record {
+        Record::Round(round) => Some(*round),
+        _ => None,
+    };
+    records.iter().filter_map(round).max().unwrap_or(0)
+}
+
+fn still_waiting(waiting: &mut VecDeque<Command>, planned: &BTreeMap<Instance, Decree>) {
+    let forced: BTreeSet<_> = planned.values().filter_map(Decree::command).map(|c| c.id).collect();
+    waiting.retain(|command| !forced.contains(&command.id));
+}
