@@ -108,12 +108,6 @@ impl State {
         }
         (votes, None)
     }
-
-    fn refuse(&self, src: Id, ballot: Ballot, step: &mut Step) {
-        if let Some(nack) = (step.rules.refusal)(ballot, self.promised) {
-            step.send(src, nack);
-        }
-    }
 }
 
 impl Acceptor {
@@ -121,6 +115,13 @@ impl Acceptor {
     pub(super) fn on_start(&self, storage: Option<&Storage>, step: &mut Step) -> State {
         let records = (step.rules.recall)(storage);
         State::recover(&records, storage.is_some())
+    }
+
+    fn refuse(&self, state: &State, src: Id, ballot: Ballot, step: &mut Step) {
+        let nack = (step.rules.refusal)(ballot, state.promised).filter(|_| self.setup.nacks);
+        if let Some(nack) = nack {
+            step.send(src, nack);
+        }
     }
 
     /// Phase 1b: promise, and report the votes cast from `from` on, one page of them. Asking again
@@ -133,7 +134,7 @@ impl Acceptor {
         step: &mut Step,
     ) {
         if !(step.rules.may_promise)(state.promised, ballot) {
-            return state.refuse(src, ballot, step);
+            return self.refuse(state, src, ballot, step);
         }
         if ballot != state.promised {
             state.promised = ballot;
@@ -147,7 +148,7 @@ impl Acceptor {
     /// already is told again, since the first telling may have been lost.
     pub(super) fn on_accept(&self, state: &mut State, src: Id, vote: Vote, step: &mut Step) {
         if !(step.rules.may_accept)(state.promised, vote.ballot) {
-            return state.refuse(src, vote.ballot, step);
+            return self.refuse(state, src, vote.ballot, step);
         }
         let cast = state.votes.get(&vote.instance);
         if cast.is_none_or(|(ballot, decree)| (*ballot, decree) != (vote.ballot, &vote.decree)) {

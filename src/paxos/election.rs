@@ -41,7 +41,9 @@ impl Leader {
             adopted: Adopted::new(),
             desk: self.own_commands(state),
         });
-        step.broadcast(self.setup.members.acceptors(), &Message::Prepare { ballot, from });
+        for (_, id) in self.acceptors(AcceptorSet::default()) {
+            step.send(id, Message::Prepare { ballot, from });
+        }
         step.cancel(Timer::Election);
         step.set(Timer::Resend);
     }
@@ -109,11 +111,9 @@ impl Leader {
 
     pub(super) fn prepare_again(&self, candidate: &Candidate, step: &mut Step) {
         let ballot = candidate.ballot;
-        for (acceptor, id) in self.setup.members.numbered_acceptors() {
-            if !candidate.promised.contains(acceptor) {
-                let from = *candidate.pages.get(&acceptor).unwrap_or(&candidate.from);
-                step.send(id, Message::Prepare { ballot, from });
-            }
+        for (acceptor, id) in self.acceptors(candidate.promised) {
+            let from = *candidate.pages.get(&acceptor).unwrap_or(&candidate.from);
+            step.send(id, Message::Prepare { ballot, from });
         }
     }
 

@@ -3,7 +3,7 @@
 //! How it becomes primary is in [`election`](super::election); how it makes up for what it missed
 //! is in [`catch_up`](super::catch_up).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use stateright::actor::Id;
@@ -36,6 +36,9 @@ pub struct Leader {
     pub me: LeaderId,
     /// What it does first.
     pub start: Start,
+    /// The acceptors that it asks to promise and to vote: a quorum at least. All of them, except
+    /// where a model is to stay small.
+    pub asks: AcceptorSet,
     /// Commands of its own, proposed whenever it campaigns: a leader may be its own client.
     pub backlog: Vec<Command>,
     /// What all members share.
@@ -169,6 +172,25 @@ impl State {
         self.history.applied().iter().filter_map(|i| self.learner.get(*i)?.command())
     }
 
+    /// Requests that this leader has taken on, and yet will neither propose nor answer.
+    pub fn forgotten(&self) -> Vec<RequestId> {
+        let nothing = BTreeMap::new();
+        let (desk, planned, open) = match &self.stance {
+            Stance::Follower => return Vec::new(),
+            Stance::Candidate(candidate) => (&candidate.desk, &nothing, &nothing),
+            Stance::Primary(primary) => (&primary.desk, &primary.planned, &primary.open),
+        };
+        let decrees = planned.values().chain(open.values());
+        let chosen = self.learner.chosen().map(|(_, decree)| decree);
+        let known: BTreeSet<RequestId> = decrees
+            .chain(chosen)
+            .filter_map(Decree::command)
+            .chain(&desk.waiting)
+            .map(|command| command.id)
+            .collect();
+        desk.in_flight.keys().filter(|id| !known.contains(id)).copied().collect()
+    }
+
     /// Instances that a primary would leave undecided for ever: below its next free one, and
     /// neither known to be chosen, nor proposed, nor planned.
     pub fn neglected(&self) -> Vec<Instance> {
@@ -184,6 +206,12 @@ impl State {
 }
 
 impl Leader {
+    /// The acceptors that it asks, and those among them that are not in `but`.
+    pub(super) fn acceptors(&self, but: AcceptorSet) -> impl Iterator<Item = (AcceptorId, Id)> {
+        let asked = move |a: &(AcceptorId, Id)| self.asks.contains(a.0) && !but.contains(a.0);
+        self.setup.members.numbered_acceptors().filter(asked)
+    }
+
     /// The first step of a life: remembers the rounds used in earlier ones.
     pub(super) fn on_start(&self, storage: Option<&Storage>, step: &mut Step) -> State {
         let mut state = State {
@@ -262,7 +290,9 @@ impl Leader {
     fn open(&self, primary: &mut Primary, instance: Instance, decree: Decree, step: &mut Step) {
         primary.open.insert(instance, decree.clone());
         let accept = Message::Accept { ballot: primary.ballot, instance, decree };
-        step.broadcast(self.setup.members.acceptors(), &accept);
+        for (_, id) in self.acceptors(AcceptorSet::default()) {
+            step.send(id, accept.clone());
+        }
     }
 
     /// Phase 2b heard: an acceptor has voted. Every leader learns from it.
@@ -328,11 +358,9 @@ impl Leader {
     fn accept_again(&self, primary: &mut Primary, learner: &Learner, step: &mut Step) {
         let (ballot, limits) = (primary.ballot, &self.setup.limits);
         for (instance, decree) in primary.open.range(..primary.stalled).take(limits.resend) {
-            let (instance, voters) = (*instance, learner.voters(*instance, ballot));
-            for (acceptor, id) in self.setup.members.numbered_acceptors() {
-                if !voters.contains(acceptor) {
-                    step.send(id, Message::Accept { ballot, instance, decree: decree.clone() });
-                }
+            let instance = *instance;
+            for (_, id) in self.acceptors(learner.voters(instance, ballot)) {
+                step.send(id, Message::Accept { ballot, instance, decree: decree.clone() });
             }
         }
         primary.stalled = primary.next;

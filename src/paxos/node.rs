@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::Arc;
 use std::time::Duration;
 
 use stateright::actor::{Actor, Id, Out};
@@ -26,6 +25,16 @@ pub struct Setup {
     pub limits: Limits,
     /// Which leaders are told of votes.
     pub audience: Audience,
+    /// Whether refused leaders are told. Safety does not depend on it, progress does: always, but
+    /// where a model is to stay small.
+    pub nacks: bool,
+}
+
+impl Setup {
+    /// The set-up of a cluster that runs: everybody is told everything.
+    pub fn new(members: Members, limits: Limits) -> Self {
+        Setup { members, limits, audience: Audience::AllLeaders, nacks: true }
+    }
 }
 
 /// How long each timer takes; `None` means that it never fires.

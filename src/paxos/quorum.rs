@@ -80,9 +80,16 @@ impl FromIterator<AcceptorId> for AcceptorSet {
     }
 }
 
+impl fmt::Display for AcceptorSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<String> = self.iter().map(|acceptor| acceptor.to_string()).collect();
+        f.write_str(&if names.is_empty() { "nobody".to_owned() } else { names.join(" and ") })
+    }
+}
+
 impl fmt::Debug for AcceptorSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.iter().map(|a| a.to_string())).finish()
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -129,7 +136,7 @@ pub enum QuorumError {
     },
     /// Two listed quorums without a common acceptor.
     #[error(
-        "phase-1 quorum {phase1:?} and phase-2 quorum {phase2:?} have no acceptor in common, so \
+        "phase-1 quorum {phase1} and phase-2 quorum {phase2} have no acceptor in common, so \
          two values could be chosen"
     )]
     DisjointSets {

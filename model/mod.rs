@@ -1,0 +1,20 @@
+//! What is checked: systems, properties and mutants, over the very actors that run.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | [`facts`] | what can be observed of a system |
+//! | [`properties`] | what must hold, what must be reachable, what must stay so |
+//! | [`system`], [`systems`] | small clusters, with their bounds and numbers of states |
+//! | [`mutants`] | faults that the checks must find |
+//! | [`check`] | runs Stateright's checker, and reports |
+//! | [`reach`] | whether a goal stays reachable |
+//! | [`trace`] | counterexamples in words |
+
+pub mod check;
+pub mod facts;
+pub mod mutants;
+pub mod properties;
+pub mod reach;
+pub mod system;
+pub mod systems;
+pub mod trace;

@@ -1,0 +1,147 @@
+//! Mutants: the protocol with one fault each, which the checks must find.
+//!
+//! They are the faults of the teaching implementation that this project rebuilds. Each replaces a
+//! rule or two of [`PAXOS`], and nothing else. A mutant is a [`Rulebook`] of its own, so a mutated
+//! node is of another type than one that the runtime can run.
+
+use crate::paxos::{AcceptorId, AcceptorSet, Adopted, PAXOS, Rulebook, Rules, Storage, Vote};
+
+/// A fault, where it shows, and as what.
+#[derive(Debug)]
+pub struct Mutant {
+    /// Its name.
+    pub name: &'static str,
+    /// What is wrong, in a sentence.
+    pub fault: &'static str,
+    /// The rules, one or two of them wrong.
+    pub rules: Rules,
+    /// The system that it is caught in.
+    pub system: &'static str,
+    /// The property that catches it.
+    pub property: &'static str,
+}
+
+impl Rulebook for &'static Mutant {
+    fn rules(&self) -> &Rules {
+        &self.rules
+    }
+}
+
+const AGREEMENT: &str = "one value per instance";
+
+/// All mutants.
+pub static MUTANTS: [Mutant; 12] = [
+    Mutant {
+        name: "swapped-ballot-order",
+        fault: "an acceptor compares ballots by leader and then by round when it votes",
+        rules: Rules {
+            may_accept: |promised, asked| {
+                (asked.leader, asked.round) >= (promised.leader, promised.round)
+            },
+            ..PAXOS
+        },
+        system: "progress",
+        property: AGREEMENT,
+    },
+    Mutant {
+        name: "stale-accept",
+        fault: "an acceptor votes under a ballot although it has promised a higher one",
+        rules: Rules { may_accept: |_, _| true, ..PAXOS },
+        system: "dueling",
+        property: AGREEMENT,
+    },
+    Mutant {
+        name: "promise-reports-wrong-ballot",
+        fault: "a promise reports a vote under the ballot promised, not the one it was cast under",
+        rules: Rules { reported_ballot: |_, promised| promised, ..PAXOS },
+        system: "three-ballots",
+        property: AGREEMENT,
+    },
+    Mutant {
+        name: "only-last-promise-counts",
+        fault: "a leader looks only at the votes in the promise that completes the quorum",
+        rules: Rules { adopt: adopt_last, ..PAXOS },
+        system: "dueling",
+        property: AGREEMENT,
+    },
+    Mutant {
+        name: "duplicate-votes-count",
+        fault: "a leader counts answers, not the acceptors that sent them",
+        rules: Rules { count: count_answers, ..PAXOS },
+        system: "dueling",
+        property: AGREEMENT,
+    },
+    Mutant {
+        name: "amnesia",
+        fault: "an acceptor comes back from a crash with an empty memory",
+        rules: Rules { recall: |_| Storage(Vec::new()), ..PAXOS },
+        system: "acceptor-crash",
+        property: AGREEMENT,
+    },
+    Mutant {
+        name: "ballot-reuse",
+        fault: "a leader that comes back from a crash counts its rounds from the start",
+        rules: Rules { last_round: |_| 0, ..PAXOS },
+        system: "leader-crash",
+        property: AGREEMENT,
+    },
+    Mutant {
+        name: "lost-command",
+        fault: "each older value that phase 1 forces costs the leader a waiting command",
+        rules: Rules {
+            still_waiting: |waiting, planned| {
+                (PAXOS.still_waiting)(waiting, planned);
+                waiting.drain(..planned.len().min(waiting.len()));
+            },
+            ..PAXOS
+        },
+        system: "progress",
+        property: "no request is forgotten",
+    },
+    Mutant {
+        name: "double-decide",
+        fault: "a command that phase 1 forces is proposed again in a new instance, and applied again",
+        rules: Rules { still_waiting: |_, _| {}, is_new: |_, _| true, ..PAXOS },
+        system: "retry",
+        property: "nothing is applied twice",
+    },
+    Mutant {
+        name: "no-op-is-a-value",
+        fault: "the no-op is the integer 0, which is also a command",
+        rules: Rules {
+            command_of: |decree| decree.command().filter(|command| *command.payload != *b"0"),
+            ..PAXOS
+        },
+        system: "retry",
+        property: "every chosen command is applied",
+    },
+    Mutant {
+        name: "silent-reject",
+        fault: "an acceptor that refuses says nothing",
+        rules: Rules { refusal: |_, _| None, ..PAXOS },
+        system: "progress",
+        property: "every command can still be chosen",
+    },
+    Mutant {
+        name: "late-gap",
+        fault: "a new primary repairs from instance 1 on, and stops one short",
+        rules: Rules { gaps: |first, end| first.0.max(1)..end.0.saturating_sub(1), ..PAXOS },
+        system: "gap",
+        property: "no gap is left",
+    },
+];
+
+/// The mutant of this name.
+pub fn mutant(name: &str) -> Option<&'static Mutant> {
+    MUTANTS.iter().find(|mutant| mutant.name == name)
+}
+
+fn adopt_last(adopted: &mut Adopted, votes: Vec<Vote>) {
+    adopted.clear();
+    (PAXOS.adopt)(adopted, votes);
+}
+
+fn count_answers(answered: &mut AcceptorSet, _from: AcceptorId) {
+    let absent = (0..).map(AcceptorId).find(|acceptor| !answered.contains(*acceptor));
+    answered.insert(absent.unwrap_or_default());
+}

@@ -1,0 +1,169 @@
+//! The systems that are checked, each exhausted in seconds, and what each leaves out.
+
+use super::system::{Bounds, ClientBounds, LeaderBounds, System};
+use crate::paxos::{Audience, LeaderId, Start, Timer};
+
+/// A leader that campaigns at once, with commands of its own and no timers.
+const fn campaigner(asks: &'static [u8], commands: u64) -> LeaderBounds {
+    LeaderBounds { start: Start::Campaign, asks, commands, timers: &[] }
+}
+
+const RETRYING: ClientBounds = ClientBounds { first: LeaderId(0), commands: 1, retries: true };
+
+/// All systems.
+pub static SYSTEMS: [System; 8] = [
+    System {
+        name: "dueling",
+        about: "two leaders campaign at once and fight over one instance",
+        bounds: Bounds {
+            leaders: &[campaigner(&[1, 2], 1), campaigner(&[2, 3], 1)],
+            acceptors: 3,
+            instances: 1,
+            rounds: 1,
+            audience: Audience::AllLeaders,
+            nacks: true,
+            clients: &[],
+            crashes: &[],
+        },
+        also: &["a command is chosen", "two primaries at once"],
+        states: 0,
+    },
+    System {
+        name: "gap",
+        about: "a new primary finds a vote above an instance that nobody has voted in",
+        bounds: Bounds {
+            leaders: &[campaigner(&[1], 2), campaigner(&[1], 0)],
+            acceptors: 1,
+            instances: 2,
+            rounds: 1,
+            audience: Audience::Proposer,
+            nacks: true,
+            clients: &[],
+            crashes: &[],
+        },
+        also: &["a command is chosen", "a gap is filled by a no-op"],
+        states: 0,
+    },
+    System {
+        name: "acceptor-crash",
+        about: "the acceptor that both quorums share crashes and recovers",
+        bounds: Bounds {
+            leaders: &[campaigner(&[1, 2], 1), campaigner(&[2, 3], 1)],
+            acceptors: 3,
+            instances: 1,
+            rounds: 1,
+            audience: Audience::Proposer,
+            nacks: true,
+            clients: &[],
+            crashes: &["A2"],
+        },
+        also: &["a command is chosen", "a recovered acceptor votes"],
+        states: 0,
+    },
+    System {
+        name: "leader-crash",
+        about: "a leader crashes, recovers and campaigns again, and never reuses a ballot",
+        bounds: Bounds {
+            leaders: &[campaigner(&[1], 0)],
+            acceptors: 1,
+            instances: 1,
+            rounds: 2,
+            audience: Audience::AllLeaders,
+            nacks: true,
+            clients: &[ClientBounds { first: LeaderId(0), commands: 2, retries: false }],
+            crashes: &["L1"],
+        },
+        also: &["a command is chosen"],
+        states: 0,
+    },
+    System {
+        name: "retry",
+        about: "a client that gets no answer asks the other leader",
+        bounds: Bounds {
+            leaders: &[campaigner(&[1, 2], 0), campaigner(&[2, 3], 0)],
+            acceptors: 3,
+            instances: 2,
+            rounds: 1,
+            audience: Audience::Proposer,
+            nacks: true,
+            clients: &[RETRYING],
+            crashes: &[],
+        },
+        also: &["a command is chosen"],
+        states: 0,
+    },
+    System {
+        name: "election",
+        about: "two leaders elect a primary by heartbeats; the lower one steps down",
+        bounds: Bounds {
+            leaders: &[
+                LeaderBounds {
+                    start: Start::Follow,
+                    asks: &[1, 2],
+                    commands: 1,
+                    timers: &[Timer::Election, Timer::Heartbeat],
+                },
+                LeaderBounds {
+                    start: Start::Follow,
+                    asks: &[2, 3],
+                    commands: 0,
+                    timers: &[Timer::Election, Timer::Heartbeat],
+                },
+            ],
+            acceptors: 3,
+            instances: 1,
+            rounds: 1,
+            audience: Audience::Proposer,
+            nacks: true,
+            clients: &[],
+            crashes: &[],
+        },
+        also: &["a command is chosen", "two primaries at once"],
+        states: 0,
+    },
+    System {
+        name: "progress",
+        about: "a refused leader tries again under a higher ballot, so that a decision stays possible",
+        bounds: Bounds {
+            leaders: &[
+                LeaderBounds {
+                    start: Start::Campaign,
+                    asks: &[1],
+                    commands: 1,
+                    timers: &[Timer::Election],
+                },
+                campaigner(&[1], 1),
+            ],
+            acceptors: 1,
+            instances: 2,
+            rounds: 2,
+            audience: Audience::Proposer,
+            nacks: true,
+            clients: &[],
+            crashes: &[],
+        },
+        also: &["a command is chosen", "every command can still be chosen"],
+        states: 0,
+    },
+    System {
+        name: "three-ballots",
+        about: "a third leader finds two different votes and has to take the one of the higher ballot",
+        bounds: Bounds {
+            leaders: &[campaigner(&[1, 2], 1), campaigner(&[2, 3], 1), campaigner(&[1, 3], 0)],
+            acceptors: 3,
+            instances: 1,
+            rounds: 1,
+            audience: Audience::Proposer,
+            nacks: false,
+            clients: &[],
+            crashes: &[],
+        },
+        also: &["a command is chosen"],
+        states: 0,
+    },
+];
+
+/// The system of this name.
+pub fn system(name: &str) -> Option<&'static System> {
+    SYSTEMS.iter().find(|system| system.name == name)
+}
