@@ -1,0 +1,97 @@
+//! An adversarial network: a source that loses, repeats, delays and reorders what comes in.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::counters::Counter;
+use super::pump::{Received, Source};
+use super::udp::{PATIENCE, Udp};
+
+/// One in so many datagrams is lost, and one in so many is repeated.
+const ODDS: u32 = 10;
+
+/// How many datagrams are held back at most.
+const HELD: usize = 256;
+
+/// How long the next datagram is waited for while others are held back.
+const GLANCE: Duration = Duration::from_millis(1);
+
+/// Holds datagrams back and gives out a random one of them, or none, for as long as it likes.
+#[derive(Debug)]
+pub struct Adversary {
+    socket: Arc<Udp>,
+    mischief: Mutex<Mischief>,
+    counts: Arc<AdversaryCounts>,
+}
+
+/// What adversaries have done, all those of a cluster together.
+#[derive(Debug, Default)]
+pub struct AdversaryCounts {
+    /// Datagrams that never came.
+    pub lost: Counter,
+    /// Datagrams that came twice.
+    pub repeated: Counter,
+    /// Datagrams that came after a later one.
+    pub overtaken: Counter,
+}
+
+#[derive(Debug)]
+struct Mischief {
+    random: fastrand::Rng,
+    held: Vec<(SocketAddr, Vec<u8>)>,
+}
+
+impl Adversary {
+    /// Stands before a socket. The same seed makes the same choices.
+    pub fn new(socket: Arc<Udp>, seed: u64, counts: Arc<AdversaryCounts>) -> Self {
+        let mischief = Mischief { random: fastrand::Rng::with_seed(seed), held: Vec::new() };
+        Adversary { socket, mischief: Mutex::new(mischief), counts }
+    }
+}
+
+impl Source for Adversary {
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
+        // Only the reader thread ever locks this.
+        let mut mischief = self.mischief.lock().unwrap_or_else(PoisonError::into_inner);
+        self.socket.set_patience(if mischief.held.is_empty() { PATIENCE } else { GLANCE })?;
+        if let Received::Datagram(length, from) = self.socket.receive(buffer)? {
+            let bytes = buffer.get(..length).unwrap_or_default();
+            mischief.take(from, bytes, &self.counts);
+        }
+        Ok(mischief.give(buffer, &self.counts))
+    }
+
+    fn wake(&self) {
+        self.socket.wake();
+    }
+}
+
+impl Mischief {
+    fn take(&mut self, from: SocketAddr, bytes: &[u8], counts: &AdversaryCounts) {
+        let copies = match self.random.u32(..ODDS) {
+            0 => 0,
+            1 => 2,
+            _ => 1,
+        };
+        match copies {
+            0 => counts.lost.add(1),
+            2 => counts.repeated.add(1),
+            _ => {}
+        }
+        self.held.extend(std::iter::repeat_n((from, bytes.to_vec()), copies));
+    }
+
+    fn give(&mut self, buffer: &mut [u8], counts: &AdversaryCounts) -> Received {
+        if self.held.is_empty() || (self.held.len() < HELD && self.random.bool()) {
+            return Received::Nothing;
+        }
+        let at = self.random.usize(..self.held.len());
+        counts.overtaken.add(u64::from(at > 0));
+        let (from, bytes) = self.held.remove(at);
+        let Some(room) = buffer.get_mut(..bytes.len()) else { return Received::Nothing };
+        room.copy_from_slice(&bytes);
+        Received::Datagram(bytes.len(), from)
+    }
+}

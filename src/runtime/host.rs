@@ -1,0 +1,223 @@
+//! The host of one actor: performs what its steps ask for, in the one safe order.
+//!
+//! **Architecture invariant: save, then send, then set timers.** Nothing leaves the machine before
+//! what it claims is durable, and a journal that fails stops the node before it says anything.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use stateright::actor::{Actor, Command, Id, Out};
+use thiserror::Error;
+
+use super::counters::Counters;
+use super::journal::Journal;
+use super::pump::{Datagram, Turn};
+use super::udp::Outlet;
+use super::wire::{Frame, decode};
+use crate::paxos::{Message, Node, Record, State, Storage, Timer};
+
+/// An actor that a host can run.
+pub trait Member:
+    Actor<Msg = Message, Timer = Timer, State = State, Storage = Storage> + Send + 'static
+{
+    /// Whether `src` may say this to this member.
+    fn admits(&self, src: Id, message: &Message) -> bool;
+}
+
+impl Member for Node {
+    fn admits(&self, src: Id, message: &Message) -> bool {
+        Node::admits(self, src, message)
+    }
+}
+
+/// Why a node stops by itself.
+#[derive(Debug, Error)]
+pub enum HostError {
+    /// What had to be durable could not be made so.
+    #[error("cannot save, so nothing more is sent: {0}; mend the disk, then start the node again")]
+    Journal(#[source] io::Error),
+}
+
+/// One actor with its journal, its outlet and its timers.
+#[derive(Debug)]
+pub struct Host<A: Member, O, J> {
+    id: Id,
+    actor: A,
+    state: Cow<'static, State>,
+    journal: J,
+    outlet: O,
+    timers: Timers,
+    counters: Arc<Counters>,
+}
+
+/// What the steps of one turn have asked for.
+#[derive(Default)]
+struct Asked {
+    saves: Vec<Record>,
+    sends: Vec<(Id, Message)>,
+    timers: Vec<TimerCommand>,
+}
+
+enum TimerCommand {
+    Set(Timer, Range<Duration>),
+    Cancel(Timer),
+}
+
+impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
+    /// Starts the actor with what it saved in earlier lives.
+    pub fn start(
+        id: Id,
+        actor: A,
+        storage: Option<Storage>,
+        (outlet, journal): (O, J),
+        counters: Arc<Counters>,
+    ) -> Result<Self, HostError> {
+        let mut out = Out::new();
+        let state = Cow::Owned(actor.on_start(id, &storage, &mut out));
+        let timers = Timers::default();
+        let mut host = Host { id, actor, state, journal, outlet, timers, counters };
+        let mut asked = Asked::default();
+        asked.add(out);
+        host.perform(asked)?;
+        Ok(host)
+    }
+
+    /// What the actor knows in the end.
+    pub fn into_state(self) -> State {
+        self.state.into_owned()
+    }
+
+    fn hear(&mut self, datagram: &Datagram, asked: &mut Asked) {
+        let SocketAddr::V4(from) = datagram.from else {
+            return self.counters.malformed.add(1);
+        };
+        let messages = match decode(&datagram.bytes) {
+            Ok(messages) => messages,
+            Err(error) => {
+                tracing::debug!(%from, %error, "malformed datagram");
+                return self.counters.malformed.add(1);
+            }
+        };
+        let src = Id::from(from);
+        for message in messages {
+            if !self.actor.admits(src, &message) {
+                tracing::debug!(%from, %message, "rejected message");
+                self.counters.rejected.add(1);
+                continue;
+            }
+            let mut out = Out::new();
+            self.actor.on_msg(self.id, &mut self.state, src, message, &mut out);
+            asked.add(out);
+        }
+    }
+
+    /// Save, then send, then set timers.
+    fn perform(&mut self, asked: Asked) -> Result<(), HostError> {
+        let Asked { saves, sends, timers } = asked;
+        if !saves.is_empty() {
+            self.journal.append(saves).map_err(HostError::Journal)?;
+        }
+        self.send(sends);
+        let now = Instant::now();
+        timers.into_iter().for_each(|command| self.timers.change(command, now));
+        Ok(())
+    }
+
+    /// Sends messages to the same destination together, in order.
+    fn send(&self, sends: Vec<(Id, Message)>) {
+        let mut frames: BTreeMap<Id, Frame> = BTreeMap::new();
+        for (to, message) in sends {
+            match frames.entry(to).or_default().push(&message) {
+                Ok(full) => full.into_iter().for_each(|bytes| self.send_datagram(to, &bytes)),
+                Err(error) => {
+                    tracing::error!(%to, %message, %error, "cannot send");
+                    self.counters.unsent.add(1);
+                }
+            }
+        }
+        for (to, frame) in frames {
+            frame.finish().into_iter().for_each(|bytes| self.send_datagram(to, &bytes));
+        }
+    }
+
+    fn send_datagram(&self, to: Id, bytes: &[u8]) {
+        match self.outlet.send(to, bytes) {
+            Ok(()) => self.counters.sent.add(1),
+            Err(error) => {
+                tracing::debug!(%to, %error, "the system would not send");
+                self.counters.unsent.add(1);
+            }
+        }
+    }
+}
+
+impl<A: Member, O: Outlet, J: Journal> Turn for Host<A, O, J> {
+    type Error = HostError;
+
+    fn deadline(&self) -> Option<Instant> {
+        self.timers.earliest()
+    }
+
+    /// Messages first, then the timers that they have not put off.
+    fn turn(&mut self, batch: &mut Vec<Datagram>) -> Result<(), HostError> {
+        let mut asked = Asked::default();
+        batch.drain(..).for_each(|datagram| self.hear(&datagram, &mut asked));
+        self.perform(asked)?;
+        let mut asked = Asked::default();
+        for timer in self.timers.take_due(Instant::now()) {
+            let mut out = Out::new();
+            self.actor.on_timeout(self.id, &mut self.state, &timer, &mut out);
+            asked.add(out);
+        }
+        self.perform(asked)
+    }
+}
+
+impl Asked {
+    fn add<A: Member>(&mut self, out: Out<A>) {
+        for command in out {
+            match command {
+                Command::Save(storage) => self.saves.extend(storage.0),
+                Command::Send(to, message) => self.sends.push((to, message)),
+                Command::SetTimer(timer, range) => {
+                    self.timers.push(TimerCommand::Set(timer, range));
+                }
+                Command::CancelTimer(timer) => self.timers.push(TimerCommand::Cancel(timer)),
+                // The protocol makes no random choices.
+                Command::ChooseRandom(..) => {}
+            }
+        }
+    }
+}
+
+/// The timers that are set, with when they are due.
+#[derive(Debug, Default)]
+struct Timers {
+    due: BTreeMap<Timer, Instant>,
+    random: fastrand::Rng,
+}
+
+impl Timers {
+    fn change(&mut self, command: TimerCommand, now: Instant) {
+        match command {
+            TimerCommand::Cancel(timer) => drop(self.due.remove(&timer)),
+            TimerCommand::Set(timer, Range { start, end }) => {
+                let spread = end.saturating_sub(start).mul_f64(self.random.f64());
+                self.due.insert(timer, now + start + spread);
+            }
+        }
+    }
+
+    fn earliest(&self) -> Option<Instant> {
+        self.due.values().min().copied()
+    }
+
+    fn take_due(&mut self, now: Instant) -> Vec<Timer> {
+        self.due.extract_if(.., |_, due| *due <= now).map(|(timer, _)| timer).collect()
+    }
+}

@@ -1,0 +1,32 @@
+//! Where durable records go.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::paxos::{Record, Storage};
+
+/// Keeps records for the next life of a node.
+pub trait Journal: Send {
+    /// Adds records to those kept so far. When this returns, they are durable. An error stops the
+    /// node before it sends anything that depends on them.
+    fn append(&mut self, records: Vec<Record>) -> io::Result<()>;
+}
+
+/// Keeps records in memory: they survive the node, but not the process.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryJournal(Arc<Mutex<Option<Storage>>>);
+
+impl MemoryJournal {
+    /// All records so far; none if there never was one.
+    pub fn storage(&self) -> Option<Storage> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Journal for MemoryJournal {
+    fn append(&mut self, records: Vec<Record>) -> io::Result<()> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get_or_insert_default().0.extend(records);
+        Ok(())
+    }
+}

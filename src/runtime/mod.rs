@@ -1,0 +1,16 @@
+//! One actor on one socket: everything that does IO.
+//!
+//! [`pump`] moves datagrams from the socket to the actor's thread, [`host`] performs what the
+//! actor asks for, [`run`] puts the two together. [`spawn`] runs the same actors by Stateright's
+//! own runtime instead.
+
+pub mod adversary;
+pub mod counters;
+pub mod host;
+pub mod journal;
+pub mod pump;
+pub mod run;
+pub mod spawn;
+pub mod threads;
+pub mod udp;
+pub mod wire;

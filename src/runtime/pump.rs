@@ -1,0 +1,203 @@
+//! The message pump: a reader thread that does nothing but empty the socket, a bounded queue, and
+//! the thread that takes turns with what is in it. It must lose nothing that it has taken.
+//!
+//! It is generic over its [`Threads`], so that `proofs/pump.rs` can put this very code under loom.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::counters::Counters;
+use super::threads::{Fault, Flag, Offer, Put, Take, Threads, Wait};
+use crate::paxos::limits::MAX_DATAGRAM;
+
+/// How many datagrams a turn takes at most.
+pub const BATCH: usize = 256;
+
+/// A datagram, as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Datagram {
+    /// Where it says that it comes from.
+    pub from: SocketAddr,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+}
+
+/// What asking a source for a datagram brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// A datagram of so many bytes, from there.
+    Datagram(usize, SocketAddr),
+    /// Nothing, for now.
+    Nothing,
+}
+
+/// Where datagrams come from.
+pub trait Source: Send + Sync + 'static {
+    /// Waits for a datagram, and writes it to the front of `buffer`. An error is final.
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<Received>;
+
+    /// Makes a [`receive`](Source::receive) that waits, or the next one, return early.
+    fn wake(&self);
+}
+
+/// What is done with the datagrams.
+pub trait Turn {
+    /// Why it cannot go on.
+    type Error;
+
+    /// When a turn is due even if nothing comes.
+    fn deadline(&self) -> Option<Instant>;
+
+    /// Deals with a batch, which is empty when the deadline has passed. Takes all of it.
+    fn turn(&mut self, batch: &mut Vec<Datagram>) -> Result<(), Self::Error>;
+}
+
+/// Lets any thread stop a pump.
+#[derive(Debug)]
+pub struct Stopper<T: Threads, S> {
+    stopped: T::Flag,
+    source: Arc<S>,
+}
+
+impl<T: Threads, S> Clone for Stopper<T, S> {
+    fn clone(&self) -> Self {
+        Stopper { stopped: self.stopped.clone(), source: Arc::clone(&self.source) }
+    }
+}
+
+impl<T: Threads, S: Source> Stopper<T, S> {
+    /// No datagram is taken any more. What was taken is still dealt with.
+    pub fn stop(&self) {
+        self.stopped.set();
+        if T::FAULT != Some(Fault::LostWakeUp) {
+            self.source.wake();
+        }
+    }
+}
+
+/// Why a pump ended.
+#[derive(Debug)]
+pub enum End<E> {
+    /// It was stopped.
+    Stopped,
+    /// The source failed.
+    Source(io::Error),
+    /// A turn failed.
+    Turn(E),
+    /// The reader thread panicked, or could not be started.
+    Reader(Option<io::Error>),
+}
+
+/// A pump, not yet running.
+#[derive(Debug)]
+pub struct Pump<T: Threads, S> {
+    stopper: Stopper<T, S>,
+    counters: Arc<Counters>,
+    queue: usize,
+}
+
+impl<T: Threads, S: Source> Pump<T, S> {
+    /// A pump with room for `queue` datagrams between its threads.
+    pub fn new(source: Arc<S>, queue: usize, counters: Arc<Counters>) -> Self {
+        Pump { stopper: Stopper { stopped: T::flag(), source }, counters, queue }
+    }
+
+    /// What stops it.
+    pub fn stopper(&self) -> Stopper<T, S> {
+        self.stopper.clone()
+    }
+
+    /// Pumps until it is stopped, the source ends, or a turn fails. Whichever ends first, the
+    /// other thread ends too, and has ended when this returns.
+    pub fn run<U: Turn>(self, turns: &mut U) -> End<U::Error> {
+        let Pump { stopper, counters, queue } = self;
+        let (put, take) = T::queue(queue);
+        let reader = Reader { put, stopper: stopper.clone(), counters: Arc::clone(&counters) };
+        let reader = match T::spawn("synod-reader", move || reader.run()) {
+            Ok(reader) => reader,
+            Err(error) => return End::Reader(Some(error)),
+        };
+        let turned = take_turns::<T, U>(turns, &take, &stopper.stopped, &counters);
+        if turned.is_err() && T::FAULT != Some(Fault::SilentEnd) {
+            stopper.stop();
+        }
+        let read = T::join(reader);
+        while take.take().is_some() {
+            counters.abandoned.add(1);
+        }
+        match (turned, read) {
+            (Err(error), _) => End::Turn(error),
+            (Ok(()), Some(Ok(()))) => End::Stopped,
+            (Ok(()), Some(Err(error))) => End::Source(error),
+            (Ok(()), None) => End::Reader(None),
+        }
+    }
+}
+
+/// The reader thread. It owns the only sending end, so that its end is the queue's end.
+struct Reader<T: Threads, S> {
+    put: T::Put<Datagram>,
+    stopper: Stopper<T, S>,
+    counters: Arc<Counters>,
+}
+
+impl<T: Threads, S: Source> Reader<T, S> {
+    fn run(self) -> io::Result<()> {
+        let mut buffer = vec![0; MAX_DATAGRAM + 1];
+        while !self.stopper.stopped.is_set() {
+            if let Received::Datagram(length, from) = self.stopper.source.receive(&mut buffer)? {
+                let bytes = buffer.get(..length).unwrap_or(&buffer).to_vec();
+                if !self.hand_over(Datagram { from, bytes }) {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether anybody still wants datagrams.
+    fn hand_over(&self, datagram: Datagram) -> bool {
+        self.counters.received.add(1);
+        let offer = self.put.offer(datagram);
+        if offer == Offer::Taken {
+            self.counters.queued.add(1);
+        } else if T::FAULT != Some(Fault::UncountedDrop) {
+            self.counters.dropped.add(1);
+        }
+        offer != Offer::Closed
+    }
+}
+
+/// The actor thread's part: ends when the queue ends, or a turn fails.
+fn take_turns<T: Threads, U: Turn>(
+    turns: &mut U,
+    queue: &T::Take<Datagram>,
+    stopped: &T::Flag,
+    counters: &Counters,
+) -> Result<(), U::Error> {
+    let mut batch = Vec::new();
+    loop {
+        if T::FAULT == Some(Fault::LeavesQueued) && stopped.is_set() {
+            return Ok(());
+        }
+        match queue.wait(turns.deadline()) {
+            Wait::Closed => return Ok(()),
+            Wait::Deadline => {}
+            Wait::Item(first) => fill(&mut batch, first, queue),
+        }
+        counters.handled.add(batch.len() as u64);
+        turns.turn(&mut batch)?;
+        batch.clear();
+    }
+}
+
+fn fill(batch: &mut Vec<Datagram>, first: Datagram, queue: &impl Take<Datagram>) {
+    batch.push(first);
+    while batch.len() < BATCH
+        && let Some(next) = queue.take()
+    {
+        batch.push(next);
+    }
+}

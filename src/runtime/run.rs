@@ -1,0 +1,119 @@
+//! Runs one member on a thread of its own, over a real socket.
+
+use std::io;
+use std::net::SocketAddrV4;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use super::adversary::{Adversary, AdversaryCounts};
+use super::counters::Counters;
+use super::host::{Host, HostError, Member};
+use super::journal::Journal;
+use super::pump::{End, Pump, Source, Stopper};
+use super::threads::Native;
+use super::udp::Udp;
+use crate::paxos::{State, Storage};
+
+/// How many datagrams may wait between the socket and the actor.
+pub const QUEUE: usize = 16 * 1024;
+
+/// A network that misbehaves: the seed of its choices, and where it counts them.
+#[derive(Clone, Debug)]
+pub struct Mischief {
+    /// The same seed makes the same choices.
+    pub seed: u64,
+    /// What it has done.
+    pub counts: Arc<AdversaryCounts>,
+}
+
+/// A member that is running.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddrV4,
+    counters: Arc<Counters>,
+    stop: Stop,
+    thread: JoinHandle<Ended>,
+}
+
+/// How a member ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Why.
+    pub end: End<HostError>,
+    /// What it knew; none if it could not even start.
+    pub state: Option<State>,
+}
+
+#[derive(Debug)]
+enum Stop {
+    Plain(Stopper<Native, Udp>),
+    Adversarial(Stopper<Native, Adversary>),
+}
+
+/// Runs a member on this socket, with what it saved in earlier lives.
+pub fn run<A: Member>(
+    actor: A,
+    socket: Arc<Udp>,
+    storage: Option<Storage>,
+    journal: impl Journal + 'static,
+    mischief: Option<Mischief>,
+) -> io::Result<Running> {
+    let (address, counters) = (socket.address(), Arc::new(Counters::default()));
+    let name = format!("synod-{}", actor.name());
+    let outlet = Arc::clone(&socket);
+    let counted = Arc::clone(&counters);
+    let start = move || Host::start(outlet.id(), actor, storage, (outlet, journal), counted);
+    let (stop, thread) = match mischief {
+        None => {
+            let pump = Pump::new(socket, QUEUE, Arc::clone(&counters));
+            (Stop::Plain(pump.stopper()), on_thread(name, pump, start)?)
+        }
+        Some(Mischief { seed, counts }) => {
+            let source = Arc::new(Adversary::new(socket, seed, counts));
+            let pump = Pump::new(source, QUEUE, Arc::clone(&counters));
+            (Stop::Adversarial(pump.stopper()), on_thread(name, pump, start)?)
+        }
+    };
+    Ok(Running { address, counters, stop, thread })
+}
+
+fn on_thread<A: Member, S: Source, J: Journal + 'static>(
+    name: String,
+    pump: Pump<Native, S>,
+    start: impl FnOnce() -> Result<Host<A, Arc<Udp>, J>, HostError> + Send + 'static,
+) -> io::Result<JoinHandle<Ended>> {
+    let body = move || match start() {
+        Err(error) => Ended { end: End::Turn(error), state: None },
+        Ok(mut host) => {
+            let end = pump.run(&mut host);
+            Ended { end, state: Some(host.into_state()) }
+        }
+    };
+    thread::Builder::new().name(name).spawn(body)
+}
+
+impl Running {
+    /// Where it can be reached.
+    pub fn address(&self) -> SocketAddrV4 {
+        self.address
+    }
+
+    /// What it counts.
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Stops it, and waits until it has dealt with what it had taken; none if it panicked.
+    pub fn stop(self) -> Option<Ended> {
+        match &self.stop {
+            Stop::Plain(stopper) => stopper.stop(),
+            Stop::Adversarial(stopper) => stopper.stop(),
+        }
+        self.thread.join().ok()
+    }
+}

@@ -1,0 +1,31 @@
+//! The same actors under Stateright's own `spawn`.
+//!
+//! Its files are truncated in place and never synced, and one that cannot be read counts as a
+//! fresh start, so actors that run here save nothing: **memory only**. It cannot be stopped
+//! either: its threads live as long as the process.
+
+use std::io;
+use std::thread;
+
+use stateright::actor::Id;
+
+use super::host::Member;
+use super::wire;
+
+/// Runs members over UDP, each bound to the address that its id stands for, on threads that live
+/// as long as the process.
+pub fn spawn<A: Member>(members: Vec<(Id, A)>) -> io::Result<()> {
+    let body = move || {
+        let ended = stateright::actor::spawn(
+            wire::encode_one,
+            wire::decode_one,
+            wire::encode_storage,
+            wire::decode_storage,
+            members,
+        );
+        if ended.is_err() {
+            tracing::error!("an actor under Stateright's spawn panicked");
+        }
+    };
+    thread::Builder::new().name("synod-spawn".to_owned()).spawn(body).map(drop)
+}
