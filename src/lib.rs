@@ -1,5 +1,6 @@
 //! `synod`: a Multi-Paxos replicated log, written once, model-checked and run.
 
+pub mod cli;
 pub mod cluster;
 #[path = "../model/mod.rs"]
 pub mod model;

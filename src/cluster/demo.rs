@@ -39,7 +39,7 @@ pub struct Report {
     /// What the adversarial network has done, if it was one.
     pub adversary: Option<AdversaryReport>,
     /// The seed of the adversarial network.
-    pub seed: Option<u64>,
+    pub seed: u64,
     /// What drove the actors.
     pub runtime: Runtime,
     /// What kept the demo from finishing.
@@ -137,9 +137,8 @@ fn report(
     primaries: &[bool],
     problem: Option<String>,
 ) -> Report {
-    let states: Vec<_> = cluster.leaders().map(|leader| leader.last_state()).collect();
     let histories: Vec<Option<&leader::State>> =
-        states.iter().map(|state| state.as_ref()?.as_leader()).collect();
+        cluster.leaders().map(|leader| leader.last_state()?.as_leader()).collect();
     let leaders: Vec<LeaderReport> = cluster
         .leaders()
         .zip(&histories)
@@ -174,12 +173,12 @@ fn report(
             }),
         leaders,
         pump: cluster.counts(),
-        adversary: config.adversary.map(|_| AdversaryReport {
+        adversary: config.adversarial.then(|| AdversaryReport {
             lost: cluster.mischief.lost.get(),
             repeated: cluster.mischief.repeated.get(),
             overtaken: cluster.mischief.overtaken.get(),
         }),
-        seed: config.adversary,
+        seed: config.seed,
         runtime: config.runtime,
         problem,
     }

@@ -49,8 +49,10 @@ pub struct Config {
     pub commands: u64,
     /// What drives the actors.
     pub runtime: Runtime,
-    /// The seed of an adversarial network, if it is one.
-    pub adversary: Option<u64>,
+    /// Whether the network loses, repeats, delays and reorders.
+    pub adversarial: bool,
+    /// The seed by which it does.
+    pub seed: u64,
     /// How long timers take.
     pub timing: Timing,
 }
@@ -64,7 +66,8 @@ impl Default for Config {
             quorums: Quorums::Majority,
             commands: 1000,
             runtime: Runtime::Pump,
-            adversary: None,
+            adversarial: false,
+            seed: 0,
             timing: Timing::default(),
         }
     }
@@ -110,8 +113,8 @@ enum How {
     Spawned,
     /// Not at all: it has failed. Its socket stays bound, and nobody reads from it.
     Failed { _socket: Arc<Udp> },
-    /// Not any more; what it knew and what it had counted.
-    Stopped(Option<State>, Counts),
+    /// Not any more: what it knew, and what it had counted if it counts.
+    Stopped(Option<Box<State>>, Option<Counts>),
 }
 
 /// A running cluster.
@@ -129,7 +132,7 @@ pub struct Cluster {
 impl Cluster {
     /// Starts all members.
     pub fn start(config: &Config) -> Result<Self, ClusterError> {
-        if config.runtime == Runtime::Spawn && config.adversary.is_some() {
+        if config.runtime == Runtime::Spawn && config.adversarial {
             return Err(ClusterError::AdversarialSpawn);
         }
         let count = usize::from(config.leaders) + usize::from(config.acceptors) + 1;
@@ -153,8 +156,8 @@ impl Cluster {
                     How::Spawned
                 }
                 Runtime::Pump => {
-                    let mischief = config.adversary.map(|seed| Mischief {
-                        seed: seed.wrapping_add(number),
+                    let mischief = config.adversarial.then(|| Mischief {
+                        seed: config.seed.wrapping_add(number),
                         counts: Arc::clone(&mischief),
                     });
                     How::Pumped(run(probe, socket, None, MemoryJournal::default(), mischief)?)
@@ -246,21 +249,20 @@ impl Handle {
     pub fn counts(&self) -> Option<Counts> {
         match &self.how {
             How::Pumped(running) => Some(running.counters().read()),
-            How::Stopped(_, counts) => Some(*counts),
+            How::Stopped(_, counts) => *counts,
             How::Spawned | How::Failed { .. } => None,
         }
     }
 
     /// What the member knew when it was stopped.
-    pub fn last_state(&self) -> Option<State> {
+    pub fn last_state(&self) -> Option<&State> {
         match &self.how {
-            How::Stopped(state, _) => state.clone(),
-            How::Spawned => self.view.last(),
-            How::Pumped(_) | How::Failed { .. } => None,
+            How::Stopped(state, _) => state.as_deref(),
+            _ => None,
         }
     }
 
-    /// Whether the member was to take part.
+    /// Whether the member has failed from the start.
     pub fn has_failed(&self) -> bool {
         matches!(self.how, How::Failed { .. })
     }
@@ -271,9 +273,12 @@ impl Handle {
             How::Pumped(running) => {
                 let counters: Arc<Counters> = running.counters();
                 let state = running.stop().and_then(|ended| ended.state);
-                self.how = How::Stopped(state, counters.read());
+                self.how = How::Stopped(state.map(Box::new), Some(counters.read()));
             }
-            How::Spawned => self.wait_until_retired(patience),
+            How::Spawned => {
+                self.wait_until_retired(patience);
+                self.how = How::Stopped(self.view.take_last().map(Box::new), None);
+            }
             other => self.how = other,
         }
     }
@@ -283,7 +288,7 @@ impl Handle {
     fn wait_until_retired(&self, patience: Duration) {
         let start = Instant::now();
         let leader = self.name.starts_with('L');
-        while leader && self.view.last().is_none() && start.elapsed() < patience {
+        while leader && !self.view.has_retired() && start.elapsed() < patience {
             std::thread::sleep(Duration::from_millis(1));
         }
     }

@@ -51,7 +51,10 @@ pub struct ClientView {
 
 impl View {
     /// A view of a client that wants so many commands done.
-    pub fn of_client(commands: u64, finished: Sender<()>) -> Result<Self, hdrhistogram::CreationError> {
+    pub fn of_client(
+        commands: u64,
+        finished: Sender<()>,
+    ) -> Result<Self, hdrhistogram::CreationError> {
         let client = ClientView {
             sent: HashMap::new(),
             latency: Histogram::new_with_bounds(1, LONGEST_LATENCY, 3)?,
@@ -83,9 +86,14 @@ impl View {
         self.retired.store(true, Ordering::Relaxed);
     }
 
+    /// Whether the member has left word of what it knew.
+    pub fn has_retired(&self) -> bool {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// What the member knew when it retired; none as long as it has not.
-    pub fn last(&self) -> Option<State> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn take_last(&self) -> Option<State> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn see(&self, state: &State) {

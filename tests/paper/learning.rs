@@ -53,7 +53,8 @@ fn votes_beyond_the_window_are_not_kept() {
 /// chosen than it knows asks for the rest.
 #[test]
 fn a_heartbeat_that_shows_more_makes_a_follower_catch_up() {
-    for (told, asked) in [(1, None), (2, None), (3, Some(catch_up(2, 3))), (9, Some(catch_up(2, 9)))]
+    for (told, asked) in
+        [(1, None), (2, None), (3, Some(catch_up(2, 3))), (9, Some(catch_up(2, 9)))]
     {
         let mut bench = knowing(2, Limits::default());
         let sent = bench.hear(leader(1), heartbeat(ballot(1, 1), told));

@@ -25,9 +25,8 @@ fn a_round_is_saved_before_it_is_used_and_never_used_again() {
 /// PMS 2.5: "different proposers choose their numbers from disjoint sets of numbers".
 #[test]
 fn two_leaders_never_use_the_same_ballot() {
-    let ballots = [0, 1, 2].map(|me| {
-        Bench::candidate(me, Limits::default()).as_leader().stance().ballot().unwrap()
-    });
+    let ballots = [0, 1, 2]
+        .map(|me| Bench::candidate(me, Limits::default()).as_leader().stance().ballot().unwrap());
     assert_eq!(ballots, [ballot(1, 0), ballot(1, 1), ballot(1, 2)]);
 }
 
@@ -155,7 +154,10 @@ fn a_free_leader_proposes_what_its_clients_want() {
     bench.hear(acceptor(0), promise(b, &[]));
     let sent = bench.hear(acceptor(1), promise(b, &[]));
     let [first, second] = [accept(b, 0, decree(1)), accept(b, 1, decree(0))];
-    assert_eq!(sent, [to_acceptors(&[0, 1, 2], &first), to_acceptors(&[0, 1, 2], &second)].concat());
+    assert_eq!(
+        sent,
+        [to_acceptors(&[0, 1, 2], &first), to_acceptors(&[0, 1, 2], &second)].concat()
+    );
 }
 
 /// PMS 3, the paper's own example: the new leader "knows commands 1-134, 138, and 139"; phase 1
@@ -264,8 +266,7 @@ fn prepares_are_sent_again_to_those_that_have_not_promised() {
 /// PMMC 3: whoever acts under a ballot already does not start another on its own.
 #[test]
 fn an_election_timeout_moves_followers_only() {
-    for mut bench in
-        [Bench::candidate(0, Limits::default()), Bench::primary(0, Limits::default())]
+    for mut bench in [Bench::candidate(0, Limits::default()), Bench::primary(0, Limits::default())]
     {
         let before = bench.state.clone();
         assert!(!bench.timers.contains(&Timer::Election));

@@ -3,10 +3,18 @@
 use super::bench::*;
 use synod::paxos::*;
 
-const MINE: Ballot = Ballot { round: 1, leader: LeaderId(0) };
+const MINE: Ballot = Ballot { round: 2, leader: LeaderId(0) };
 
+/// A candidate under `MINE`, in its second life.
+fn candidate(limits: Limits) -> Bench {
+    Bench::candidate(0, limits).crash()
+}
+
+/// A primary under `MINE`, free to propose what it likes.
 fn primary(limits: Limits) -> Bench {
-    Bench::primary(0, limits)
+    let mut bench = candidate(limits);
+    (0..2).for_each(|n| drop(bench.hear(acceptor(n), promise(MINE, &[]))));
+    bench
 }
 
 /// What is sent to propose these requests in these instances.
@@ -138,11 +146,10 @@ fn a_primary_gets_no_more_than_the_window_ahead() {
 /// PMS 3, the same bound, on what phase 1 demands: it comes first, and in order.
 #[test]
 fn repairs_stay_within_the_window_and_come_before_new_commands() {
-    let mut bench = Bench::candidate(0, Limits { window: 2, ..Limits::default() });
+    let mut bench = candidate(Limits { window: 2, ..Limits::default() });
     bench.hear(client(0), request(9));
-    let reported: Vec<Vote> = (0..3).map(|i| vote(Ballot::NONE, i, decree(i))).collect();
-    let reported = reported.into_iter().map(|vote| Vote { ballot: ballot(1, 0), ..vote });
-    bench.hear(acceptor(0), promise(MINE, &reported.collect::<Vec<_>>()));
+    let reported = [0, 1, 2].map(|i| vote(ballot(1, 0), i, decree(i)));
+    bench.hear(acceptor(0), promise(MINE, &reported));
     assert_eq!(bench.hear(acceptor(1), promise(MINE, &[])), proposals(&[(0, 0), (1, 1)]));
     assert_eq!(bench.hear_votes(2, &vote(MINE, 0, decree(0))), proposals(&[(2, 2)]));
     assert_eq!(bench.hear_votes(2, &vote(MINE, 1, decree(1))), proposals(&[(3, 9)]));

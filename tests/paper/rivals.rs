@@ -3,18 +3,23 @@
 use super::bench::*;
 use synod::paxos::*;
 
-/// The middle one of three leaders, primary under `(1, 1)` or about to be.
+const MINE: Ballot = Ballot { round: 2, leader: LeaderId(1) };
+
+/// The middle one of three leaders, about to be primary under `MINE`, and then primary.
 fn acting() -> [Bench; 2] {
-    [Bench::candidate(1, Limits::default()), Bench::primary(1, Limits::default())]
+    let candidate = || Bench::candidate(1, Limits::default()).crash();
+    let mut primary = candidate();
+    (0..2).for_each(|n| drop(primary.hear(acceptor(n), promise(MINE, &[]))));
+    assert!(primary.is_primary());
+    [candidate(), primary]
 }
 
 /// PMS 2.2: "the proposer, who should then abandon its proposal"; PMS 2.4: "if it learns about some
 /// request with a higher proposal number"; PMMC 2.4: a leader is preempted by a higher ballot only.
 #[test]
 fn a_higher_ballot_unseats_and_a_lower_or_equal_one_does_not() {
-    let mine = ballot(1, 1);
-    for (heard, unseats) in [(ballot(1, 0), false), (mine, false), (ballot(1, 2), true)] {
-        for message in [nack(mine, heard), accepted(heard, 0, Decree::Noop)] {
+    for (heard, unseats) in [(ballot(2, 0), false), (MINE, false), (ballot(2, 2), true)] {
+        for message in [nack(MINE, heard), accepted(heard, 0, Decree::Noop)] {
             for mut bench in acting() {
                 bench.hear(acceptor(0), message.clone());
                 assert_eq!(bench.is_follower(), unseats, "{message}");
@@ -27,9 +32,9 @@ fn a_higher_ballot_unseats_and_a_lower_or_equal_one_does_not() {
 /// PMMC 3: of two leaders one waits for the other. The lower ballot yields, and so does the lower id.
 #[test]
 fn of_two_primaries_the_lower_ballot_and_the_lower_id_yield() {
-    let cases =
-        [(ballot(1, 0), false), (ballot(2, 0), true), (ballot(1, 2), true), (ballot(0, 2), true)];
-    for (rival, unseats) in cases {
+    let lower_id = [(ballot(1, 0), false), (ballot(2, 0), false), (ballot(3, 0), true)];
+    let higher_id = [(ballot(1, 2), true), (ballot(2, 2), true)];
+    for (rival, unseats) in lower_id.into_iter().chain(higher_id) {
         for mut bench in acting() {
             let before = bench.state.clone();
             bench.hear(leader(rival.leader.0.into()), heartbeat(rival, 0));
@@ -40,14 +45,14 @@ fn of_two_primaries_the_lower_ballot_and_the_lower_id_yield() {
 }
 
 /// House rule: whoever is unseated sends the clients of unfinished requests to the owner of the
-/// highest ballot that it knows, or nowhere if that is its own.
+/// ballot that unseated it.
 #[test]
 fn an_unseated_leader_sends_its_clients_elsewhere() {
     let unseat = [
-        (acceptor(0), nack(ballot(1, 1), ballot(2, 0)), Some(0)),
+        (acceptor(0), nack(MINE, ballot(3, 0)), Some(0)),
         (acceptor(0), accepted(ballot(2, 2), 9, Decree::Noop), Some(2)),
-        (leader(0), heartbeat(ballot(2, 0), 0), Some(0)),
-        (leader(2), heartbeat(ballot(1, 2), 0), Some(2)),
+        (leader(0), heartbeat(ballot(3, 0), 0), Some(0)),
+        (leader(2), heartbeat(ballot(2, 2), 0), Some(2)),
     ];
     for (from, message, hint) in unseat {
         for mut bench in acting() {
@@ -67,11 +72,11 @@ fn an_unseated_leader_sends_its_clients_elsewhere() {
 fn an_unseated_leader_proposes_nothing_more() {
     for mut bench in acting() {
         bench.hear(client(0), request(0));
-        bench.hear(acceptor(0), nack(ballot(1, 1), ballot(2, 2)));
+        bench.hear(acceptor(0), nack(MINE, ballot(2, 2)));
         for timer in [Timer::Resend, Timer::Resend, Timer::Heartbeat] {
             assert_eq!(bench.fire(timer), []);
         }
-        (0..3).for_each(|n| drop(bench.hear(acceptor(n), promise(ballot(1, 1), &[]))));
+        (0..3).for_each(|n| drop(bench.hear(acceptor(n), promise(MINE, &[]))));
         assert!(bench.is_follower() && bench.sent.is_empty());
         assert_eq!(bench.timers, [Timer::Election].into());
     }
@@ -81,10 +86,10 @@ fn an_unseated_leader_proposes_nothing_more() {
 /// abandoned": its votes still choose, and whoever asks is answered.
 #[test]
 fn what_an_unseated_leader_proposed_may_still_be_chosen() {
-    let mut bench = Bench::primary(1, Limits::default());
+    let [_, mut bench] = acting();
     bench.hear(client(0), request(0));
-    bench.hear(acceptor(2), nack(ballot(1, 1), ballot(2, 2)));
-    assert_eq!(bench.hear_votes(2, &vote(ballot(1, 1), 0, decree(0))), []);
+    bench.hear(acceptor(2), nack(MINE, ballot(2, 2)));
+    assert_eq!(bench.hear_votes(2, &vote(MINE, 0, decree(0))), []);
     assert_eq!(bench.hear(client(0), request(0)), [(client(0), reply(0, 0, 0))]);
 }
 
@@ -93,9 +98,11 @@ fn what_an_unseated_leader_proposed_may_still_be_chosen() {
 #[test]
 fn a_follower_redirects_to_the_owner_of_the_highest_ballot() {
     let mut bench = Bench::follower(1, Limits::default());
-    let mut hint = |bench: &mut Bench| bench.hear(client(0), request(0));
+    let hint = |bench: &mut Bench| bench.hear(client(0), request(0));
     assert_eq!(hint(&mut bench), [(client(0), redirect(0, None))]);
-    for (heard, owner) in [(ballot(2, 2), 2), (ballot(1, 0), 2), (ballot(2, 0), 2), (ballot(3, 0), 0)] {
+    for (heard, owner) in
+        [(ballot(2, 2), 2), (ballot(1, 0), 2), (ballot(2, 0), 2), (ballot(3, 0), 0)]
+    {
         bench.hear(leader(heard.leader.0.into()), heartbeat(heard, 0));
         assert_eq!(hint(&mut bench), [(client(0), redirect(0, Some(owner)))], "{heard}");
     }
@@ -105,16 +112,15 @@ fn a_follower_redirects_to_the_owner_of_the_highest_ballot() {
 /// chosen.
 #[test]
 fn a_primary_tells_the_other_leaders_that_it_is_alive() {
-    let mut bench = Bench::primary(1, Limits::default());
-    bench.hear_votes(2, &vote(ballot(1, 1), 0, Decree::Noop));
-    bench.hear_votes(2, &vote(ballot(1, 1), 2, Decree::Noop));
+    let [_, mut bench] = acting();
+    bench.hear_votes(2, &vote(MINE, 0, Decree::Noop));
+    bench.hear_votes(2, &vote(MINE, 2, Decree::Noop));
     assert!(bench.timers.contains(&Timer::Heartbeat));
-    let alive = heartbeat(ballot(1, 1), 1);
+    let alive = heartbeat(MINE, 1);
     assert_eq!(bench.fire(Timer::Heartbeat), [(leader(0), alive.clone()), (leader(2), alive)]);
     assert!(bench.timers.contains(&Timer::Heartbeat));
-    for mut bench in
-        [Bench::follower(1, Limits::default()), Bench::candidate(1, Limits::default())]
-    {
+    let [candidate, _] = acting();
+    for mut bench in [Bench::follower(1, Limits::default()), candidate] {
         assert!(!bench.timers.contains(&Timer::Heartbeat));
         assert_eq!(bench.fire(Timer::Heartbeat), []);
     }

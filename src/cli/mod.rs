@@ -1,0 +1,77 @@
+//! The command line: parses, runs, and shows, as a table for people or as JSON for machines.
+
+mod check;
+mod demo;
+mod explore;
+mod mutants;
+mod output;
+mod parallel;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A Multi-Paxos replicated log: written once, model-checked, and run over UDP.
+///
+/// Exit codes: 0 if all that was to be shown holds, 1 if something is violated or missing, 2 if
+/// the command was not understood.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, after_help = "Logs: SYNOD_LOG=debug synod demo")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Args),
+    Check(check::Args),
+    Mutants(mutants::Args),
+    Explore(explore::Args),
+}
+
+/// How a command ended, as the shell is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// All that was to be shown holds.
+    Holds,
+    /// Something is violated or missing.
+    Fails,
+    /// The command was not understood, or asks for what cannot be.
+    BadUse,
+}
+
+impl From<bool> for Verdict {
+    fn from(holds: bool) -> Self {
+        if holds { Verdict::Holds } else { Verdict::Fails }
+    }
+}
+
+/// Runs what the command line asks for.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("SYNOD_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let verdict = match cli.command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Mutants(args) => mutants::run(&args),
+        Command::Explore(args) => explore::run(&args),
+    };
+    ExitCode::from(match verdict {
+        Verdict::Holds => 0,
+        Verdict::Fails => 1,
+        Verdict::BadUse => 2,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::Cli::command().debug_assert();
+    }
+}

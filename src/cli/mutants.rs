@@ -1,0 +1,94 @@
+//! `synod mutants`: every fault must be found.
+
+use clap::Parser;
+use indicatif::MultiProgress;
+use serde::Serialize;
+
+use super::output::{bar, fail, grouped, json, say, table};
+use super::{Verdict, parallel};
+use crate::model::check::{CheckError, catch};
+use crate::model::mutants::{MUTANTS, Mutant};
+
+/// Put one fault after another into the protocol, and see each caught by its property.
+#[derive(Debug, Parser)]
+#[command(after_help = "Example:
+  synod mutants --json
+  synod check --mutant amnesia            one of them, step by step")]
+pub(super) struct Args {
+    /// Print one line of JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Json {
+    mutants: Vec<Caught>,
+}
+
+#[derive(Serialize)]
+struct Caught {
+    name: &'static str,
+    fault: &'static str,
+    system: &'static str,
+    property: &'static str,
+    steps: Option<usize>,
+    states: usize,
+    seconds: f64,
+    caught: bool,
+}
+
+/// Hunts all mutants.
+pub(super) fn run(args: &Args) -> Verdict {
+    let bars = MultiProgress::new();
+    let mutants: Vec<&'static Mutant> = MUTANTS.iter().collect();
+    let hunts = parallel::map(&mutants, |mutant| {
+        let bar = bars.add(bar(0, mutant.name, !args.json));
+        let hunt = catch(mutant, |states| bar.set_position(states as u64));
+        bar.finish_and_clear();
+        hunt.map(|hunt| {
+            let steps = hunt.run.map(|run| run.into_actions().len());
+            let (states, seconds) = (hunt.states, hunt.elapsed.as_secs_f64());
+            let Mutant { name, fault, system, property, .. } = *mutant;
+            Caught {
+                name,
+                fault,
+                system,
+                property,
+                steps,
+                states,
+                seconds,
+                caught: steps.is_some(),
+            }
+        })
+    });
+    match hunts.into_iter().collect::<Result<Vec<Caught>, CheckError>>() {
+        Ok(mutants) => {
+            let all = mutants.iter().all(|mutant| mutant.caught);
+            if args.json {
+                json(&Json { mutants })
+            } else {
+                show(&mutants)
+            }
+            all.into()
+        }
+        Err(error) => fail(error, Verdict::Fails),
+    }
+}
+
+fn show(mutants: &[Caught]) {
+    let headings = ["mutant", "system", "caught by", "steps", "states", "seconds"];
+    let mut rows = table(headings, &[3, 4, 5]);
+    for mutant in mutants {
+        let property = if mutant.caught { mutant.property } else { "NOT CAUGHT" };
+        rows.add_row([
+            mutant.name.to_owned(),
+            mutant.system.to_owned(),
+            property.to_owned(),
+            mutant.steps.map_or("-".to_owned(), |steps| steps.to_string()),
+            grouped(mutant.states as u64),
+            format!("{:.1}", mutant.seconds),
+        ]);
+    }
+    let caught = mutants.iter().filter(|mutant| mutant.caught).count();
+    say(format_args!("{rows}\n\n{caught} of {} caught.", mutants.len()));
+}

@@ -1,0 +1,116 @@
+//! Members: what may be said, and by whom; all else is ignored, in every state.
+
+use super::bench::*;
+use synod::paxos::*;
+
+/// Everybody that there is, a stranger among them.
+fn everybody() -> [stateright::actor::Id; 7] {
+    [leader(0), leader(1), leader(2), acceptor(0), acceptor(1), acceptor(2), client(0)]
+}
+
+/// One message of each kind, with the owner of its ballot if it speaks under one.
+fn one_of_each() -> [(Message, Option<usize>); 12] {
+    let b = ballot(3, 2);
+    [
+        (request(0), None),
+        (reply(0, 0, 0), None),
+        (redirect(0, Some(1)), None),
+        (refused(0, Refusal::HistoryFull), None),
+        (prepare(b, 0), Some(2)),
+        (promise(ballot(1, 1), &[]), None),
+        (accept(b, 0, decree(0)), Some(2)),
+        (accepted(b, 0, decree(0)), None),
+        (nack(ballot(1, 1), b), None),
+        (heartbeat(b, 1), Some(2)),
+        (catch_up(0, 1), None),
+        (chosen(0, &[decree(0)], 1), None),
+    ]
+}
+
+/// Who may say this to a member of this role; the leaders' is leader 1.
+fn may_say(role: &Role, message: &Message, owner: Option<usize>) -> Vec<stateright::actor::Id> {
+    let acceptors = vec![acceptor(0), acceptor(1), acceptor(2)];
+    match (role, message) {
+        (Role::Acceptor(_), Message::Prepare { .. } | Message::Accept { .. }) => {
+            owner.map(leader).into_iter().collect()
+        }
+        (Role::Leader(_), Message::Request(_)) => everybody().to_vec(),
+        (
+            Role::Leader(_),
+            Message::Promise { .. } | Message::Accepted(_) | Message::Nack { .. },
+        ) => acceptors,
+        (Role::Leader(_), Message::Heartbeat { .. }) => owner.map(leader).into_iter().collect(),
+        (Role::Leader(_), Message::CatchUp { .. } | Message::Chosen { .. }) => {
+            vec![leader(0), leader(2)]
+        }
+        (
+            Role::Client(_),
+            Message::Reply { .. } | Message::Redirect { .. } | Message::Refused { .. },
+        ) => vec![leader(0), leader(1), leader(2)],
+        _ => vec![],
+    }
+}
+
+fn a_client() -> Bench {
+    let setup = setup(3, Quorums::Majority, Limits::default());
+    let client = Client { me: ClientId(0), first: LeaderId(0), commands: 1, window: 1, setup };
+    Bench::start(Role::Client(client), Saving::Changes, None)
+}
+
+/// PMS 2.1: the agents' roles. Every kind of message, from everybody, to every role in every state.
+#[test]
+fn what_one_may_not_say_is_ignored() {
+    let members = || {
+        let mut knowing = Bench::follower(1, Limits::default());
+        knowing.hear_votes(2, &vote(ballot(1, 1), 0, decree(0)));
+        let candidate = Bench::candidate(1, Limits::default());
+        let primary = Bench::primary(1, Limits::default());
+        [Bench::acceptor(Limits::default()), knowing, candidate, primary, a_client()]
+    };
+    for (message, owner) in one_of_each() {
+        for from in everybody() {
+            for mut bench in members() {
+                let heard = may_say(bench.node.role(), &message, owner).contains(&from);
+                assert_eq!(bench.node.admits(from, &message), heard, "{message} by {from:?}");
+                let before = (bench.state.clone(), bench.timers.clone(), bench.saved.len());
+                let sent = bench.hear(from, message.clone());
+                let after = (bench.state, bench.timers, bench.saved.len());
+                assert!(heard || (sent.is_empty() && after == before), "{message} by {from:?}");
+            }
+        }
+    }
+}
+
+/// PMS 2.5: "disjoint sets of numbers": nobody may speak under another's ballot, under the one
+/// below all ballots, or under its own as if it were its peer's.
+#[test]
+fn a_ballot_is_its_owners() {
+    let acceptor = Bench::acceptor(Limits::default());
+    let follower = Bench::follower(0, Limits::default());
+    for (from, b) in [(0, ballot(1, 0)), (1, ballot(1, 1)), (1, ballot(1, 0)), (0, Ballot::NONE)] {
+        let owns = b != Ballot::NONE && b.leader == LeaderId(from);
+        for message in [prepare(b, 0), accept(b, 0, decree(0))] {
+            assert_eq!(acceptor.node.admits(leader(from.into()), &message), owns, "{message}");
+        }
+        let peer = owns && from != 0;
+        assert_eq!(follower.node.admits(leader(from.into()), &heartbeat(b, 0)), peer);
+    }
+}
+
+/// House rule: a client hears of its own requests only.
+#[test]
+fn a_client_ignores_what_is_said_to_another() {
+    let (mut bench, other) = (a_client(), RequestId { client: ClientId(1), sequence: 0 });
+    let before = bench.state.clone();
+    let to_another = [
+        Message::Reply { id: other, instance: Instance(0), position: 0 },
+        Message::Redirect { id: other, primary: Some(LeaderId(1)) },
+        Message::Refused { id: other, reason: Refusal::HistoryFull },
+    ];
+    for message in to_another {
+        assert_eq!(bench.hear(leader(0), message), []);
+        assert_eq!(bench.state, before);
+    }
+    bench.hear(leader(0), reply(0, 0, 0));
+    assert_ne!(bench.state, before, "its own answer is heard");
+}
