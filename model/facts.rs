@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use stateright::actor::Id;
 
-use crate::paxos::leader::Stance;
+use crate::paxos::leader::{self, Stance};
 use crate::paxos::{
     AcceptorId, Ballot, Command, Decree, Instance, LeaderId, Members, Message, Node, Record,
     RequestId, Role, Rulebook, State, Storage, Vote,
@@ -21,6 +21,33 @@ pub enum Memory {
     Live,
     /// What it would go by after a crash.
     Saved,
+}
+
+/// What a property can ask about. Only what is asked for is looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// [`Fact::Promised`] and [`Fact::SaidPromised`].
+    Promised,
+    /// [`Fact::Voted`] and [`Fact::SaidVoted`].
+    Voted,
+    /// [`Fact::Recovered`].
+    Recovered,
+    /// [`Fact::Learned`].
+    Learned,
+    /// [`Fact::Applied`].
+    Applied,
+    /// [`Fact::Primary`].
+    Primary,
+    /// [`Fact::Neglected`].
+    Neglected,
+    /// [`Fact::Forgotten`].
+    Forgotten,
+    /// [`Fact::Proposed`].
+    Proposed,
+    /// [`Fact::Submitted`].
+    Submitted,
+    /// [`Fact::Answered`].
+    Answered,
 }
 
 /// One observation.
@@ -81,30 +108,40 @@ impl<'a> Situation<'a> {
         Situation { role: node.role(), state, storage, crashed }
     }
 
-    /// What is to be seen in it.
-    pub fn facts(&self) -> Facts {
+    /// What is to be seen in it of these topics.
+    pub fn observe(&self, topics: &[Topic], facts: &mut Facts) {
         match (self.role, self.state) {
             (Role::Leader(leader), State::Leader(state)) => {
-                let own = leader.backlog.iter().cloned().map(Fact::Submitted);
-                let seen = (!self.crashed).then(|| observe_leader(leader.me, state));
-                own.chain(seen.into_iter().flatten()).collect()
+                if topics.contains(&Topic::Submitted) {
+                    facts.extend(leader.backlog.iter().cloned().map(Fact::Submitted));
+                }
+                if !self.crashed {
+                    topics.iter().for_each(|topic| observe_leader(*topic, leader.me, state, facts));
+                }
             }
             (Role::Acceptor(acceptor), State::Acceptor(state)) => {
-                let mut facts = Facts::new();
                 let saved = self.storage.map_or(&[][..], |storage| &storage.0);
-                observe_memory(acceptor.me, Memory::Saved, saved, &mut facts);
+                observe_memory(acceptor.me, Memory::Saved, saved, topics, facts);
                 if !self.crashed {
-                    observe_memory(acceptor.me, Memory::Live, &state.durable().0, &mut facts);
-                    facts.extend(state.recovered().map(|b| Fact::Recovered(acceptor.me, b)));
+                    let live = state.durable();
+                    observe_memory(acceptor.me, Memory::Live, &live.0, topics, facts);
+                    if topics.contains(&Topic::Recovered) {
+                        facts.extend(state.recovered().map(|b| Fact::Recovered(acceptor.me, b)));
+                    }
                 }
-                facts
             }
-            _ => Facts::new(),
+            _ => {}
         }
     }
 }
 
-fn observe_memory(me: AcceptorId, memory: Memory, records: &[Record], facts: &mut Facts) {
+fn observe_memory(
+    me: AcceptorId,
+    memory: Memory,
+    records: &[Record],
+    topics: &[Topic],
+    facts: &mut Facts,
+) {
     let mut promised = Ballot::NONE;
     for record in records {
         match record {
@@ -112,38 +149,61 @@ fn observe_memory(me: AcceptorId, memory: Memory, records: &[Record], facts: &mu
             Record::Promised(ballot) => promised = promised.max(*ballot),
             Record::Voted(vote) => {
                 promised = promised.max(vote.ballot);
-                facts.insert(Fact::Voted(me, memory, vote.clone()));
+                if topics.contains(&Topic::Voted) {
+                    facts.insert(Fact::Voted(me, memory, vote.clone()));
+                }
             }
         }
     }
-    facts.insert(Fact::Promised(me, memory, promised));
+    if topics.contains(&Topic::Promised) {
+        facts.insert(Fact::Promised(me, memory, promised));
+    }
 }
 
-fn observe_leader(me: LeaderId, state: &crate::paxos::leader::State) -> impl Iterator<Item = Fact> {
-    let learned = state.learner().chosen().map(move |(i, d)| Fact::Learned(me, i, d.clone()));
-    let applied = (0..).zip(state.history().applied()).map(move |(p, i)| Fact::Applied(me, p, *i));
-    let primary = match state.stance() {
-        Stance::Primary(_) => state.stance().ballot().map(|ballot| Fact::Primary(me, ballot)),
-        _ => None,
-    };
-    let neglected = state.neglected().into_iter().map(move |i| Fact::Neglected(me, i));
-    let forgotten = state.forgotten().into_iter().map(move |id| Fact::Forgotten(me, id));
-    learned.chain(applied).chain(primary).chain(neglected).chain(forgotten)
+fn observe_leader(topic: Topic, me: LeaderId, state: &leader::State, facts: &mut Facts) {
+    match topic {
+        Topic::Learned => {
+            let chosen = state.learner().chosen();
+            facts.extend(chosen.map(|(i, decree)| Fact::Learned(me, i, decree.clone())));
+        }
+        Topic::Applied => {
+            let applied = (0..).zip(state.history().applied());
+            facts.extend(applied.map(|(position, i)| Fact::Applied(me, position, *i)));
+        }
+        Topic::Primary => {
+            if let (Stance::Primary(_), Some(ballot)) = (state.stance(), state.stance().ballot()) {
+                facts.insert(Fact::Primary(me, ballot));
+            }
+        }
+        Topic::Neglected => {
+            facts.extend(state.neglected().into_iter().map(|i| Fact::Neglected(me, i)));
+        }
+        Topic::Forgotten => {
+            facts.extend(state.forgotten().into_iter().map(|id| Fact::Forgotten(me, id)));
+        }
+        _ => {}
+    }
 }
 
-/// What is to be seen in a message that was sent, however long ago.
-pub fn said(members: &Members, src: Id, message: &Message) -> Option<Fact> {
+/// What is to be seen of these topics in a message that was sent, however long ago.
+pub fn said(members: &Members, src: Id, message: &Message, topics: &[Topic]) -> Option<Fact> {
     match message {
-        Message::Request(command) => Some(Fact::Submitted(command.clone())),
-        Message::Reply { id, instance, .. } => Some(Fact::Answered(*id, *instance)),
-        Message::Accept { ballot, instance, decree } => {
+        Message::Request(command) if topics.contains(&Topic::Submitted) => {
+            Some(Fact::Submitted(command.clone()))
+        }
+        Message::Reply { id, instance, .. } if topics.contains(&Topic::Answered) => {
+            Some(Fact::Answered(*id, *instance))
+        }
+        Message::Accept { ballot, instance, decree } if topics.contains(&Topic::Proposed) => {
             let (instance, ballot, decree) = (*instance, *ballot, decree.clone());
             Some(Fact::Proposed(Vote { instance, ballot, decree }))
         }
-        Message::Promise { ballot, .. } => {
+        Message::Promise { ballot, .. } if topics.contains(&Topic::Promised) => {
             Some(Fact::SaidPromised(members.acceptor_at(src)?, *ballot))
         }
-        Message::Accepted(vote) => Some(Fact::SaidVoted(members.acceptor_at(src)?, vote.clone())),
+        Message::Accepted(vote) if topics.contains(&Topic::Voted) => {
+            Some(Fact::SaidVoted(members.acceptor_at(src)?, vote.clone()))
+        }
         _ => None,
     }
 }

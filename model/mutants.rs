@@ -40,7 +40,7 @@ pub static MUTANTS: [Mutant; 12] = [
             },
             ..PAXOS
         },
-        system: "progress",
+        system: "comeback",
         property: AGREEMENT,
     },
     Mutant {
@@ -95,7 +95,7 @@ pub static MUTANTS: [Mutant; 12] = [
             },
             ..PAXOS
         },
-        system: "progress",
+        system: "comeback",
         property: "no request is forgotten",
     },
     Mutant {

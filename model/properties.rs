@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::facts::{Fact, Facts, Memory};
+use super::facts::{Fact, Facts, Memory, Topic};
 use crate::paxos::{
     AcceptorId, AcceptorSet, Ballot, Decree, Instance, LeaderId, Members, RequestId, Vote,
 };
@@ -39,108 +39,120 @@ pub struct Property {
     pub name: &'static str,
     /// What a finding means.
     pub kind: Kind,
-    /// The facts that it looks at.
-    pub looks_at: fn(&Fact) -> bool,
+    /// What it looks at.
+    pub topics: &'static [Topic],
     /// What it finds in them, in words.
     pub find: fn(&Members, &Facts) -> Option<String>,
 }
 
 /// All properties there are. Every system is held to all that are of kind [`Kind::Always`].
-pub static PROPERTIES: [Property; 16] = [
+pub static PROPERTIES: [Property; 18] = [
     Property {
         name: "one value per instance",
         kind: Kind::Always,
-        looks_at: is_vote,
+        topics: &[Topic::Voted],
         find: two_values_chosen,
     },
     Property {
         name: "only what is chosen is learned",
         kind: Kind::Always,
-        looks_at: |fact| is_vote(fact) || matches!(fact, Fact::Learned(..)),
+        topics: &[Topic::Voted, Topic::Learned],
         find: learned_but_not_chosen,
     },
     Property {
         name: "only what was submitted is chosen",
         kind: Kind::Always,
-        looks_at: |fact| is_vote(fact) || matches!(fact, Fact::Submitted(_)),
+        topics: &[Topic::Voted, Topic::Submitted],
         find: chosen_but_not_submitted,
     },
     Property {
         name: "one value per ballot",
         kind: Kind::Always,
-        looks_at: |fact| is_vote(fact) || matches!(fact, Fact::Proposed(_)),
+        topics: &[Topic::Voted, Topic::Proposed],
         find: two_values_in_a_ballot,
     },
     Property {
         name: "memory never goes back",
         kind: Kind::Always,
-        looks_at: |fact| is_vote(fact) || is_promise(fact),
+        topics: &[Topic::Voted, Topic::Promised],
         find: said_but_not_remembered,
     },
     Property {
         name: "nothing is applied twice",
         kind: Kind::Always,
-        looks_at: |fact| matches!(fact, Fact::Applied(..) | Fact::Learned(..)),
+        topics: &[Topic::Applied, Topic::Learned],
         find: applied_twice,
     },
     Property {
         name: "every chosen command is applied",
         kind: Kind::Always,
-        looks_at: |fact| matches!(fact, Fact::Applied(..) | Fact::Learned(..)),
+        topics: &[Topic::Applied, Topic::Learned],
         find: chosen_but_not_applied,
     },
     Property {
         name: "what is answered is chosen",
         kind: Kind::Always,
-        looks_at: |fact| is_vote(fact) || matches!(fact, Fact::Answered(..)),
+        topics: &[Topic::Voted, Topic::Answered],
         find: answered_but_not_chosen,
     },
     Property {
         name: "no gap is left",
         kind: Kind::Always,
-        looks_at: |fact| matches!(fact, Fact::Neglected(..)),
+        topics: &[Topic::Neglected],
         find: neglected_instance,
     },
     Property {
         name: "no request is forgotten",
         kind: Kind::Always,
-        looks_at: |fact| matches!(fact, Fact::Forgotten(..)),
+        topics: &[Topic::Forgotten],
         find: forgotten_request,
     },
     Property {
         name: "a command is chosen",
         kind: Kind::Sometimes,
-        looks_at: is_vote,
+        topics: &[Topic::Voted],
         find: command_chosen,
     },
     Property {
         name: "two primaries at once",
         kind: Kind::Sometimes,
-        looks_at: |fact| matches!(fact, Fact::Primary(..)),
+        topics: &[Topic::Primary],
         find: two_primaries,
     },
     Property {
         name: "a gap is filled by a no-op",
         kind: Kind::Sometimes,
-        looks_at: is_vote,
+        topics: &[Topic::Voted],
         find: noop_below_a_command,
     },
     Property {
         name: "a recovered acceptor votes",
         kind: Kind::Sometimes,
-        looks_at: |fact| is_vote(fact) || matches!(fact, Fact::Recovered(..)),
+        topics: &[Topic::Voted, Topic::Recovered],
         find: vote_since_recovery,
     },
     Property {
         name: "a command is chosen at two instances",
         kind: Kind::Sometimes,
-        looks_at: is_vote,
+        topics: &[Topic::Voted],
         find: chosen_at_two_instances,
+    },
+    Property {
+        name: "a request is answered",
+        kind: Kind::Sometimes,
+        topics: &[Topic::Answered],
+        find: request_answered,
+    },
+    Property {
+        name: "a primary steps down",
+        kind: Kind::Sometimes,
+        topics: &[Topic::Proposed, Topic::Primary],
+        find: stepped_down,
     },
     Property {
         name: "every command can still be chosen",
         kind: Kind::StaysPossible,
-        looks_at: |fact| is_vote(fact) || matches!(fact, Fact::Submitted(_)),
+        topics: &[Topic::Voted, Topic::Submitted],
         find: all_submitted_are_chosen,
     },
 ];
@@ -148,14 +160,6 @@ pub static PROPERTIES: [Property; 16] = [
 /// The property of this name.
 pub fn property(name: &str) -> Option<&'static Property> {
     PROPERTIES.iter().find(|property| property.name == name)
-}
-
-fn is_vote(fact: &Fact) -> bool {
-    matches!(fact, Fact::Voted(..) | Fact::SaidVoted(..))
-}
-
-fn is_promise(fact: &Fact) -> bool {
-    matches!(fact, Fact::Promised(..) | Fact::SaidPromised(..))
 }
 
 /// Every vote that was ever cast, with who cast it. What an acceptor goes by may have replaced a
@@ -382,6 +386,25 @@ fn chosen_at_two_instances(members: &Members, facts: &Facts) -> Option<String> {
     chosen(members, facts).into_iter().find_map(|(instance, decree, ..)| {
         let first = *seen.entry(decree.command()?.id).or_insert(instance);
         (first != instance).then(|| format!("{decree} is chosen at {first} and at {instance}"))
+    })
+}
+
+fn request_answered(_: &Members, facts: &Facts) -> Option<String> {
+    facts.iter().find_map(|fact| match fact {
+        Fact::Answered(id, instance) => Some(format!("{id} is answered as done at {instance}")),
+        _ => None,
+    })
+}
+
+fn stepped_down(_: &Members, facts: &Facts) -> Option<String> {
+    let primary =
+        |leader| facts.iter().any(|f| matches!(f, Fact::Primary(who, _) if *who == leader));
+    facts.iter().find_map(|fact| match fact {
+        Fact::Proposed(Vote { ballot, .. }) if !primary(ballot.leader) => Some(format!(
+            "{} has proposed under {ballot}, and is not primary any more",
+            ballot.leader
+        )),
+        _ => None,
     })
 }
 

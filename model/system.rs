@@ -6,7 +6,7 @@ use std::sync::Arc;
 use stateright::actor::{ActorModel, ActorModelState, Id, Network, model_timeout};
 use stateright::{Expectation, Property as StaterightProperty};
 
-use super::facts::{Facts, Situation, said};
+use super::facts::{Facts, Situation, Topic, said};
 use super::properties::{Kind, PROPERTIES, Property};
 use crate::paxos::{
     Acceptor, AcceptorId, Audience, Client, ClientId, Command, Leader, LeaderId, Limits, Members,
@@ -199,22 +199,16 @@ fn only_expected_crashes<R: Rulebook>(config: &Config, state: &StockState<R>) ->
         .all(|name| bounds.crashes.contains(&name.as_str()))
 }
 
-/// What this property looks at, in a state of a stock model.
-pub fn facts<R: Rulebook>(
-    model: &Stock<R>,
-    state: &StockState<R>,
-    looks_at: fn(&super::facts::Fact) -> bool,
-) -> Facts {
+/// What is to be seen of these topics in a state of a stock model.
+fn facts<R: Rulebook>(model: &Stock<R>, state: &StockState<R>, topics: &[Topic]) -> Facts {
     let mut facts = Facts::new();
     let actors = model.actors.iter().zip(&state.actor_states);
     let durable = state.actor_storages.iter().zip(&state.crashed);
     for ((node, local), (storage, crashed)) in actors.zip(durable) {
-        let seen = Situation::new(node, local, storage.as_ref(), *crashed).facts();
-        facts.extend(seen.into_iter().filter(looks_at));
+        Situation::new(node, local, storage.as_ref(), *crashed).observe(topics, &mut facts);
     }
     let members = &model.cfg.members;
-    let sent = state.network.iter_all();
-    facts.extend(sent.filter_map(|e| said(members, e.src, e.msg)).filter(looks_at));
+    facts.extend(state.network.iter_all().filter_map(|e| said(members, e.src, e.msg, topics)));
     facts
 }
 
@@ -224,7 +218,7 @@ pub fn find<R: Rulebook>(
     model: &Stock<R>,
     state: &StockState<R>,
 ) -> Option<String> {
-    (property.find)(&model.cfg.members, &facts(model, state, property.looks_at))
+    (property.find)(&model.cfg.members, &facts(model, state, property.topics))
 }
 
 type Condition<R> = fn(&Stock<R>, &StockState<R>) -> bool;
@@ -248,6 +242,8 @@ fn conditions<R: Rulebook>() -> [Condition<R>; PROPERTIES.len()] {
         condition::<R, 13>,
         condition::<R, 14>,
         condition::<R, 15>,
+        condition::<R, 16>,
+        condition::<R, 17>,
     ]
 }
 

@@ -11,7 +11,7 @@ const fn campaigner(asks: &'static [u8], commands: u64) -> LeaderBounds {
 const RETRYING: ClientBounds = ClientBounds { first: LeaderId(0), commands: 1, retries: true };
 
 /// All systems.
-pub static SYSTEMS: [System; 8] = [
+pub static SYSTEMS: [System; 9] = [
     System {
         name: "dueling",
         about: "two leaders campaign at once and fight over one instance",
@@ -26,7 +26,7 @@ pub static SYSTEMS: [System; 8] = [
             crashes: &[],
         },
         also: &["a command is chosen", "two primaries at once"],
-        states: 0,
+        states: 96_479,
     },
     System {
         name: "gap",
@@ -42,7 +42,7 @@ pub static SYSTEMS: [System; 8] = [
             crashes: &[],
         },
         also: &["a command is chosen", "a gap is filled by a no-op"],
-        states: 0,
+        states: 18_465,
     },
     System {
         name: "acceptor-crash",
@@ -58,7 +58,7 @@ pub static SYSTEMS: [System; 8] = [
             crashes: &["A2"],
         },
         also: &["a command is chosen", "a recovered acceptor votes"],
-        states: 0,
+        states: 117_256,
     },
     System {
         name: "leader-crash",
@@ -73,8 +73,8 @@ pub static SYSTEMS: [System; 8] = [
             clients: &[ClientBounds { first: LeaderId(0), commands: 2, retries: false }],
             crashes: &["L1"],
         },
-        also: &["a command is chosen"],
-        states: 0,
+        also: &["a command is chosen", "a request is answered"],
+        states: 119_770,
     },
     System {
         name: "retry",
@@ -89,8 +89,8 @@ pub static SYSTEMS: [System; 8] = [
             clients: &[RETRYING],
             crashes: &[],
         },
-        also: &["a command is chosen"],
-        states: 0,
+        also: &["a command is chosen", "a request is answered"],
+        states: 211_524,
     },
     System {
         name: "election",
@@ -114,16 +114,40 @@ pub static SYSTEMS: [System; 8] = [
             instances: 1,
             rounds: 1,
             audience: Audience::Proposer,
-            nacks: true,
+            nacks: false,
             clients: &[],
             crashes: &[],
         },
-        also: &["a command is chosen", "two primaries at once"],
-        states: 0,
+        also: &["a command is chosen", "two primaries at once", "a primary steps down"],
+        states: 48_596,
     },
     System {
         name: "progress",
         about: "a refused leader tries again under a higher ballot, so that a decision stays possible",
+        bounds: Bounds {
+            leaders: &[
+                LeaderBounds {
+                    start: Start::Campaign,
+                    asks: &[1],
+                    commands: 1,
+                    timers: &[Timer::Election],
+                },
+                campaigner(&[1], 0),
+            ],
+            acceptors: 1,
+            instances: 1,
+            rounds: 2,
+            audience: Audience::Proposer,
+            nacks: true,
+            clients: &[],
+            crashes: &[],
+        },
+        also: &["a command is chosen", "every command can still be chosen"],
+        states: 5_188,
+    },
+    System {
+        name: "comeback",
+        about: "a refused leader comes back under a higher ballot and finds the other's votes",
         bounds: Bounds {
             leaders: &[
                 LeaderBounds {
@@ -142,8 +166,8 @@ pub static SYSTEMS: [System; 8] = [
             clients: &[],
             crashes: &[],
         },
-        also: &["a command is chosen", "every command can still be chosen"],
-        states: 0,
+        also: &["a command is chosen"],
+        states: 148_110,
     },
     System {
         name: "three-ballots",
@@ -159,7 +183,7 @@ pub static SYSTEMS: [System; 8] = [
             crashes: &[],
         },
         also: &["a command is chosen"],
-        states: 0,
+        states: 203_031,
     },
 ];
 

@@ -168,7 +168,7 @@ impl Bench {
 pub(crate) fn setup(acceptors: usize, quorums: Quorums, limits: Limits) -> Arc<Setup> {
     let leaders = (0..3).map(leader).collect();
     let members = Members::new(leaders, (0..acceptors).map(acceptor).collect(), quorums).unwrap();
-    Arc::new(Setup { members, limits, audience: Audience::AllLeaders })
+    Arc::new(Setup::new(members, limits))
 }
 
 pub(crate) fn a_leader(me: u16, start: Start, setup: Arc<Setup>) -> Leader {

@@ -71,10 +71,10 @@ enum Event {
 }
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
-    let timers = [Timer::Election, Timer::Election, Timer::Resend, Timer::Heartbeat];
+    let timers = vec![Timer::Election, Timer::Election, Timer::Resend, Timer::Heartbeat];
     let event = prop_oneof![
         6 => to_a_leader().prop_map(|(from, message)| Event::Hear(from, message)),
-        1 => prop::sample::select(&timers[..]).prop_map(Event::Fire),
+        1 => prop::sample::select(timers).prop_map(Event::Fire),
     ];
     prop::collection::vec(event, 0..40)
 }
