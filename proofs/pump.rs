@@ -1,0 +1,137 @@
+//! The pump loses nothing that it has taken, whoever ends first, in every interleaving.
+//!
+//! Each scenario is run on loom's threads, which go through all interleavings of the very code
+//! that runs, and again on the operating system's threads with crossbeam's queue. Seeded faults
+//! of the hand-off must make it fail.
+
+#[path = "pump/loom_threads.rs"]
+mod loom_threads;
+#[path = "pump/scenarios.rs"]
+mod scenarios;
+
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use loom_threads::{Faultless, Loom, Seeded};
+use scenarios::World;
+use synod::runtime::threads::{Fault, Native, Threads};
+
+/// How often each scenario is run on the operating system's threads.
+const REPEATS: usize = 300;
+
+impl World for Native {
+    type Script = scenarios::with_std::Script;
+
+    fn spawn_stopper(body: impl FnOnce() + Send + 'static) {
+        std::thread::spawn(body);
+    }
+}
+
+impl<F: Seeded> World for Loom<F> {
+    type Script = scenarios::with_loom::Script;
+
+    fn spawn_stopper(body: impl FnOnce() + Send + 'static) {
+        loom::thread::spawn(body);
+    }
+}
+
+/// Runs a scenario in every interleaving in which threads are preempted at most so many times;
+/// in every interleaving there is, if no number is given.
+fn explore(name: &str, preemptions: Option<usize>, scenario: impl Fn() + Send + Sync + 'static) {
+    let runs = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&runs);
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = preemptions;
+    builder.check(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        scenario();
+    });
+    let runs = runs.load(Ordering::Relaxed);
+    println!("{name}: {runs} interleavings");
+    assert!(runs > 1, "{name} has only one interleaving: it shows nothing");
+}
+
+macro_rules! scenarios {
+    ($($scenario:ident: $preemptions:expr;)*) => {
+        mod under_loom {
+            use super::*;
+            $(#[test] fn $scenario() {
+                explore(stringify!($scenario), $preemptions, scenarios::$scenario::<Loom<Faultless>>);
+            })*
+        }
+        mod on_os_threads {
+            use super::*;
+            $(#[test] fn $scenario() {
+                (0..REPEATS).for_each(|_| scenarios::$scenario::<Native>());
+            })*
+        }
+    };
+}
+
+scenarios! {
+    stop_at_any_time: None;
+    stop_before_it_runs: None;
+    // Four threads: without a bound this takes hours.
+    two_stops_at_once: Some(2);
+    the_socket_ends: None;
+    the_actor_gives_up: None;
+    the_queue_is_full: None;
+    a_deadline_passes: None;
+}
+
+/// A fault, as a type.
+macro_rules! seed {
+    ($name:ident) => {
+        #[derive(Debug)]
+        struct $name;
+        impl Seeded for $name {
+            const FAULT: Option<Fault> = Some(Fault::$name);
+        }
+    };
+}
+
+seed!(UncountedDrop);
+seed!(LeavesQueued);
+seed!(LostWakeUp);
+seed!(SilentEnd);
+
+/// Asserts that loom finds an interleaving of the scenario that fails, and says so in these words.
+///
+/// Loom cannot always unwind from a failure, so the scenario is run by a child: this very test
+/// again, told by the environment that it is the child.
+fn assert_fails(test: &str, scenario: impl Fn() + Send + Sync + 'static, words: &str) {
+    const CHILD: &str = "SYNOD_SEEDED_FAULT";
+    if std::env::var(CHILD).is_ok() {
+        return loom::model(scenario);
+    }
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(CHILD, test)
+        .output()
+        .unwrap();
+    let output = String::from_utf8_lossy(&child.stderr).into_owned()
+        + &String::from_utf8_lossy(&child.stdout);
+    assert!(!child.status.success(), "the fault went unnoticed:\n{output}");
+    assert!(output.contains(words), "failed for another reason:\n{output}");
+}
+
+macro_rules! noticed {
+    ($($test:ident: $fault:ident in $scenario:ident by $words:literal;)*) => {
+        $(#[test] fn $test() {
+            assert_fails(stringify!($test), scenarios::$scenario::<Loom<$fault>>, $words);
+        })*
+    };
+}
+
+noticed! {
+    a_drop_that_is_not_counted: UncountedDrop in the_queue_is_full by "dropped: 0";
+    a_stop_that_leaves_what_is_queued: LeavesQueued in stop_at_any_time by "abandoned: ";
+    a_stop_that_does_not_wake_the_reader: LostWakeUp in stop_at_any_time by "deadlock";
+    an_actor_that_gives_up_in_silence: SilentEnd in the_actor_gives_up by "deadlock";
+}
+
+#[test]
+fn the_threads_of_the_operating_system_have_no_fault() {
+    assert_eq!(<Native as Threads>::FAULT, None);
+}
