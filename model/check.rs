@@ -136,15 +136,13 @@ pub fn hunt<R: Rulebook>(
     progress: &impl Fn(usize),
 ) -> Result<Hunt<R>, CheckError> {
     let start = Instant::now();
-    let model = system.model(rulebook)?;
+    let model = system.model_of(rulebook, [property].into_iter())?;
     let (run, states) = if property.kind == Kind::StaysPossible {
         let goal = |state: &StockState<R>| find(property, &model, state).is_some();
         let graph = stays_reachable(&model, goal, progress);
         (graph.stuck.and_then(|states| run_through(&model, states)), graph.unique_states)
     } else {
-        let mut only = model.clone();
-        only.properties.retain(|other| other.name == property.name);
-        let finished = explore(only, HasDiscoveries::Any, progress)
+        let finished = explore(model.clone(), HasDiscoveries::Any, progress)
             .ok_or(CheckError::Panicked(system.name))?;
         let Finished { mut runs, unique_states, .. } = finished;
         (runs.remove(property.name), unique_states)

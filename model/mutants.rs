@@ -89,9 +89,9 @@ pub static MUTANTS: [Mutant; 12] = [
         name: "lost-command",
         fault: "each older value that phase 1 forces costs the leader a waiting command",
         rules: Rules {
-            still_waiting: |waiting, planned| {
-                (PAXOS.still_waiting)(waiting, planned);
-                waiting.drain(..planned.len().min(waiting.len()));
+            still_waiting: |waiting, forced| {
+                (PAXOS.still_waiting)(waiting, forced);
+                waiting.drain(..forced.len().min(waiting.len()));
             },
             ..PAXOS
         },

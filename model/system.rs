@@ -97,8 +97,19 @@ impl System {
         PROPERTIES.iter().filter(held)
     }
 
-    /// The system under a rulebook: [`crate::paxos::Paxos`], or a mutant's.
+    /// The system under a rulebook, [`crate::paxos::Paxos`] or a mutant's, held to all its
+    /// properties.
     pub fn model<R: Rulebook>(&'static self, rulebook: &R) -> Result<Stock<R>, MembersError> {
+        self.model_of(rulebook, self.properties())
+    }
+
+    /// The system under a rulebook, held to these properties only. Stateright has no place for
+    /// those that are to stay possible: see [`super::reach`].
+    pub fn model_of<R: Rulebook>(
+        &'static self,
+        rulebook: &R,
+        properties: impl Iterator<Item = &'static Property>,
+    ) -> Result<Stock<R>, MembersError> {
         let setup = Arc::new(self.bounds.setup()?);
         let config = Config { system: self, members: setup.members.clone() };
         let mut model = ActorModel::new(config, ())
@@ -106,16 +117,20 @@ impl System {
             .init_network(Network::new_unordered_duplicating([]))
             .max_crashes(usize::from(!self.bounds.crashes.is_empty()))
             .within_boundary(only_expected_crashes);
-        for (property, condition) in PROPERTIES.iter().zip(conditions::<R>()) {
-            let expectation = match property.kind {
+        for Property { name, kind, .. } in properties {
+            let expectation = match kind {
                 Kind::Always => Expectation::Always,
                 Kind::Sometimes => Expectation::Sometimes,
                 Kind::StaysPossible => continue,
             };
-            if self.properties().any(|held| held.name == property.name) {
-                let name = property.name;
-                model.properties.push(StaterightProperty { expectation, name, condition });
-            }
+            let conditions = PROPERTIES.iter().zip(conditions::<R>());
+            let condition =
+                conditions.filter(|(p, _)| p.name == *name).map(|(_, condition)| condition);
+            model.properties.extend(condition.map(|condition| StaterightProperty {
+                expectation: expectation.clone(),
+                name,
+                condition,
+            }));
         }
         Ok(model)
     }

@@ -74,7 +74,7 @@ pub static SYSTEMS: [System; 9] = [
             crashes: &["L1"],
         },
         also: &["a command is chosen", "a request is answered"],
-        states: 119_770,
+        states: 267_802,
     },
     System {
         name: "retry",

@@ -99,7 +99,7 @@ impl State {
     fn page(&self, from: Instance, bytes: usize, step: &Step) -> (Vec<Vote>, Option<Instance>) {
         let (mut votes, mut size) = (Vec::new(), 0);
         for mut vote in self.votes_from(from) {
-            if size >= bytes {
+            if size >= bytes.max(1) {
                 return (votes, Some(vote.instance));
             }
             size += vote.decree.size();

@@ -17,7 +17,7 @@ impl fmt::Display for LeaderId {
 }
 
 /// A proposal number, ordered by round and then by leader, so that no two leaders ever share one
-/// ("Paxos Made Simple", section 2.2; "Paxos Made Moderately Complex", section 2.2).
+/// ("Paxos Made Simple", sections 2.2 and 2.5).
 ///
 /// Round 0 belongs to nobody: [`Ballot::NONE`] is below every ballot that a leader can use.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

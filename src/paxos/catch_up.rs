@@ -38,11 +38,8 @@ impl Leader {
             self.conclude(state, instance);
         }
         let from = state.learner.first_unchosen();
-        if from == before {
-            return;
-        }
         self.advance(state, before, step);
-        if from < until {
+        if before < from && from < until {
             step.send(src, Message::CatchUp { from, until });
         }
     }

@@ -67,7 +67,9 @@ impl Client {
             refused: 0,
         };
         self.send_new(&mut state, step);
-        step.set(Timer::Retry);
+        if !state.unanswered.is_empty() {
+            step.set(Timer::Retry);
+        }
         state
     }
 
@@ -138,9 +140,8 @@ impl Client {
         }
         let asked = self.setup.members.leader(state.leader);
         if asked == Some(src) {
-            let Some(primary) = primary.filter(|p| !state.redirected && *p != state.leader) else {
-                return;
-            };
+            let news = |p: &LeaderId| *p != state.leader && self.setup.members.leader(*p).is_some();
+            let Some(primary) = primary.filter(|p| !state.redirected && news(p)) else { return };
             state.leader = primary;
             state.redirected = true;
         }
@@ -151,8 +152,8 @@ impl Client {
     pub(super) fn on_retry_timeout(&self, state: &mut State, step: &mut Step) {
         let stalled: Vec<u64> = state.unanswered.range(..state.stalled).map(|(s, _)| *s).collect();
         if !stalled.is_empty() {
-            let leaders = self.setup.members.leaders().len() as u16;
-            state.leader = LeaderId((state.leader.0 + 1) % leaders.max(1));
+            let leaders = self.setup.members.leaders().len();
+            state.leader = LeaderId(((usize::from(state.leader.0) + 1) % leaders) as u16);
         }
         stalled.into_iter().for_each(|sequence| self.send(state, sequence, step));
         state.redirected = false;

@@ -16,7 +16,7 @@ use super::storage::Record;
 impl Leader {
     /// No heartbeat was heard for too long.
     pub(super) fn on_election_timeout(&self, state: &mut State, step: &mut Step) {
-        if matches!(state.stance, Stance::Follower) {
+        if matches!(state.stance, Stance::Follower(_)) {
             self.campaign(state, step);
         }
     }
@@ -76,35 +76,36 @@ impl Leader {
             candidate.pages.insert(acceptor, next);
             return step.send(src, Message::Prepare { ballot, from: next });
         }
-        candidate.pages.remove(&acceptor);
         (step.rules.count)(&mut candidate.promised, acceptor);
         if self.setup.members.phase1(candidate.promised) {
             self.become_primary(state, step);
         }
     }
 
-    /// A quorum has promised: plans what must be proposed in each instance that anyone may have
-    /// voted in, the highest vote reported or a no-op (PMS 3), and then serves its clients.
+    /// A quorum has promised. In each instance that anyone may have voted in, the highest vote
+    /// reported must be proposed, or a no-op if there is none (PMS 3); then come the clients.
     fn become_primary(&self, state: &mut State, step: &mut Step) {
-        let stance = std::mem::replace(&mut state.stance, Stance::Follower);
-        let Stance::Candidate(Candidate { ballot, mut adopted, mut desk, .. }) = stance else {
+        let stance = std::mem::replace(&mut state.stance, Stance::Follower(None));
+        let Stance::Candidate(Candidate { ballot, adopted, mut desk, .. }) = stance else {
             return;
         };
         let learner = &state.learner;
-        let voted = adopted.keys().next_back().map_or(Instance(0), |last| last.next());
+        let next = learner.first_unchosen();
+        let voted = adopted.keys().next_back().map_or(next, |last| last.next());
         let end = learner.end().max(voted);
-        let planned: BTreeMap<Instance, Decree> = (step.rules.gaps)(learner.first_unchosen(), end)
-            .map(Instance)
-            .filter(|instance| learner.get(*instance).is_none())
-            .map(|i| (i, adopted.remove(&i).map_or(Decree::Noop, |(_, decree)| decree)))
+        let gaps = (step.rules.gaps)(next, end);
+        let forced: BTreeMap<Instance, Decree> = adopted
+            .into_iter()
+            .filter(|(instance, _)| gaps.contains(&instance.0) && learner.get(*instance).is_none())
+            .map(|(instance, (_, decree))| (instance, decree))
             .collect();
-        (step.rules.still_waiting)(&mut desk.waiting, &planned);
-        for command in planned.values().filter_map(Decree::command) {
+        (step.rules.still_waiting)(&mut desk.waiting, &forced);
+        for command in forced.values().filter_map(Decree::command) {
             desk.in_flight.entry(command.id).or_insert(None);
         }
-        let open = BTreeMap::new();
-        let stalled = Instance(0);
-        state.stance = Stance::Primary(Primary { ballot, planned, open, next: end, stalled, desk });
+        let (open, stalled) = (BTreeMap::new(), Instance(0));
+        state.stance =
+            Stance::Primary(Primary { ballot, forced, gaps, end, open, next, stalled, desk });
         step.set(Timer::Heartbeat);
         self.propose(state, step);
     }
@@ -118,11 +119,15 @@ impl Leader {
     }
 
     /// A higher ballot is in use: whoever acts under a lower one is not primary any more. In
-    /// particular a refusal ends a proposal (PMS 2.5).
+    /// particular a refusal ends a proposal (PMS 2.2).
     pub(super) fn heard(&self, state: &mut State, ballot: Ballot, step: &mut Step) {
-        state.seen = state.seen.max(ballot);
-        if state.stance.ballot().is_some_and(|mine| mine < ballot) {
-            self.step_down(state, step);
+        if ballot <= state.seen {
+            return;
+        }
+        state.seen = ballot;
+        match &mut state.stance {
+            Stance::Follower(primary) => *primary = Some(ballot.leader),
+            _ => self.step_down(state, ballot.leader, step),
         }
     }
 
@@ -148,11 +153,10 @@ impl Leader {
         step: &mut Step,
     ) {
         self.heard(state, ballot, step);
-        if state.stance.ballot().is_some() {
-            if peer < self.me {
-                return;
-            }
-            self.step_down(state, step);
+        match &mut state.stance {
+            Stance::Follower(primary) => _ = primary.get_or_insert(peer),
+            _ if peer < self.me => return,
+            _ => self.step_down(state, peer, step),
         }
         step.set(Timer::Election);
         let from = state.learner.first_unchosen();
@@ -161,10 +165,11 @@ impl Leader {
         }
     }
 
-    /// Stops proposing, and sends the clients of unfinished requests elsewhere. What was proposed
-    /// may still be chosen: that a request sent again is applied once is the history's care.
-    fn step_down(&self, state: &mut State, step: &mut Step) {
-        let primary = self.hint(state);
+    /// Stops proposing, and sends the clients of unfinished requests to the new primary. What was
+    /// proposed may still be chosen: that a request sent again is applied once is the history's
+    /// care.
+    fn step_down(&self, state: &mut State, primary: LeaderId, step: &mut Step) {
+        let primary = Some(primary);
         if let Some(desk) = state.stance.desk_mut() {
             for (id, client) in std::mem::take(&mut desk.in_flight) {
                 if let Some(client) = client {
@@ -172,7 +177,7 @@ impl Leader {
                 }
             }
         }
-        state.stance = Stance::Follower;
+        state.stance = Stance::Follower(primary);
         step.cancel(Timer::Heartbeat);
         step.cancel(Timer::Resend);
         step.set(Timer::Election);

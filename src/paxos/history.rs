@@ -111,7 +111,9 @@ mod tests {
     #[test]
     fn replies_that_were_acknowledged_are_forgotten_but_never_applied_again() {
         let mut history = History::default();
-        (0..5).for_each(|s| drop(history.apply(Instance(s), &command(s, s))));
+        for sequence in 0..5 {
+            history.apply(Instance(sequence), &command(sequence, sequence));
+        }
         assert_eq!(history.done(command(3, 0).id), None);
         assert!(history.has(command(3, 0).id));
         let limits = Limits::default();

@@ -4,13 +4,14 @@
 //! is in [`catch_up`](super::catch_up).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 use stateright::actor::Id;
 
 use super::ballot::{Ballot, LeaderId};
 use super::command::{Command, Decree, Instance, RequestId};
-use super::history::History;
+use super::history::{Done, History};
 use super::learner::Learner;
 use super::limits::Limits;
 use super::message::{Message, Refusal, Vote};
@@ -61,8 +62,8 @@ pub struct State {
 /// What a leader takes itself for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Stance {
-    /// Learns, and redirects clients.
-    Follower,
+    /// Learns, and sends clients to the leader that is thought to be primary, if any.
+    Follower(Option<LeaderId>),
     /// Has asked the acceptors to promise.
     Candidate(Candidate),
     /// Has a quorum of promises, and proposes.
@@ -87,11 +88,16 @@ pub struct Candidate {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Primary {
     pub(super) ballot: Ballot,
-    /// What phase 1 demands to be proposed once the window reaches it.
-    pub(super) planned: BTreeMap<Instance, Decree>,
+    /// What phase 1 demands to be proposed, as soon as the window reaches it.
+    pub(super) forced: BTreeMap<Instance, Decree>,
+    /// The instances to be repaired: where nothing is forced, a no-op is proposed.
+    pub(super) gaps: Range<u64>,
+    /// The first instance that is free for commands.
+    pub(super) end: Instance,
     /// Proposed, and not known to be chosen.
     pub(super) open: BTreeMap<Instance, Decree>,
-    /// The first instance that is free for a new command.
+    /// The first instance that nothing was proposed in yet. Invariant: below it, everything is
+    /// open or known to be chosen.
     pub(super) next: Instance,
     /// Proposals below this were open already when stalled ones were last looked for.
     pub(super) stalled: Instance,
@@ -120,13 +126,54 @@ impl Desk {
         self.waiting.push_back(command);
         Ok(())
     }
+
+    /// The next command to propose. One that was chosen while it waited is not proposed again.
+    fn next_command(&mut self, history: &History, step: &mut Step) -> Option<Command> {
+        while let Some(command) = self.waiting.pop_front() {
+            let id = command.id;
+            if !history.has(id) {
+                return Some(command);
+            }
+            let forgotten = Message::Refused { id, reason: Refusal::Forgotten };
+            self.settle(id, Some(reply(history, id).unwrap_or(forgotten)), step);
+        }
+        None
+    }
+
+    /// The request needs no more care; its client, if it has one here, is told.
+    fn settle(&mut self, id: RequestId, answer: Option<Message>, step: &mut Step) {
+        if let (Some(Some(client)), Some(answer)) = (self.in_flight.remove(&id), answer) {
+            step.send(client, answer);
+        }
+    }
+
+    fn refuse_all(&mut self, reason: Refusal, step: &mut Step) {
+        for id in std::mem::take(&mut self.waiting).into_iter().map(|command| command.id) {
+            self.settle(id, Some(Message::Refused { id, reason }), step);
+        }
+    }
+}
+
+impl Primary {
+    /// What phase 1 demands to be proposed in this instance: the decree that is forced, or a no-op
+    /// if it is a gap.
+    fn demanded(&mut self, instance: Instance) -> Option<Decree> {
+        let gap = self.gaps.contains(&instance.0).then_some(Decree::Noop);
+        self.forced.remove(&instance).or(gap)
+    }
+}
+
+/// The reply to a request that was applied.
+fn reply(history: &History, id: RequestId) -> Option<Message> {
+    let Done { instance, position } = history.done(id)?;
+    Some(Message::Reply { id, instance, position })
 }
 
 impl Stance {
     /// The ballot in use; a follower uses none.
     pub fn ballot(&self) -> Option<Ballot> {
         match self {
-            Stance::Follower => None,
+            Stance::Follower(_) => None,
             Stance::Candidate(candidate) => Some(candidate.ballot),
             Stance::Primary(primary) => Some(primary.ballot),
         }
@@ -134,7 +181,7 @@ impl Stance {
 
     pub(super) fn desk_mut(&mut self) -> Option<&mut Desk> {
         match self {
-            Stance::Follower => None,
+            Stance::Follower(_) => None,
             Stance::Candidate(candidate) => Some(&mut candidate.desk),
             Stance::Primary(primary) => Some(&mut primary.desk),
         }
@@ -175,12 +222,12 @@ impl State {
     /// Requests that this leader has taken on, and yet will neither propose nor answer.
     pub fn forgotten(&self) -> Vec<RequestId> {
         let nothing = BTreeMap::new();
-        let (desk, planned, open) = match &self.stance {
-            Stance::Follower => return Vec::new(),
+        let (desk, forced, open) = match &self.stance {
+            Stance::Follower(_) => return Vec::new(),
             Stance::Candidate(candidate) => (&candidate.desk, &nothing, &nothing),
-            Stance::Primary(primary) => (&primary.desk, &primary.planned, &primary.open),
+            Stance::Primary(primary) => (&primary.desk, &primary.forced, &primary.open),
         };
-        let decrees = planned.values().chain(open.values());
+        let decrees = forced.values().chain(open.values());
         let chosen = self.learner.chosen().map(|(_, decree)| decree);
         let known: BTreeSet<RequestId> = decrees
             .chain(chosen)
@@ -191,17 +238,13 @@ impl State {
         desk.in_flight.keys().filter(|id| !known.contains(id)).copied().collect()
     }
 
-    /// Instances that a primary would leave undecided for ever: below its next free one, and
-    /// neither known to be chosen, nor proposed, nor planned.
+    /// Instances that a primary has passed, and would leave undecided for ever: neither open nor
+    /// known to be chosen.
     pub fn neglected(&self) -> Vec<Instance> {
         let Stance::Primary(primary) = &self.stance else { return Vec::new() };
-        let covered = |i: &Instance| {
-            self.learner.get(*i).is_some()
-                || primary.open.contains_key(i)
-                || primary.planned.contains_key(i)
-        };
-        let instances = self.learner.first_unchosen().0..primary.next.0;
-        instances.map(Instance).filter(|i| !covered(i)).collect()
+        let covered = |i: &Instance| self.learner.get(*i).is_some() || primary.open.contains_key(i);
+        let passed = self.learner.first_unchosen().0..primary.next.0;
+        passed.map(Instance).filter(|i| !covered(i)).collect()
     }
 }
 
@@ -217,7 +260,7 @@ impl Leader {
         let mut state = State {
             round: (step.rules.last_round)(storage),
             seen: Ballot::NONE,
-            stance: Stance::Follower,
+            stance: Stance::Follower(None),
             learner: Learner::default(),
             history: History::default(),
         };
@@ -231,28 +274,23 @@ impl Leader {
     /// A client asks for a command to be put into the history.
     pub(super) fn on_request(&self, state: &mut State, src: Id, command: Command, step: &mut Step) {
         let id = command.id;
-        if let Some(done) = state.history.done(id) {
-            let (instance, position) = (done.instance, done.position);
-            return step.send(src, Message::Reply { id, instance, position });
+        if let Some(reply) = reply(&state.history, id) {
+            return step.send(src, reply);
         }
-        let admitted = state.history.admit(&command, &self.setup.limits);
-        let taken = match (admitted, state.stance.desk_mut()) {
-            (Ok(()), Some(desk)) => desk.take(src, command, &self.setup.limits),
-            (Ok(()), None) => {
-                return step.send(src, Message::Redirect { id, primary: self.hint(state) });
-            }
+        let limits = &self.setup.limits;
+        let admitted = state.history.admit(&command, limits);
+        let taken = match (admitted, &mut state.stance) {
             (Err(reason), _) => Err(reason),
+            (Ok(()), Stance::Follower(primary)) => {
+                return step.send(src, Message::Redirect { id, primary: *primary });
+            }
+            (Ok(()), Stance::Candidate(Candidate { desk, .. }))
+            | (Ok(()), Stance::Primary(Primary { desk, .. })) => desk.take(src, command, limits),
         };
         match taken {
             Ok(()) => self.propose(state, step),
             Err(reason) => step.send(src, Message::Refused { id, reason }),
         }
-    }
-
-    /// Who else is likely to be the primary: the owner of the highest ballot heard of.
-    pub(super) fn hint(&self, state: &State) -> Option<LeaderId> {
-        let somebody_else = state.seen != Ballot::NONE && state.seen.leader != self.me;
-        somebody_else.then_some(state.seen.leader)
     }
 
     /// Phase 2a: proposes what phase 1 demands, then new commands, as far as the window reaches.
@@ -261,29 +299,21 @@ impl Leader {
             return;
         };
         let limits = &self.setup.limits;
-        let end = learner.first_unchosen().plus(limits.window).min(Instance(limits.instances));
-        while let Some(planned) = primary.planned.first_entry()
-            && *planned.key() < end
-        {
-            let (instance, decree) = planned.remove_entry();
-            if learner.get(instance).is_none() {
+        let reach = learner.first_unchosen().plus(limits.window).min(Instance(limits.instances));
+        while primary.next < reach {
+            let instance = primary.next;
+            let known = learner.get(instance).is_some();
+            let decree = if known { None } else { primary.demanded(instance) };
+            if let Some(decree) = decree {
                 self.open(primary, instance, decree, step);
-            }
-        }
-        while primary.next < end {
-            if learner.get(primary.next).is_some() {
-                primary.next = primary.next.next();
-                continue;
-            }
-            let Some(command) = primary.desk.waiting.pop_front() else { return };
-            if !history.has(command.id) {
-                let instance = primary.next;
-                primary.next = instance.next();
+            } else if !known && instance >= primary.end {
+                let Some(command) = primary.desk.next_command(history, step) else { return };
                 self.open(primary, instance, Decree::Command(command), step);
             }
+            primary.next = instance.next();
         }
-        if primary.next.0 >= limits.instances {
-            refuse_waiting(&mut primary.desk, Refusal::HistoryFull, step);
+        if learner.first_unchosen().0 >= limits.instances {
+            primary.desk.refuse_all(Refusal::HistoryFull, step);
         }
     }
 
@@ -335,10 +365,8 @@ impl Leader {
             if (step.rules.is_new)(history, id) {
                 history.apply(instance, command);
             }
-            let client = stance.desk_mut().and_then(|desk| desk.in_flight.remove(&id)).flatten();
-            if let (Some(client), Some(done)) = (client, history.done(id)) {
-                let (instance, position) = (done.instance, done.position);
-                step.send(client, Message::Reply { id, instance, position });
+            if let Some(desk) = stance.desk_mut() {
+                desk.settle(id, reply(history, id), step);
             }
         }
         self.propose(state, step);
@@ -348,7 +376,7 @@ impl Leader {
     /// open since the last time.
     pub(super) fn on_resend_timeout(&self, state: &mut State, step: &mut Step) {
         match &mut state.stance {
-            Stance::Follower => return,
+            Stance::Follower(_) => return,
             Stance::Candidate(candidate) => self.prepare_again(candidate, step),
             Stance::Primary(primary) => self.accept_again(primary, &state.learner, step),
         }
@@ -364,13 +392,5 @@ impl Leader {
             }
         }
         primary.stalled = primary.next;
-    }
-}
-
-fn refuse_waiting(desk: &mut Desk, reason: Refusal, step: &mut Step) {
-    for id in desk.waiting.drain(..).map(|command| command.id) {
-        if let Some(client) = desk.in_flight.remove(&id).flatten() {
-            step.send(client, Message::Refused { id, reason });
-        }
     }
 }

@@ -66,7 +66,7 @@ impl Learner {
     }
 
     /// Counts a vote. A decree is chosen once a phase-2 quorum has voted for it under the same
-    /// ballot (PMS 2.3). Votes further ahead than `window` instances are not kept: catching up
+    /// ballot (PMS 2.2, 2.3). Votes further ahead than `window` instances are not kept: catching up
     /// brings what they would have said.
     pub fn count(
         &mut self,
@@ -114,7 +114,7 @@ impl Learner {
         let known = usize::try_from(from.0).ok().and_then(|from| self.prefix.get(from..));
         let wanted = usize::try_from(until.0.saturating_sub(from.0)).unwrap_or(usize::MAX);
         let fits = |decree: &&Decree| {
-            let fits = size < bytes;
+            let fits = size < bytes.max(1);
             size += decree.size();
             fits
         };

@@ -81,9 +81,14 @@ impl Members {
         self.leaders.get(usize::from(leader.0)).copied()
     }
 
+    /// Whose ballot this is; nobody's if its round or its leader does not exist.
+    pub fn owner(&self, ballot: Ballot) -> Option<Id> {
+        self.leader(ballot.leader).filter(|_| ballot.round > 0)
+    }
+
     /// Whether `id` is the leader that this ballot belongs to.
     pub fn owns(&self, id: Id, ballot: Ballot) -> bool {
-        ballot != Ballot::NONE && self.leader(ballot.leader) == Some(id)
+        self.owner(ballot) == Some(id)
     }
 
     /// Which leader is at `id`, if any.
@@ -140,6 +145,11 @@ mod tests {
         let ballot = Ballot { round: 3, leader: LeaderId(1) };
         assert!(members.owns(Id::from(1), ballot));
         assert!(!members.owns(Id::from(0), ballot));
+        for round in [0, 1] {
+            let nobodys = Ballot { round, leader: LeaderId(2) };
+            assert_eq!(members.owner(nobodys), None);
+        }
+        assert_eq!(members.owner(Ballot { round: 0, leader: LeaderId(1) }), None);
         assert!(!members.owns(Id::from(0), Ballot::NONE));
     }
 }

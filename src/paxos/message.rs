@@ -31,7 +31,7 @@ pub enum Refusal {
     TooManyClients,
     /// The client itself has said that this request was answered for good.
     Forgotten,
-    /// The history is as long as it may become.
+    /// Every instance that the history may have is taken, by something else.
     HistoryFull,
 }
 

@@ -17,7 +17,7 @@
 //! | [`Message::Promise`] | its response | `p1b` | `promised(n, b)` |
 //! | [`Message::Accept`] | accept request | `p2a` | `proposed(b, i, v)` |
 //! | [`Message::Accepted`] | acceptance | `p2b` | `voted(n, b, i, v)` |
-//! | [`Message::Nack`] | (2.5) inform the proposer | `p1b`, `p2b` with a higher ballot | none |
+//! | [`Message::Nack`] | (2.2) inform the proposer | `p1b`, `p2b` with a higher ballot | none |
 //! | [`Message::Chosen`] | chosen | decision | `chosen(i, v)` |
 //! | [`Quorums`] | majority | majority | sort `quorum` |
 //! | [`learner`] | learner | replica | none |

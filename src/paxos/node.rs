@@ -90,6 +90,7 @@ pub enum Role {
 }
 
 /// The state of a member, by role.
+#[allow(clippy::large_enum_variant, reason = "there is one for each actor, not many")]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum State {
     /// Of a leader.
@@ -132,12 +133,7 @@ impl<R: Rulebook> Node<R> {
     pub fn admits(&self, src: Id, message: &Message) -> bool {
         match &self.role {
             Role::Leader(leader) => leader_admits(leader, src, message),
-            Role::Acceptor(acceptor) => match message {
-                Message::Prepare { ballot, .. } | Message::Accept { ballot, .. } => {
-                    acceptor.setup.members.owns(src, *ballot)
-                }
-                _ => false,
-            },
+            Role::Acceptor(acceptor) => acceptor_admits(acceptor, src, message),
             Role::Client(client) => match message {
                 Message::Reply { id, .. }
                 | Message::Refused { id, .. }
@@ -194,13 +190,26 @@ impl<R: Rulebook> Node<R> {
     }
 }
 
+fn acceptor_admits(acceptor: &Acceptor, src: Id, message: &Message) -> bool {
+    let Setup { members, limits, .. } = &*acceptor.setup;
+    match message {
+        Message::Prepare { ballot, .. } => members.owns(src, *ballot),
+        Message::Accept { ballot, instance, .. } => {
+            members.owns(src, *ballot) && instance.0 < limits.instances
+        }
+        _ => false,
+    }
+}
+
 fn leader_admits(leader: &Leader, src: Id, message: &Message) -> bool {
     let members = &leader.setup.members;
     let from_peer = || members.leader_at(src).is_some_and(|peer| peer != leader.me);
     match message {
         Message::Request(_) => true,
-        Message::Promise { .. } | Message::Accepted(_) | Message::Nack { .. } => {
-            members.acceptor_at(src).is_some()
+        Message::Promise { ballot, .. }
+        | Message::Accepted(Vote { ballot, .. })
+        | Message::Nack { promised: ballot, .. } => {
+            members.acceptor_at(src).is_some() && members.owner(*ballot).is_some()
         }
         Message::Heartbeat { ballot, .. } => from_peer() && members.owns(src, *ballot),
         Message::CatchUp { .. } | Message::Chosen { .. } => from_peer(),

@@ -24,11 +24,11 @@ pub type Adopted = BTreeMap<Instance, (Ballot, Decree)>;
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
     /// Whether an acceptor that has promised `promised` promises `asked`. Equal is yes, so that a
-    /// lost answer can be asked for again (PMS 2.2, P1a; PMMC fig. 4).
+    /// lost answer can be asked for again (PMS 2.2, P1a).
     pub may_promise: fn(promised: Ballot, asked: Ballot) -> bool,
     /// Whether an acceptor that has promised `promised` votes under `asked` (PMS 2.2, P1a).
     pub may_accept: fn(promised: Ballot, asked: Ballot) -> bool,
-    /// What an acceptor answers when it refuses (PMS 2.5, abandoning a proposal).
+    /// What an acceptor answers when it refuses (PMS 2.2, "inform the proposer").
     pub refusal: fn(asked: Ballot, promised: Ballot) -> Option<Message>,
     /// The ballot under which a promise reports a vote: the one it was cast under, not the one
     /// promised since (PMS 2.2, phase 1b).
@@ -38,7 +38,7 @@ pub struct Rules {
     pub adopt: fn(adopted: &mut Adopted, votes: Vec<Vote>),
     /// Counts an acceptor's answer: a quorum is a set of acceptors (PMS 2.2).
     pub count: fn(answered: &mut AcceptorSet, acceptor: AcceptorId),
-    /// What an acceptor knows after a crash: all that it saved (PMS 2.3, "stable storage").
+    /// What an acceptor knows after a crash: all that it saved (PMS 2.5, "stable storage").
     pub recall: fn(storage: Option<&Storage>) -> Storage,
     /// The last round that a leader used before a crash (PMS 2.5, "remembers in stable storage").
     pub last_round: fn(storage: Option<&Storage>) -> u32,
@@ -46,11 +46,12 @@ pub struct Rules {
     /// what anyone has voted on (PMS 3, the gap 135 to 137).
     pub gaps: fn(first: Instance, end: Instance) -> Range<u64>,
     /// Which waiting commands are still to be proposed once phase 1 has forced older values: all
-    /// but those that are among them (PMMC 2.3, update of proposals).
-    pub still_waiting: fn(waiting: &mut VecDeque<Command>, planned: &BTreeMap<Instance, Decree>),
+    /// but those that are among them (PMMC, the leader's update of its
+    /// proposals with `pmax`).
+    pub still_waiting: fn(waiting: &mut VecDeque<Command>, forced: &BTreeMap<Instance, Decree>),
     /// The command that a chosen decree stands for; none for the no-op (PMS 3).
     pub command_of: fn(decree: &Decree) -> Option<&Command>,
-    /// Whether a chosen command is applied: only the first time (PMMC 2.1, `perform`).
+    /// Whether a chosen command is applied: only the first time (PMMC, the replica's `perform`).
     pub is_new: fn(history: &History, id: RequestId) -> bool,
 }
 
@@ -107,7 +108,7 @@ fn last_round(storage: Option<&Storage>) -> u32 {
     records.iter().filter_map(round).max().unwrap_or(0)
 }
 
-fn still_waiting(waiting: &mut VecDeque<Command>, planned: &BTreeMap<Instance, Decree>) {
-    let forced: BTreeSet<_> = planned.values().filter_map(Decree::command).map(|c| c.id).collect();
-    waiting.retain(|command| !forced.contains(&command.id));
+fn still_waiting(waiting: &mut VecDeque<Command>, forced: &BTreeMap<Instance, Decree>) {
+    let ids: BTreeSet<_> = forced.values().filter_map(Decree::command).map(|c| c.id).collect();
+    waiting.retain(|command| !ids.contains(&command.id));
 }

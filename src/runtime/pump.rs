@@ -1,7 +1,7 @@
 //! The message pump: a reader thread that does nothing but empty the socket, a bounded queue, and
 //! the thread that takes turns with what is in it. It must lose nothing that it has taken.
 //!
-//! It is generic over its [`Threads`], so that `proofs/pump.rs` can put this very code under loom.
+//! It is generic over its [`Threads`], so that `proofs/pump` can put this very code under loom.
 
 use std::io;
 use std::net::SocketAddr;

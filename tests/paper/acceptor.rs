@@ -73,6 +73,18 @@ fn every_refusal_is_answered() {
     assert_eq!(bench.saved.len(), 1, "a refusal changes nothing");
 }
 
+/// House rule: a model may do without refusals, since only progress depends on them.
+#[test]
+fn refusals_can_be_silent() {
+    let setup = Setup { nacks: false, ..(*three(Limits::default())).clone() };
+    let role = Role::Acceptor(Acceptor { me: AcceptorId(0), setup: setup.into() });
+    let mut bench = Bench::start(role, Saving::Changes, None);
+    assert_ne!(bench.hear(leader(1), prepare(ballot(2, 1), 0)), []);
+    assert_eq!(bench.hear(leader(0), prepare(ballot(2, 0), 0)), []);
+    assert_eq!(bench.hear(leader(0), accept(ballot(2, 0), 0, decree(0))), []);
+    assert_eq!(bench.as_acceptor().promised(), ballot(2, 1));
+}
+
 /// PMS 2.2, phase 1b: "with the highest-numbered proposal (if any) that it has accepted" - under
 /// the number that it was accepted with, not the one promised since.
 #[test]
@@ -116,7 +128,7 @@ fn a_promise_reports_from_the_instance_asked_for() {
 fn votes_are_told_to_the_whole_audience() {
     let (b, telling) = (ballot(1, 1), accepted(ballot(1, 1), 0, decree(0)));
     for (audience, told) in [(Audience::AllLeaders, 0..3), (Audience::Proposer, 1..2)] {
-        let setup = Setup { audience, ..(*setup(3, Quorums::Majority, Limits::default())).clone() };
+        let setup = Setup { audience, ..(*three(Limits::default())).clone() };
         let role = Role::Acceptor(Acceptor { me: AcceptorId(0), setup: setup.into() });
         let mut bench = Bench::start(role, Saving::Changes, None);
         let sent = bench.hear(leader(1), accept(b, 0, decree(0)));
@@ -168,6 +180,23 @@ fn an_acceptor_is_the_same_after_a_crash() {
     bench.hear(leader(2), accept(ballot(3, 2), 9, decree(2)));
     let before = bench.state.durable();
     assert_eq!(bench.crash().crash().state.durable(), before, "what one life adds, all later have");
+}
+
+/// PMMC 2.2, A1: ballots only grow, whatever the order in which they are read back.
+#[test]
+fn an_acceptor_goes_by_the_highest_promise_on_its_disk() {
+    let (low, high) = (ballot(2, 1), ballot(3, 0));
+    let role = Bench::acceptor(Limits::default()).node.role().clone();
+    for promises in [[low, high], [high, low], [high, high]] {
+        for records in [
+            promises.map(Record::Promised),
+            promises.map(|b| Record::Voted(vote(b, b.round.into(), Decree::Noop))),
+        ] {
+            let disk = Storage(records.to_vec());
+            let bench = Bench::start(role.clone(), Saving::Changes, Some(disk));
+            assert_eq!(bench.as_acceptor().promised(), high);
+        }
+    }
 }
 
 /// House rule: a promise fits into datagrams. A page is closed once it is full, the next one is

@@ -47,8 +47,7 @@ impl Bench {
 
     /// The first acceptor of a cluster of three.
     pub(crate) fn acceptor(limits: Limits) -> Self {
-        let setup = setup(3, Quorums::Majority, limits);
-        let role = Role::Acceptor(Acceptor { me: AcceptorId(0), setup });
+        let role = Role::Acceptor(Acceptor { me: AcceptorId(0), setup: three(limits) });
         Bench::start(role, Saving::Changes, None)
     }
 
@@ -59,12 +58,12 @@ impl Bench {
 
     /// A leader that waits for a heartbeat, in a cluster with three acceptors.
     pub(crate) fn follower(me: u16, limits: Limits) -> Self {
-        Bench::leader(me, Start::Follow, setup(3, Quorums::Majority, limits))
+        Bench::leader(me, Start::Follow, three(limits))
     }
 
     /// A leader that has just asked for promises under `(1, me)`.
     pub(crate) fn candidate(me: u16, limits: Limits) -> Self {
-        Bench::leader(me, Start::Campaign, setup(3, Quorums::Majority, limits))
+        Bench::leader(me, Start::Campaign, three(limits))
     }
 
     /// A leader with promises of the first two acceptors under `(1, me)`, which report nothing.
@@ -85,6 +84,7 @@ impl Bench {
     }
 
     pub(crate) fn fire(&mut self, timer: Timer) -> Sent {
+        self.timers.remove(&timer);
         let (mut state, mut out) = (Cow::Owned(self.state.clone()), Out::new());
         self.node.on_timeout(Id::default(), &mut state, &timer, &mut out);
         self.state = state.into_owned();
@@ -161,7 +161,7 @@ impl Bench {
     }
 
     pub(crate) fn is_follower(&self) -> bool {
-        matches!(self.as_leader().stance(), Stance::Follower)
+        matches!(self.as_leader().stance(), Stance::Follower(_))
     }
 }
 
@@ -169,6 +169,11 @@ pub(crate) fn setup(acceptors: usize, quorums: Quorums, limits: Limits) -> Arc<S
     let leaders = (0..3).map(leader).collect();
     let members = Members::new(leaders, (0..acceptors).map(acceptor).collect(), quorums).unwrap();
     Arc::new(Setup::new(members, limits))
+}
+
+/// A cluster of three acceptors, where two are a quorum.
+pub(crate) fn three(limits: Limits) -> Arc<Setup> {
+    setup(3, Quorums::Majority, limits)
 }
 
 pub(crate) fn a_leader(me: u16, start: Start, setup: Arc<Setup>) -> Leader {

@@ -38,6 +38,7 @@ fn a_new_ballot_is_above_all_heard_of() {
         (ballot(2, 0), ballot(2, 1)),
         (ballot(2, 2), ballot(3, 1)),
         (ballot(9, 0), ballot(9, 1)),
+        (ballot(9, 1), ballot(10, 1)),
     ];
     for (heard, next) in cases {
         let mut bench = Bench::candidate(1, Limits::default());
@@ -56,7 +57,7 @@ fn rounds_that_have_run_out_are_not_exceeded() {
         bench.hear(acceptor(0), nack(ballot(1, 0), ballot(1, 1)));
         bench.fire(Timer::Election);
         assert_eq!(bench.is_candidate(), campaigns, "{rounds}");
-        assert_eq!(bench.timers.contains(&Timer::Election), !campaigns);
+        assert_eq!(bench.timers.contains(&Timer::Election), !campaigns, "it waits on");
     }
 }
 
@@ -65,7 +66,7 @@ fn rounds_that_have_run_out_are_not_exceeded() {
 #[test]
 fn a_leader_asks_only_the_acceptors_that_it_is_to_ask() {
     let asks = [0, 2].into_iter().map(AcceptorId).collect();
-    let setup = setup(3, Quorums::Majority, Limits::default());
+    let setup = three(Limits::default());
     let role = Role::Leader(Leader { asks, ..a_leader(0, Start::Campaign, setup) });
     let (b, mut bench) = (ballot(1, 0), Bench::start(role, Saving::Changes, None));
     assert_eq!(bench.sent, to_acceptors(&[0, 2], &prepare(b, 0)));
@@ -186,20 +187,25 @@ fn a_new_leader_fills_the_gap_with_no_ops_and_goes_on_after_it() {
     assert_eq!(next, to_acceptors(&[0, 1, 2], &accept(b, 141, decree(141))));
 }
 
-/// PMS 3: what a leader has merely seen a vote for also counts as perhaps chosen, though no promise
-/// reports it: it lies below the end of what must be repaired.
+/// PMS 3: "the gap" ends where the leader's own knowledge ends, if no promise reports more: with
+/// what it knows to be chosen, or has merely seen a vote for.
 #[test]
-fn an_instance_that_only_the_leader_saw_a_vote_in_is_repaired() {
-    let mut bench = Bench::follower(1, Limits::default());
-    bench.hear(acceptor(2), accepted(ballot(1, 0), 1, decree(1)));
-    bench.fire(Timer::Election);
-    bench.hear(client(0), request(2));
-    let b = ballot(1, 1);
-    bench.hear(acceptor(0), promise(b, &[]));
-    let sent = bench.hear(acceptor(1), promise(b, &[]));
-    let proposals = [(0, Decree::Noop), (1, Decree::Noop), (2, decree(2))];
-    let expected = proposals.map(|(i, decree)| to_acceptors(&[0, 1, 2], &accept(b, i, decree)));
-    assert_eq!(sent, expected.concat());
+fn what_only_the_leader_knows_of_is_repaired_up_to() {
+    let (b, noop) = (ballot(1, 1), Decree::Noop);
+    let gap = [(0, noop.clone()), (1, noop.clone()), (3, decree(3))];
+    let gap_and_vote = [(0, noop.clone()), (1, noop.clone()), (2, noop), (3, decree(3))];
+    for (votes, proposals) in [(1, &gap_and_vote[..]), (2, &gap)] {
+        let mut bench = Bench::follower(1, Limits::default());
+        bench.hear_votes(votes, &vote(ballot(1, 0), 2, decree(2)));
+        bench.fire(Timer::Election);
+        bench.hear(client(0), request(3));
+        (0..2).for_each(|n| drop(bench.hear(acceptor(n), promise(b, &[]))));
+        let expected: Sent = proposals
+            .iter()
+            .flat_map(|(i, decree)| to_acceptors(&[0, 1, 2], &accept(b, *i, decree.clone())))
+            .collect();
+        assert_eq!(bench.sent, expected);
+    }
 }
 
 /// PMMC 2.4, `proposals ◁ pmax(pvals)`: a command that phase 1 forces is not proposed again beside
@@ -215,10 +221,21 @@ fn a_waiting_command_that_phase_1_forces_is_proposed_once() {
     assert_eq!(sent, [(client(0), reply(0, 0, 0))]);
 }
 
+/// PMMC 2.4, the same for a client that comes later: what is being repaired is not proposed again.
+#[test]
+fn a_command_under_repair_is_not_proposed_again() {
+    let (b, mut bench) = (ballot(1, 1), Bench::candidate(1, Limits::default()));
+    bench.hear(acceptor(0), promise(b, &[vote(ballot(1, 0), 0, decree(0))]));
+    bench.hear(acceptor(1), promise(b, &[]));
+    assert_eq!(bench.hear(client(0), request(0)), []);
+    let sent = bench.hear_votes(2, &vote(b, 0, decree(0)));
+    assert_eq!(sent, [(client(0), reply(0, 0, 0))]);
+}
+
 /// House rule: a leader may be its own client. What is in the history already is not proposed again.
 #[test]
 fn a_leader_proposes_its_own_commands_when_it_campaigns() {
-    let setup = setup(3, Quorums::Majority, Limits::default());
+    let setup = three(Limits::default());
     let backlog = vec![command(0), command(1)];
     let role = Role::Leader(Leader { backlog, ..a_leader(2, Start::Follow, setup) });
     let mut bench = Bench::start(role, Saving::Changes, None);
@@ -228,6 +245,8 @@ fn a_leader_proposes_its_own_commands_when_it_campaigns() {
     bench.hear(acceptor(0), page(b, 1, &[], None));
     let sent = bench.hear(acceptor(1), page(b, 1, &[], None));
     assert_eq!(sent, to_acceptors(&[0, 1, 2], &accept(b, 1, decree(1))));
+    assert_eq!(bench.as_leader().forgotten(), []);
+    assert_eq!(bench.hear(client(0), request(1)), [], "somebody else wants it too");
 }
 
 /// House rule: a promise that comes in pages counts when all of it has come; a page that comes
@@ -269,7 +288,7 @@ fn an_election_timeout_moves_followers_only() {
     for mut bench in [Bench::candidate(0, Limits::default()), Bench::primary(0, Limits::default())]
     {
         let before = bench.state.clone();
-        assert!(!bench.timers.contains(&Timer::Election));
+        assert!(bench.timers.contains(&Timer::Resend) && !bench.timers.contains(&Timer::Election));
         assert_eq!(bench.fire(Timer::Election), []);
         assert_eq!(bench.state, before);
     }

@@ -46,6 +46,7 @@ fn a_decree_is_chosen_by_a_quorum_under_one_ballot() {
     }
     bench.hear(acceptor(1), vote(ballot(2, 1)));
     assert_eq!(bench.as_leader().learner().prefix(), [decree(0)]);
+    assert!(bench.as_leader().learner().voters(Instance(0), ballot(2, 1)).is_empty(), "counted");
     let before = bench.state.clone();
     bench.hear(acceptor(2), vote(ballot(2, 1)));
     assert_eq!(bench.state, before, "one more vote changes nothing");
@@ -88,7 +89,7 @@ fn a_client_is_answered_once_its_command_is_chosen_and_applied() {
     assert!(bench.as_leader().commands().eq(&[command(0), command(1)]));
 }
 
-/// PMMC 2.1: a client sends a request until it has a response, and `perform` knows it again.
+/// PMMC 3: a client sends a request until it has a response; PMMC 2.1: `perform` knows it again.
 #[test]
 fn a_request_sent_again_gets_the_same_reply_and_is_applied_once() {
     let mut bench = primary(Limits::default());
@@ -118,6 +119,19 @@ fn a_command_that_is_chosen_twice_is_applied_once_and_a_no_op_never() {
     }
 }
 
+/// House rule: replies that a client has acknowledged are forgotten, but their requests are still
+/// known, though a later decree may acknowledge less.
+#[test]
+fn what_a_client_acknowledged_is_never_applied_again() {
+    let mut bench = Bench::follower(0, Limits::default());
+    let history = [(0, 0), (2, 1), (1, 0), (0, 0)];
+    for ((sequence, acknowledged), i) in history.into_iter().zip(0..) {
+        let decree = Decree::Command(Command { acknowledged, ..command(sequence) });
+        bench.hear_votes(2, &vote(MINE, i, decree));
+    }
+    assert_eq!(bench.as_leader().history().applied(), [Instance(0), Instance(1), Instance(2)]);
+}
+
 /// PMMC 2.1: a replica whose command lost its slot to another proposes it again for a new one.
 #[test]
 fn a_command_that_lost_its_instance_is_proposed_for_another() {
@@ -127,6 +141,18 @@ fn a_command_that_lost_its_instance_is_proposed_for_another() {
     assert_eq!(sent, proposals(&[(2, 0)]));
     bench.hear_votes(2, &vote(MINE, 1, decree(1)));
     assert_eq!(bench.hear_votes(2, &vote(MINE, 2, decree(0))), [(client(0), reply(0, 2, 2))]);
+}
+
+/// PMMC 2.1: it comes before those that were waiting, and of them those that were decided in the
+/// meantime need no slot any more.
+#[test]
+fn a_command_that_lost_its_instance_comes_first() {
+    let mut bench = primary(Limits { window: 1, ..Limits::default() });
+    (0..3).for_each(|n| drop(bench.hear(client(0), request(n))));
+    let sent = bench.hear(leader(1), chosen(0, &[decree(1)], 1));
+    assert_eq!(sent, [vec![(client(0), reply(1, 0, 0))], proposals(&[(1, 0)])].concat());
+    let sent = bench.hear_votes(2, &vote(MINE, 1, decree(0)));
+    assert_eq!(sent, [vec![(client(0), reply(0, 1, 1))], proposals(&[(2, 2)])].concat());
 }
 
 /// PMS 3: a leader "can propose commands i + 1 through i + alpha commands after commands 1 through i
@@ -148,11 +174,14 @@ fn a_primary_gets_no_more_than_the_window_ahead() {
 fn repairs_stay_within_the_window_and_come_before_new_commands() {
     let mut bench = candidate(Limits { window: 2, ..Limits::default() });
     bench.hear(client(0), request(9));
-    let reported = [0, 1, 2].map(|i| vote(ballot(1, 0), i, decree(i)));
+    let reported = [0, 1, 2, 3].map(|i| vote(ballot(1, 0), i, decree(i)));
     bench.hear(acceptor(0), promise(MINE, &reported));
     assert_eq!(bench.hear(acceptor(1), promise(MINE, &[])), proposals(&[(0, 0), (1, 1)]));
+    assert_eq!(bench.fire(Timer::Resend), [], "too new to have stalled");
     assert_eq!(bench.hear_votes(2, &vote(MINE, 0, decree(0))), proposals(&[(2, 2)]));
-    assert_eq!(bench.hear_votes(2, &vote(MINE, 1, decree(1))), proposals(&[(3, 9)]));
+    assert_eq!(bench.hear(leader(1), chosen(3, &[decree(3)], 4)), [], "one repair less");
+    assert_eq!(bench.hear_votes(2, &vote(MINE, 1, decree(1))), []);
+    assert_eq!(bench.hear_votes(2, &vote(MINE, 2, decree(2))), proposals(&[(4, 9)]));
 }
 
 /// House rule: no more commands wait than may. One that waits already is not refused.
@@ -177,8 +206,9 @@ fn a_full_history_takes_no_more() {
     (1..3).for_each(|n| assert_eq!(bench.hear(client(0), request(n)), []));
     let sent = bench.hear_votes(2, &vote(MINE, 0, decree(0)));
     let full = |n| vec![(client(0), refused(n, Refusal::HistoryFull))];
-    assert_eq!(sent, [vec![(client(0), reply(0, 0, 0))], proposals(&[(1, 1)]), full(2)].concat());
-    assert_eq!(bench.hear_votes(2, &vote(MINE, 1, decree(1))), [(client(0), reply(1, 1, 1))]);
+    assert_eq!(sent, [vec![(client(0), reply(0, 0, 0))], proposals(&[(1, 1)])].concat());
+    let sent = bench.hear_votes(2, &vote(MINE, 1, decree(1)));
+    assert_eq!(sent, [vec![(client(0), reply(1, 1, 1))], full(2)].concat());
     assert_eq!(bench.hear(client(0), request(3)), full(3));
     assert_eq!(bench.hear(client(0), request(1)), [(client(0), reply(1, 1, 1))]);
 }
@@ -220,17 +250,18 @@ fn requests_beyond_the_bounds_are_refused() {
 /// is missing, and only if they were sent before the last time.
 #[test]
 fn stalled_proposals_are_sent_again_to_those_that_have_not_voted() {
-    let mut bench = primary(Limits { resend: 2, ..Limits::default() });
+    let mut bench = primary(Limits { resend: 3, ..Limits::default() });
     (0..2).for_each(|n| drop(bench.hear(client(0), request(n))));
     assert_eq!(bench.fire(Timer::Resend), [], "too new");
     assert!(bench.timers.contains(&Timer::Resend));
     (2..4).for_each(|n| drop(bench.hear(client(0), request(n))));
     bench.hear(acceptor(1), accepted(MINE, 0, decree(0)));
-    let stalled = |acceptors, n| to_acceptors(acceptors, &accept(MINE, n, decree(n)));
+    let first = to_acceptors(&[0, 2], &accept(MINE, 0, decree(0)));
     let sent = bench.fire(Timer::Resend);
-    assert_eq!(sent, [stalled(&[0, 2], 0), stalled(&[0, 1, 2], 1)].concat(), "2 and 3 are too new");
-    assert_eq!(bench.fire(Timer::Resend), sent, "as many at a time as may be");
+    assert_eq!(sent, [first.clone(), proposals(&[(1, 1)])].concat(), "2 and 3 are too new");
+    let sent = bench.fire(Timer::Resend);
+    assert_eq!(sent, [first, proposals(&[(1, 1), (2, 2)])].concat(), "as many as may be");
     bench.hear_votes(2, &vote(MINE, 0, decree(0)));
     let sent = bench.fire(Timer::Resend);
-    assert_eq!(sent, [stalled(&[0, 1, 2], 1), stalled(&[0, 1, 2], 2)].concat(), "0 is chosen");
+    assert_eq!(sent, proposals(&[(1, 1), (2, 2), (3, 3)]), "0 is chosen");
 }

@@ -66,6 +66,18 @@ fn an_unseated_leader_sends_its_clients_elsewhere() {
     }
 }
 
+/// House rule: nobody is sent back to a leader that has just yielded.
+#[test]
+fn a_leader_never_sends_its_clients_to_itself() {
+    let itself = redirect(0, Some(1));
+    for mut bench in acting() {
+        bench.hear(client(0), request(0));
+        let sent = bench.hear(leader(2), heartbeat(ballot(1, 2), 0));
+        assert!(sent.len() == 1 && !sent.contains(&(client(0), itself.clone())));
+        assert_ne!(bench.hear(client(0), request(0)), [(client(0), itself.clone())]);
+    }
+}
+
 /// PMS 2.2: a proposal can be abandoned "in the middle of the protocol at any time": nothing of it
 /// is sent again, and promises that come late revive nothing.
 #[test]

@@ -7,21 +7,13 @@
 
 #![expect(clippy::unwrap_used, reason = "whoever sets up a test may panic")]
 
-#[path = "paper/acceptor.rs"]
 mod acceptor;
-#[path = "paper/bench.rs"]
 mod bench;
-#[path = "paper/client.rs"]
 mod client;
-#[path = "paper/laws.rs"]
+mod faults;
 mod laws;
-#[path = "paper/learning.rs"]
 mod learning;
-#[path = "paper/members.rs"]
 mod members;
-#[path = "paper/phase1.rs"]
 mod phase1;
-#[path = "paper/phase2.rs"]
 mod phase2;
-#[path = "paper/rivals.rs"]
 mod rivals;

@@ -4,9 +4,7 @@
 //! that runs, and again on the operating system's threads with crossbeam's queue. Seeded faults
 //! of the hand-off must make it fail.
 
-#[path = "pump/loom_threads.rs"]
 mod loom_threads;
-#[path = "pump/scenarios.rs"]
 mod scenarios;
 
 use std::process::Command;

@@ -1,0 +1,209 @@
+//! The command line, as a shell and a script see it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn synod(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_synod")).args(args).output().unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Whether an object has exactly these keys beside others that are allowed to come.
+fn has_keys(value: &Value, keys: &[&str]) {
+    keys.iter().for_each(|key| assert!(!value[key].is_null(), "no '{key}' in {value}"));
+}
+
+#[test]
+fn the_demo_in_words_and_in_json() {
+    let output = synod(&["demo", "--commands", "100"]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = out(&output);
+    assert!(text.contains("100 of 100") && text.contains("The histories are equal."), "{text}");
+
+    let output = synod(&["demo", "--commands", "100", "--seed", "7", "--json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let report = json(&output);
+    let keys = [
+        "commands",
+        "decided",
+        "answered",
+        "duplicates",
+        "no_ops",
+        "elapsed_ms",
+        "commands_per_s",
+        "latency_us",
+        "histories_equal",
+        "leaders",
+        "pump",
+        "seed",
+        "runtime",
+    ];
+    has_keys(&report, &keys);
+    has_keys(&report["latency_us"], &["p50", "p99"]);
+    has_keys(&report["pump"], &["received", "dropped"]);
+    has_keys(&report["leaders"][1], &["id", "primary", "decided", "digest"]);
+    assert_eq!((&report["seed"], &report["answered"]), (&Value::from(7), &Value::from(100)));
+}
+
+#[test]
+fn a_demo_without_a_quorum_says_why_and_fails() {
+    let output = synod(&["demo", "--failed", "3", "--patience", "1"]);
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("nothing can be decided: only 2 of 5 acceptors are up"), "{error}");
+}
+
+#[test]
+fn what_cannot_be_is_bad_use() {
+    let bad: [&[&str]; 9] = [
+        &["demo", "--failed", "6"],
+        &["demo", "--acceptors", "0"],
+        &["demo", "--acceptors", "65"],
+        &["demo", "--leaders", "0"],
+        &["demo", "--phase1", "2", "--phase2", "3"],
+        &["demo", "--runtime", "spawn", "--adversarial"],
+        &["check", "no-such-system"],
+        &["check", "--mutant", "no-such-mutant"],
+        &["explore", "dueling", "--address", "192.0.2.1:1"],
+    ];
+    for args in bad {
+        let output = synod(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(!output.stderr.is_empty() && output.stdout.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn check_lists_and_checks_systems() {
+    let list = synod(&["check", "--list"]);
+    assert_eq!(list.status.code(), Some(0));
+    assert!(out(&list).lines().any(|line| line == "progress"));
+
+    let output = synod(&["check", "progress", "gap", "--json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let report = json(&output);
+    let keys = [
+        "name",
+        "bounds",
+        "unique_states",
+        "total_states",
+        "depth",
+        "seconds",
+        "complete",
+        "properties",
+    ];
+    for system in report["systems"].as_array().unwrap() {
+        has_keys(system, &keys);
+        assert_eq!(system["complete"], true);
+        assert_eq!(system["unique_states"], system["expected_states"]);
+        for property in system["properties"].as_array().unwrap() {
+            has_keys(property, &["name", "kind", "holds"]);
+            assert_eq!(property["holds"], true);
+        }
+    }
+    assert_eq!(report["systems"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_mutant_is_shown_step_by_step() {
+    let output = synod(&["check", "--mutant", "stale-accept"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = out(&output);
+    assert!(text.contains(" 12. ") && text.contains("=> one value per instance"), "{text}");
+
+    let output = synod(&["check", "--mutant", "late-gap", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let report = json(&output);
+    has_keys(&report, &["mutant", "system", "property", "steps", "caught", "finding"]);
+    assert_eq!(report["steps"].as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn every_command_shows_an_example() {
+    for command in ["demo", "check", "mutants", "explore"] {
+        let output = synod(&[command, "--help"]);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(out(&output).contains(&format!("synod {command} ")), "{command}");
+    }
+}
+
+/// A process that is ended when its test is.
+struct Served(Child);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_explorer_serves_the_state_that_the_link_leads_to() {
+    let mut served = Served(
+        Command::new(env!("CARGO_BIN_EXE_synod"))
+            .args(["explore", "dueling", "--mutant", "stale-accept", "--address", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
+    let lines = BufReader::new(served.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let link = lines.into_iter().find(|line| line.starts_with("http://")).unwrap();
+    let (address, path) = link["http://".len()..].split_once("/#/steps/").unwrap();
+    let (parent, last) = path.rsplit_once('/').unwrap();
+    assert_eq!(path.split('/').count(), 1 + 12, "{link}");
+
+    let states: Value = serde_json::from_str(&get(address, &format!("/.states/{parent}"))).unwrap();
+    let violating = states
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|state| state["actionIndex"] == last.parse::<u64>().unwrap())
+        .unwrap();
+    let state = violating["state"].as_str().unwrap();
+    assert!(state.contains("C101#0") && state.contains("C102#0"), "{state}");
+}
+
+/// Fetches a page, as soon as somebody serves it.
+fn get(address: &str, path: &str) -> String {
+    let start = std::time::Instant::now();
+    let mut stream = loop {
+        match TcpStream::connect(address) {
+            Ok(stream) => break stream,
+            Err(error) => assert!(start.elapsed().as_secs() < 20, "{error}"),
+        }
+        std::thread::yield_now();
+    };
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    if head.to_ascii_lowercase().contains("transfer-encoding: chunked") {
+        unchunk(body)
+    } else {
+        body.to_owned()
+    }
+}
+
+fn unchunk(body: &str) -> String {
+    let (mut whole, mut rest) = (String::new(), body);
+    while let Some((size, tail)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size.trim(), 16).unwrap();
+        if size == 0 {
+            break;
+        }
+        whole.push_str(&tail[..size]);
+        rest = &tail[size + 2..];
+    }
+    whole
+}

@@ -1,0 +1,108 @@
+//! Whatever a stranger sends: nothing dies, nothing is lost, and the counters show it.
+
+use std::net::{Ipv4Addr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use synod::cluster::{Cluster, Config, Runtime};
+use synod::paxos::leader::Stance;
+use synod::paxos::{
+    Ballot, ClientId, Command, Decree, Instance, LeaderId, Message, RequestId, Vote,
+};
+use synod::runtime::wire::encode_one;
+
+/// How many hostile datagrams go to each port.
+const SALVO: u64 = 10_000;
+
+/// After so many, the receiver is given the time to take them, since a kernel drops silently.
+const VOLLEY: u64 = 50;
+
+/// Messages that only members may say, or that ask for nothing good.
+fn forgeries() -> Vec<Message> {
+    let ballot = Ballot { round: 1_000, leader: LeaderId(0) };
+    let id = RequestId { client: ClientId(0), sequence: 0 };
+    let payload = b"forged"[..].into();
+    let decree = Decree::Command(Command { id, acknowledged: 0, payload });
+    let instance = Instance(0);
+    vec![
+        Message::Prepare { ballot, from: instance },
+        Message::Accept { ballot, instance, decree: decree.clone() },
+        Message::Promise { ballot, from: instance, votes: Vec::new(), next: None },
+        Message::Accepted(Vote { ballot, instance, decree: decree.clone() }),
+        Message::Nack { ballot, promised: ballot },
+        Message::Heartbeat { ballot, chosen: Instance(u64::MAX) },
+        Message::Chosen { first: instance, decrees: vec![decree; 3], until: Instance(u64::MAX) },
+        Message::CatchUp { from: instance, until: Instance(u64::MAX) },
+        Message::Reply { id, instance, position: 0 },
+    ]
+}
+
+/// Random bytes, truncated frames, frames with a flipped bit, and well-formed forgeries.
+fn hostile(random: &mut fastrand::Rng, frames: &[Vec<u8>]) -> Vec<u8> {
+    let mut frame = random.choice(frames).cloned().unwrap();
+    match random.u8(..4) {
+        0 => (0..random.usize(..2000)).map(|_| random.u8(..)).collect(),
+        1 => frame[..random.usize(..frame.len())].to_vec(),
+        2 => {
+            let bit = random.usize(..frame.len() * 8);
+            frame[bit / 8] ^= 1 << (bit % 8);
+            frame
+        }
+        _ => frame,
+    }
+}
+
+fn bombard(cluster: &Cluster, seed: u64) {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let frames: Vec<Vec<u8>> = forgeries().iter().map(|m| encode_one(m).unwrap()).collect();
+    let mut random = fastrand::Rng::with_seed(seed);
+    for handle in &cluster.handles {
+        for volley in 0..SALVO / VOLLEY {
+            for _ in 0..VOLLEY {
+                socket.send_to(&hostile(&mut random, &frames), handle.address).unwrap();
+            }
+            let taken = |handle: &synod::cluster::Handle| {
+                handle.counts().is_none_or(|counts| counts.handled >= (volley + 1) * VOLLEY / 2)
+            };
+            let start = Instant::now();
+            while !taken(handle) && start.elapsed() < Duration::from_millis(100) {
+                std::thread::yield_now();
+            }
+        }
+    }
+}
+
+fn assert_unharmed(mut cluster: Cluster, commands: u64) {
+    assert!(cluster.wait_until_answered(Duration::from_secs(20), |_| {}), "a command was lost");
+    assert!(cluster.wait_until_caught_up(Duration::from_secs(20)), "a leader was lost");
+    cluster.stop();
+    for leader in cluster.leaders() {
+        let state = leader.last_state().unwrap().as_leader().unwrap();
+        assert_eq!(state.commands().count() as u64, commands, "{}", leader.name);
+        assert!(state.commands().all(|command| &*command.payload != b"forged"));
+        assert!(!matches!(state.stance(), Stance::Primary(_)) || state.round() < 1_000);
+    }
+}
+
+#[test]
+fn ten_thousand_hostile_datagrams_at_every_port_of_the_pump() {
+    let commands = 200_000;
+    let config = Config { commands, ..Config::default() };
+    let cluster = Cluster::start(&config).unwrap();
+    bombard(&cluster, 1);
+    for handle in cluster.handles.iter().filter(|handle| !handle.has_failed()) {
+        let counts = handle.counts().unwrap();
+        let name = &handle.name;
+        assert!(counts.malformed > SALVO / 3, "{name}: {counts:?}");
+        assert!(counts.rejected > SALVO / 8, "{name}: {counts:?}");
+        assert!(counts.malformed + counts.rejected <= SALVO, "{name}: {counts:?}");
+    }
+    assert_unharmed(cluster, commands);
+}
+
+#[test]
+fn ten_thousand_hostile_datagrams_at_every_port_of_staterights_spawn() {
+    let config = Config { commands: 2_000, runtime: Runtime::Spawn, ..Config::default() };
+    let cluster = Cluster::start(&config).unwrap();
+    bombard(&cluster, 2);
+    assert_unharmed(cluster, config.commands);
+}

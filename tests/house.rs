@@ -1,0 +1,110 @@
+//! House rules that no compiler knows.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// All Rust files below these folders, with their texts.
+fn sources(folders: &[&str]) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders: Vec<PathBuf> = folders.iter().map(|folder| root().join(folder)).collect();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                found.push((path, text));
+            }
+        }
+    }
+    assert!(found.len() >= 3, "the sources were not found");
+    found
+}
+
+/// What of a file is neither comment nor test.
+fn code(text: &str) -> String {
+    let body = text.split("#[cfg(test)]").next().unwrap_or_default();
+    body.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// The words of a file that a rule forbids.
+fn offences<'a>(text: &str, forbidden: &[&'a str]) -> Vec<&'a str> {
+    let code = code(text);
+    forbidden.iter().filter(|word| code.contains(*word)).copied().collect()
+}
+
+/// No socket, thread, clock, file, channel, codec, randomness or order of a hash map.
+const IMPURE: [&str; 15] = [
+    "std::net",
+    "std::thread",
+    "std::fs",
+    "std::io",
+    "std::env",
+    "std::process",
+    "Instant::now",
+    "SystemTime",
+    "HashMap",
+    "HashSet",
+    "crossbeam",
+    "bincode",
+    "rand",
+    "tracing",
+    "Mutex",
+];
+
+#[test]
+fn the_protocol_does_no_io_and_knows_no_clock() {
+    for (path, text) in sources(&["src/paxos"]) {
+        assert_eq!(offences(&text, &IMPURE), [""; 0], "{}", path.display());
+    }
+    assert_eq!(offences("use std::net::UdpSocket;", &IMPURE), ["std::net"]);
+}
+
+#[test]
+fn data_flows_one_way() {
+    let rules: [(&str, &[&str]); 4] = [
+        ("src/paxos", &["crate::runtime", "crate::cluster", "crate::model", "crate::cli"]),
+        ("src/runtime", &["crate::cluster", "crate::model", "crate::cli"]),
+        ("src/cluster", &["crate::model", "crate::cli"]),
+        ("model", &["crate::runtime", "crate::cluster", "crate::cli"]),
+    ];
+    for (folder, forbidden) in rules {
+        for (path, text) in sources(&[folder]) {
+            assert_eq!(offences(&text, forbidden), [""; 0], "{}", path.display());
+        }
+    }
+}
+
+/// What runs follows the rules of Paxos, and has no faults: nothing outside the model and the
+/// proofs can name another rulebook or a fault.
+#[test]
+fn no_fault_can_be_switched_on_where_nodes_run() {
+    let forbidden = ["with_rulebook", "Mutant", "Rules {", "const FAULT: Option<Fault> = Some"];
+    for (path, text) in sources(&["src/runtime", "src/cluster"]) {
+        assert_eq!(offences(&text, &forbidden), [""; 0], "{}", path.display());
+    }
+}
+
+#[test]
+fn every_module_says_what_it_is_and_fits_a_few_screens() {
+    for (path, text) in sources(&["src", "model", "tests", "proofs"]) {
+        let path = path.display();
+        assert!(text.starts_with("//! "), "{path} does not begin with a sentence about itself");
+        let lines = text.lines().count();
+        assert!(lines <= 450, "{path} has {lines} lines: more than a few screens");
+    }
+}
+
+/// Nothing is skipped, left for later, or made to wait by the clock.
+#[test]
+fn no_test_is_skipped_or_sleeps() {
+    let forbidden = [concat!("#[ig", "nore"), concat!("thread::sl", "eep"), concat!("todo", "!(")];
+    for (path, text) in sources(&["tests", "proofs"]) {
+        assert_eq!(offences(&text, &forbidden), [""; 0], "{}", path.display());
+    }
+}
