@@ -25,10 +25,10 @@
 
 pub mod acceptor;
 mod ballot;
-mod catch_up;
+pub mod catch_up;
 pub mod client;
 mod command;
-mod election;
+pub mod election;
 mod history;
 pub mod leader;
 pub mod learner;
