@@ -1,10 +1,9 @@
 //! `synod check`: visits every state of each system.
 
 use clap::Parser;
-use indicatif::MultiProgress;
 use serde::Serialize;
 
-use super::output::{bar, fail, grouped, json, say, table};
+use super::output::{Bars, fail, grouped, json, say, table};
 use super::{Verdict, parallel};
 use crate::model::check::{CheckError, Hunt, Report, catch, check};
 use crate::model::mutants::{MUTANTS, Mutant, mutant};
@@ -65,9 +64,9 @@ pub(super) fn find_mutant(name: &str) -> Result<&'static Mutant, String> {
 }
 
 fn check_all(systems: &[&'static System], as_json: bool) -> Verdict {
-    let bars = MultiProgress::new();
+    let bars = Bars::new(!as_json);
     let reports = parallel::map(systems, |system| {
-        let bar = bars.add(bar(system.states, system.name, !as_json));
+        let bar = bars.add(system.name, Some(system.states));
         let report = check(system, |states| bar.set_position(states as u64));
         bar.finish_and_clear();
         report
@@ -123,7 +122,7 @@ fn verdict(report: &Report) -> String {
 }
 
 fn show_mutant(mutant: &'static Mutant, as_json: bool) -> Verdict {
-    let bar = bar(0, mutant.name, !as_json);
+    let bar = Bars::new(!as_json).add(mutant.name, None);
     let hunt = catch(mutant, |states| bar.set_position(states as u64));
     bar.finish_and_clear();
     let hunt = match hunt {

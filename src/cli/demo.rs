@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Parser;
 
 use super::Verdict;
-use super::output::{bar, fail, grouped, json, say, table, warn};
+use super::output::{Bars, fail, grouped, json, say, table, warn};
 use crate::cluster::demo::{Report, run as run_demo};
 use crate::cluster::{Cluster, ClusterError, Config, Runtime};
 use crate::paxos::Quorums;
@@ -86,7 +86,7 @@ pub(super) fn run(args: &Args) -> Verdict {
         return fail(error, Verdict::BadUse);
     }
     let config = args.config();
-    let bar = bar(args.commands, "answered", !args.json);
+    let bar = Bars::new(!args.json).add("answered", Some(args.commands));
     let patience = Duration::from_secs(args.patience);
     let started = |cluster: &Cluster| warn(members(cluster));
     let report = run_demo(&config, patience, started, |answered| bar.set_position(answered));

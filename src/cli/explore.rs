@@ -86,6 +86,7 @@ fn serve<R: Rulebook>(
     path: &str,
 ) -> Result<(), CheckError> {
     say(format_args!("http://{address}/#/steps{path}"));
+    warn("press 'Run to completion' there to have every property decided; end with Ctrl-C");
     system.model(rulebook)?.checker().serve(address);
     Ok(())
 }

@@ -1,10 +1,9 @@
 //! `synod mutants`: every fault must be found.
 
 use clap::Parser;
-use indicatif::MultiProgress;
 use serde::Serialize;
 
-use super::output::{bar, fail, grouped, json, say, table};
+use super::output::{Bars, fail, grouped, json, say, table};
 use super::{Verdict, parallel};
 use crate::model::check::{CheckError, catch};
 use crate::model::mutants::{MUTANTS, Mutant};
@@ -39,10 +38,10 @@ struct Caught {
 
 /// Hunts all mutants.
 pub(super) fn run(args: &Args) -> Verdict {
-    let bars = MultiProgress::new();
+    let bars = Bars::new(!args.json);
     let mutants: Vec<&'static Mutant> = MUTANTS.iter().collect();
     let hunts = parallel::map(&mutants, |mutant| {
-        let bar = bars.add(bar(0, mutant.name, !args.json));
+        let bar = bars.add(mutant.name, None);
         let hunt = catch(mutant, |states| bar.set_position(states as u64));
         bar.finish_and_clear();
         hunt.map(|hunt| {

@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use comfy_table::{CellAlignment, Table, presets};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::Verdict;
@@ -39,6 +39,8 @@ pub(super) fn json(value: &impl Serialize) {
 pub(super) fn table<const N: usize>(headings: [&str; N], right: &[usize]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_header(headings);
+    // On a terminal, cells are wrapped to fit its width.
+    table.set_content_arrangement(ContentArrangement::Dynamic);
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
         if right.contains(&index) {
@@ -61,17 +63,32 @@ pub(super) fn grouped(number: u64) -> String {
     grouped
 }
 
-/// A progress bar on the standard error, for a terminal only.
-pub(super) fn bar(length: u64, name: &str, shown: bool) -> ProgressBar {
-    let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target((length > 0).then_some(length), target);
-    let template = "{prefix:28} {wide_bar} {human_pos} of {human_len} in {elapsed}";
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
+/// Progress bars on the standard error, if it is a terminal and they are to be shown.
+pub(super) struct Bars(MultiProgress);
+
+impl Bars {
+    /// No bars yet.
+    pub(super) fn new(shown: bool) -> Self {
+        let target =
+            if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        Bars(MultiProgress::with_draw_target(target))
     }
-    bar.set_prefix(name.to_owned());
-    bar.enable_steady_tick(Duration::from_millis(250));
-    bar
+
+    /// Another bar, for work whose size may be known.
+    pub(super) fn add(&self, name: &str, size: Option<u64>) -> ProgressBar {
+        let template = match size {
+            Some(_) => "{prefix:28} {wide_bar} {human_pos} of {human_len} in {elapsed}",
+            None => "{prefix:28} {spinner} {human_pos} states in {elapsed}",
+        };
+        let bar = size.map_or_else(ProgressBar::no_length, ProgressBar::new);
+        let bar = self.0.add(bar);
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_prefix(name.to_owned());
+        bar.enable_steady_tick(Duration::from_millis(250));
+        bar
+    }
 }
 
 #[cfg(test)]
