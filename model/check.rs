@@ -83,20 +83,24 @@ pub fn check(system: &'static System, progress: impl Fn(usize)) -> Result<Report
     let start = Instant::now();
     let finished = explore(system.model(&Paxos)?, HasDiscoveries::All, &progress)
         .ok_or(CheckError::Panicked(system.name))?;
+    let mut complete = finished.complete;
     let mut outcomes = Vec::new();
     for property in system.properties() {
         let found = finished.runs.contains_key(property.name);
         let (holds, counterexample) = match property.kind {
             Kind::Sometimes => (found, None),
             Kind::Always if !found => (true, None),
-            Kind::Always | Kind::StaysPossible => {
-                let trace = hunt(system, &Paxos, property, &progress)?.trace();
-                (trace.is_none(), trace)
+            Kind::Always => (false, hunt(system, &Paxos, property, &progress)?.trace()),
+            Kind::StaysPossible => {
+                let hunt = hunt(system, &Paxos, property, &progress)?;
+                // The graph is exact: had two states shared a fingerprint, this would show it.
+                complete &= hunt.states == finished.unique_states;
+                (!hunt.broken, hunt.trace())
             }
         };
         outcomes.push(Outcome { property, holds, counterexample });
     }
-    let Finished { unique_states, total_states, depth, complete, .. } = finished;
+    let Finished { unique_states, total_states, depth, .. } = finished;
     let elapsed = start.elapsed();
     Ok(Report { system, unique_states, total_states, depth, elapsed, complete, outcomes })
 }
@@ -107,7 +111,9 @@ pub struct Hunt<R: Rulebook> {
     pub model: Stock<R>,
     /// The property that was to be broken.
     pub property: &'static Property,
-    /// A shortest run that breaks it, if any does.
+    /// Whether it was broken.
+    pub broken: bool,
+    /// A shortest run that breaks it.
     pub run: Option<Run<R>>,
     /// How many states were visited.
     pub states: usize,
@@ -121,10 +127,14 @@ impl<R: Rulebook> Hunt<R> {
         let run = self.run.as_ref()?;
         let found = find(self.property, &self.model, run.last_state());
         let finding = match self.property.kind {
-            Kind::StaysPossible => "from here on, the goal is out of reach".to_owned(),
+            Kind::StaysPossible => "from here on, nothing that may happen leads there".to_owned(),
             _ => found.unwrap_or_default(),
         };
-        Some(Trace::new(&self.model, run, format!("{}: {finding}", self.property.name)))
+        let finding = match self.property.kind {
+            Kind::Sometimes => format!("'{}': {finding}", self.property.name),
+            _ => format!("violates '{}': {finding}", self.property.name),
+        };
+        Some(Trace::new(&self.model, run, finding))
     }
 }
 
@@ -137,17 +147,19 @@ pub fn hunt<R: Rulebook>(
 ) -> Result<Hunt<R>, CheckError> {
     let start = Instant::now();
     let model = system.model_of(rulebook, [property].into_iter())?;
-    let (run, states) = if property.kind == Kind::StaysPossible {
+    let (broken, run, states) = if property.kind == Kind::StaysPossible {
         let goal = |state: &StockState<R>| find(property, &model, state).is_some();
         let graph = stays_reachable(&model, goal, progress);
-        (graph.stuck.and_then(|states| run_through(&model, states)), graph.unique_states)
+        let broken = graph.stuck.is_some();
+        let run = graph.stuck.and_then(|states| run_through(&model, states));
+        (broken, run, graph.unique_states)
     } else {
         let finished = explore(model.clone(), HasDiscoveries::Any, progress)
             .ok_or(CheckError::Panicked(system.name))?;
-        let Finished { mut runs, unique_states, .. } = finished;
-        (runs.remove(property.name), unique_states)
+        let run = finished.runs.get(property.name).cloned();
+        (run.is_some(), run, finished.unique_states)
     };
-    Ok(Hunt { model, property, run, states, elapsed: start.elapsed() })
+    Ok(Hunt { model, property, broken, run, states, elapsed: start.elapsed() })
 }
 
 /// Looks for the counterexample that a mutant must give.

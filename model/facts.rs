@@ -77,8 +77,8 @@ pub enum Fact {
     Proposed(Vote),
     /// A client, or a leader on its own, wants this command done.
     Submitted(Command),
-    /// A client was told that its request was done here.
-    Answered(RequestId, Instance),
+    /// A client was told that its request was done here, after so many others.
+    Answered(RequestId, Instance, u64),
 }
 
 /// All that was observed.
@@ -191,8 +191,8 @@ pub fn said(members: &Members, src: Id, message: &Message, topics: &[Topic]) -> 
         Message::Request(command) if topics.contains(&Topic::Submitted) => {
             Some(Fact::Submitted(command.clone()))
         }
-        Message::Reply { id, instance, .. } if topics.contains(&Topic::Answered) => {
-            Some(Fact::Answered(*id, *instance))
+        Message::Reply { id, instance, position } if topics.contains(&Topic::Answered) => {
+            Some(Fact::Answered(*id, *instance, *position))
         }
         Message::Accept { ballot, instance, decree } if topics.contains(&Topic::Proposed) => {
             let (instance, ballot, decree) = (*instance, *ballot, decree.clone());

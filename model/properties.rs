@@ -46,7 +46,7 @@ pub struct Property {
 }
 
 /// All properties there are. Every system is held to all that are of kind [`Kind::Always`].
-pub static PROPERTIES: [Property; 18] = [
+pub static PROPERTIES: [Property; 19] = [
     Property {
         name: "one value per instance",
         kind: Kind::Always,
@@ -94,6 +94,12 @@ pub static PROPERTIES: [Property; 18] = [
         kind: Kind::Always,
         topics: &[Topic::Voted, Topic::Answered],
         find: answered_but_not_chosen,
+    },
+    Property {
+        name: "one answer per request",
+        kind: Kind::Always,
+        topics: &[Topic::Answered],
+        find: two_answers,
     },
     Property {
         name: "no gap is left",
@@ -314,7 +320,7 @@ fn chosen_but_not_applied(_: &Members, facts: &Facts) -> Option<String> {
 fn answered_but_not_chosen(members: &Members, facts: &Facts) -> Option<String> {
     let chosen = chosen(members, facts);
     facts.iter().find_map(|fact| match fact {
-        Fact::Answered(id, instance)
+        Fact::Answered(id, instance, _)
             if !chosen.iter().any(|(i, decree, ..)| {
                 i == instance && decree.command().is_some_and(|command| command.id == *id)
             }) =>
@@ -322,6 +328,22 @@ fn answered_but_not_chosen(members: &Members, facts: &Facts) -> Option<String> {
             Some(format!("{id} was answered as done at {instance}, where it is not chosen"))
         }
         _ => None,
+    })
+}
+
+fn two_answers(_: &Members, facts: &Facts) -> Option<String> {
+    let mut seen = BTreeMap::new();
+    facts.iter().find_map(|fact| {
+        let Fact::Answered(id, instance, position) = fact else { return None };
+        let answer = (*instance, *position);
+        let first: (Instance, u64) = *seen.entry(*id).or_insert(answer);
+        (first != answer).then(|| {
+            format!(
+                "{id} was answered as done at {} in position {}, and at {instance} in position \
+                 {position}",
+                first.0, first.1
+            )
+        })
     })
 }
 
@@ -391,7 +413,7 @@ fn chosen_at_two_instances(members: &Members, facts: &Facts) -> Option<String> {
 
 fn request_answered(_: &Members, facts: &Facts) -> Option<String> {
     facts.iter().find_map(|fact| match fact {
-        Fact::Answered(id, instance) => Some(format!("{id} is answered as done at {instance}")),
+        Fact::Answered(id, instance, _) => Some(format!("{id} is answered as done at {instance}")),
         _ => None,
     })
 }

@@ -259,6 +259,7 @@ fn conditions<R: Rulebook>() -> [Condition<R>; PROPERTIES.len()] {
         condition::<R, 15>,
         condition::<R, 16>,
         condition::<R, 17>,
+        condition::<R, 18>,
     ]
 }
 

@@ -74,7 +74,7 @@ pub static SYSTEMS: [System; 9] = [
             crashes: &["L1"],
         },
         also: &["a command is chosen", "a request is answered"],
-        states: 267_802,
+        states: 92_986,
     },
     System {
         name: "retry",
@@ -90,7 +90,7 @@ pub static SYSTEMS: [System; 9] = [
             crashes: &[],
         },
         also: &["a command is chosen", "a request is answered"],
-        states: 211_524,
+        states: 231_932,
     },
     System {
         name: "election",

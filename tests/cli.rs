@@ -119,7 +119,10 @@ fn a_mutant_is_shown_step_by_step() {
     let output = synod(&["check", "--mutant", "stale-accept"]);
     assert_eq!(output.status.code(), Some(1));
     let text = out(&output);
-    assert!(text.contains(" 12. ") && text.contains("=> one value per instance"), "{text}");
+    assert!(
+        text.contains(" 12. ") && text.contains("=> violates 'one value per instance'"),
+        "{text}"
+    );
 
     let output = synod(&["check", "--mutant", "late-gap", "--json"]);
     assert_eq!(output.status.code(), Some(1));

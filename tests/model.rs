@@ -57,7 +57,7 @@ fn caught(name: &str, steps: usize) {
     let hunt = catch(mutant(name).unwrap(), |_| {}).unwrap();
     let trace = hunt.trace().unwrap_or_else(|| panic!("{name} is not caught"));
     assert_eq!(trace.steps.len(), steps, "{trace}");
-    assert!(trace.finding.starts_with(hunt.property.name), "{trace}");
+    assert!(trace.finding.contains(hunt.property.name), "{trace}");
 }
 
 macro_rules! mutants {
@@ -121,6 +121,7 @@ fn no_property_is_trivial() {
         ("only what is chosen is learned", rules_of("duplicate-votes-count"), "dueling"),
         ("what is answered is chosen", rules_of("duplicate-votes-count"), "retry"),
         ("only what was submitted is chosen", forged, "dueling"),
+        ("one answer per request", rules_of("double-decide"), "retry"),
     ];
     let mut broken: BTreeSet<&str> = MUTANTS.iter().map(|mutant| mutant.property).collect();
     for (name, rules, in_system) in breakers {
@@ -197,7 +198,7 @@ fn a_counterexample_in_words() {
           A1 sends L2: Promise 1.L2, voted 1.L1 at 0: C101#0
   5. L2 hears from A1: Promise 1.L2, voted 1.L1 at 0: C101#0
           L2 sends A1: Accept 1.L2 at 0: C101#0
-  => no request is forgotten: L2 has taken C102#0 on, but neither waits to propose it, nor has \
+  => violates 'no request is forgotten': L2 has taken C102#0 on, but neither waits to propose it, nor has \
                     proposed it, nor knows it to be chosen";
     assert_eq!(trace.to_string(), expected);
 }

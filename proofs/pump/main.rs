@@ -124,7 +124,7 @@ macro_rules! noticed {
 
 noticed! {
     a_drop_that_is_not_counted: UncountedDrop in the_queue_is_full by "dropped: 0";
-    a_stop_that_leaves_what_is_queued: LeavesQueued in stop_at_any_time by "abandoned: ";
+    a_stop_that_leaves_what_is_queued: LeavesQueued in stop_at_any_time by "left: (0, ";
     a_stop_that_does_not_wake_the_reader: LostWakeUp in stop_at_any_time by "deadlock";
     an_actor_that_gives_up_in_silence: SilentEnd in the_actor_gives_up by "deadlock";
 }

@@ -25,9 +25,9 @@ pub(super) struct Args {
     /// How many acceptors the cluster has.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=64))]
     acceptors: u8,
-    /// How many of them have failed and answer nothing.
-    #[arg(long, default_value_t = 2)]
-    failed: u8,
+    /// How many of them have failed and answer nothing; as many as can, if not given.
+    #[arg(long)]
+    failed: Option<u8>,
     /// How many leaders the cluster has.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
     leaders: u16,
@@ -40,7 +40,8 @@ pub(super) struct Args {
     /// Lose, repeat, delay and reorder datagrams.
     #[arg(long)]
     adversarial: bool,
-    /// The seed of the adversarial network; a random one if not given.
+    /// The seed of the adversarial network's choices; a random one if not given. When datagrams
+    /// come is up to the system, so no two runs are quite the same.
     #[arg(long)]
     seed: Option<u64>,
     /// How many acceptors must promise; a majority if not given.
@@ -58,6 +59,11 @@ pub(super) struct Args {
 }
 
 impl Args {
+    /// If nothing is said, a minority fails, as in the demo that this one follows: 2 of 5.
+    fn failed(&self) -> u8 {
+        self.failed.unwrap_or((self.acceptors - 1) / 2)
+    }
+
     fn config(&self) -> Config {
         let quorums = match (self.phase1, self.phase2) {
             (Some(phase1), Some(phase2)) => {
@@ -68,7 +74,7 @@ impl Args {
         Config {
             leaders: self.leaders,
             acceptors: self.acceptors,
-            failed: self.failed,
+            failed: self.failed(),
             quorums,
             commands: self.commands,
             runtime: self.runtime,
@@ -81,14 +87,15 @@ impl Args {
 
 /// Runs the demo.
 pub(super) fn run(args: &Args) -> Verdict {
-    if args.failed > args.acceptors {
-        let error = format!("{} acceptors cannot fail, there are {}", args.failed, args.acceptors);
+    if args.failed() > args.acceptors {
+        let error =
+            format!("{} acceptors cannot fail, there are {}", args.failed(), args.acceptors);
         return fail(error, Verdict::BadUse);
     }
     let config = args.config();
     let bar = Bars::new(!args.json).add("answered", Some(args.commands));
     let patience = Duration::from_secs(args.patience);
-    let started = |cluster: &Cluster| warn(members(cluster));
+    let started = |cluster: &Cluster| bar.suspend(|| warn(members(cluster)));
     let report = run_demo(&config, patience, started, |answered| bar.set_position(answered));
     bar.finish_and_clear();
     match report {
@@ -121,11 +128,15 @@ fn show(report: &Report) {
         ("answered", of(report.answered)),
         ("applied twice", grouped(report.duplicates)),
         ("no-ops", grouped(report.no_ops)),
-        ("elapsed", format!("{:.1} ms", report.elapsed_ms)),
-        ("commands per second", grouped(report.commands_per_s as u64)),
-        ("latency p50", format!("{} us", grouped(report.latency_us.p50))),
-        ("latency p99", format!("{} us", grouped(report.latency_us.p99))),
     ];
+    if report.answered > 0 {
+        rows.extend([
+            ("elapsed", format!("{:.1} ms", report.elapsed_ms)),
+            ("commands per second", grouped(report.commands_per_s as u64)),
+            ("latency p50", format!("{} us", grouped(report.latency_us.p50))),
+            ("latency p99", format!("{} us", grouped(report.latency_us.p99))),
+        ]);
+    }
     if let Some(pump) = &report.pump {
         let counts = format!(
             "{} received, {} queued, {} dropped, {} malformed, {} rejected",
@@ -162,7 +173,11 @@ fn show_leaders(report: &Report) {
         let decided = grouped(leader.decided);
         leaders.add_row([&leader.id, &decided, &leader.digest, primary]);
     }
-    let equal = if report.histories_equal { "equal" } else { "NOT EQUAL" };
+    let equal = match report.histories_equal {
+        true if report.decided == 0 => "empty",
+        true => "equal",
+        false => "NOT EQUAL",
+    };
     say(format_args!("\n{leaders}\n\nThe histories are {equal}."));
 }
 

@@ -10,6 +10,10 @@ mod parallel;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// The environment variable that says what is logged.
+const LOG: &str = "SYNOD_LOG";
 
 /// A Multi-Paxos replicated log: written once, model-checked, and run over UDP.
 ///
@@ -50,8 +54,15 @@ impl From<bool> for Verdict {
 /// Runs what the command line asks for.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = tracing_subscriber::EnvFilter::try_from_env("SYNOD_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    let filter = match EnvFilter::try_from_env(LOG) {
+        Ok(filter) => filter,
+        Err(error) => {
+            if std::env::var_os(LOG).is_some() {
+                output::warn(format_args!("synod: {LOG} is not understood: {error}"));
+            }
+            EnvFilter::new("warn")
+        }
+    };
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let verdict = match cli.command {
         Command::Demo(args) => demo::run(&args),

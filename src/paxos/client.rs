@@ -36,6 +36,9 @@ pub struct State {
     unanswered: BTreeMap<u64, u64>,
     /// The leader that requests go to.
     leader: LeaderId,
+    /// The leader that the last retry went to. Hints do not move it, so that wrong ones cannot
+    /// keep a client away from the primary: retries reach every leader in turn.
+    turn: LeaderId,
     /// Whether that leader was named by another since the last retry.
     redirected: bool,
     /// Requests below this were unanswered already at the last retry.
@@ -62,6 +65,7 @@ impl Client {
             next: 0,
             unanswered: BTreeMap::new(),
             leader: self.first,
+            turn: self.first,
             redirected: false,
             stalled: 0,
             refused: 0,
@@ -153,7 +157,8 @@ impl Client {
         let stalled: Vec<u64> = state.unanswered.range(..state.stalled).map(|(s, _)| *s).collect();
         if !stalled.is_empty() {
             let leaders = self.setup.members.leaders().len();
-            state.leader = LeaderId(((usize::from(state.leader.0) + 1) % leaders) as u16);
+            state.turn = LeaderId(((usize::from(state.turn.0) + 1) % leaders) as u16);
+            state.leader = state.turn;
         }
         stalled.into_iter().for_each(|sequence| self.send(state, sequence, step));
         state.redirected = false;

@@ -6,7 +6,7 @@ use stateright::actor::Id;
 
 use super::ballot::{Ballot, LeaderId};
 use super::command::{Decree, Instance};
-use super::leader::{Candidate, Desk, Leader, Primary, Stance, State};
+use super::leader::{Candidate, Desk, Leader, Primary, Stall, Stance, State};
 use super::message::{Message, Vote};
 use super::quorum::{AcceptorId, AcceptorSet};
 use super::rules::Adopted;
@@ -103,9 +103,10 @@ impl Leader {
         for command in forced.values().filter_map(Decree::command) {
             desk.in_flight.entry(command.id).or_insert(None);
         }
-        let (open, stalled) = (BTreeMap::new(), Instance(0));
+        let stall = Stall::default();
+        let open = BTreeMap::new();
         state.stance =
-            Stance::Primary(Primary { ballot, forced, gaps, end, open, next, stalled, desk });
+            Stance::Primary(Primary { ballot, forced, gaps, end, open, next, stall, desk });
         step.set(Timer::Heartbeat);
         self.propose(state, step);
     }
@@ -125,9 +126,10 @@ impl Leader {
             return;
         }
         state.seen = ballot;
+        let primary = Some(ballot.leader).filter(|leader| *leader != self.me);
         match &mut state.stance {
-            Stance::Follower(primary) => *primary = Some(ballot.leader),
-            _ => self.step_down(state, ballot.leader, step),
+            Stance::Follower(known) => *known = primary,
+            _ => self.step_down(state, primary, step),
         }
     }
 
@@ -142,8 +144,9 @@ impl Leader {
         step.set(Timer::Heartbeat);
     }
 
-    /// Another leader is primary. Of two, the one with the lower ballot yields, and so does the
-    /// one with the lower id.
+    /// Another leader is primary. Of two primaries, the one with the lower ballot yields: in the
+    /// same round, the one with the lower id. Heartbeats below a ballot heard of are those of a
+    /// primary that is not one any more, and count for nothing.
     pub(super) fn on_heartbeat(
         &self,
         state: &mut State,
@@ -153,11 +156,10 @@ impl Leader {
         step: &mut Step,
     ) {
         self.heard(state, ballot, step);
-        match &mut state.stance {
-            Stance::Follower(primary) => _ = primary.get_or_insert(peer),
-            _ if peer < self.me => return,
-            _ => self.step_down(state, peer, step),
+        if ballot < state.seen {
+            return;
         }
+        state.stance = Stance::Follower(Some(peer));
         step.set(Timer::Election);
         let from = state.learner.first_unchosen();
         if from < chosen {
@@ -165,11 +167,10 @@ impl Leader {
         }
     }
 
-    /// Stops proposing, and sends the clients of unfinished requests to the new primary. What was
-    /// proposed may still be chosen: that a request sent again is applied once is the history's
-    /// care.
-    fn step_down(&self, state: &mut State, primary: LeaderId, step: &mut Step) {
-        let primary = Some(primary);
+    /// Stops proposing, and sends the clients of unfinished requests to the new primary, if it is
+    /// known. What was proposed may still be chosen: that a request sent again is applied once is
+    /// the history's care.
+    pub(super) fn step_down(&self, state: &mut State, primary: Option<LeaderId>, step: &mut Step) {
         if let Some(desk) = state.stance.desk_mut() {
             for (id, client) in std::mem::take(&mut desk.in_flight) {
                 if let Some(client) = client {

@@ -77,11 +77,15 @@ impl History {
         if self.forgotten(command.id) {
             return Err(Refusal::Forgotten);
         }
-        if command.id.sequence.saturating_sub(command.acknowledged) >= limits.client_window {
+        let session = self.sessions.get(&command.id.client);
+        // What is acknowledged is carried by later commands, so it lags by a window at most.
+        let acknowledged = session.map_or(0, |session| session.acknowledged);
+        let reach = acknowledged.saturating_add(limits.client_window.saturating_mul(2));
+        let unanswered = command.id.sequence.checked_sub(command.acknowledged);
+        if command.id.sequence >= reach || unanswered.is_none_or(|u| u >= limits.client_window) {
             return Err(Refusal::WindowExceeded);
         }
-        let known = self.sessions.contains_key(&command.id.client);
-        if !known && self.sessions.len() >= limits.clients {
+        if session.is_none() && self.sessions.len() >= limits.clients {
             return Err(Refusal::TooManyClients);
         }
         Ok(())
@@ -126,6 +130,9 @@ mod tests {
         let limits = Limits { client_window: 2, clients: 1, ..Limits::default() };
         assert_eq!(history.admit(&command(1, 0), &limits), Ok(()));
         assert_eq!(history.admit(&command(2, 0), &limits), Err(Refusal::WindowExceeded));
+        assert_eq!(history.admit(&command(0, 1), &limits), Err(Refusal::WindowExceeded));
+        assert_eq!(history.admit(&command(3, 2), &limits), Ok(()));
+        assert_eq!(history.admit(&command(4, 4), &limits), Err(Refusal::WindowExceeded));
         history.apply(Instance(0), &command(0, 0));
         let id = RequestId { client: ClientId(2), sequence: 0 };
         let stranger = Command { id, ..command(0, 0) };

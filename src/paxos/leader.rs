@@ -99,9 +99,17 @@ pub struct Primary {
     /// The first instance that nothing was proposed in yet. Invariant: below it, everything is
     /// open or known to be chosen.
     pub(super) next: Instance,
-    /// Proposals below this were open already when stalled ones were last looked for.
-    pub(super) stalled: Instance,
+    pub(super) stall: Stall,
     pub(super) desk: Desk,
+}
+
+/// What was found when stalled proposals were last looked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Stall {
+    /// Proposals below this were open already.
+    below: Instance,
+    /// The oldest of them, and how often it has been found stalled.
+    oldest: Option<(Instance, u32)>,
 }
 
 /// The requests that a leader has taken on.
@@ -155,6 +163,15 @@ impl Desk {
 }
 
 impl Primary {
+    /// How often in a row the oldest open proposal was found stalled; 0 if it is not.
+    fn look_for_stalled(&mut self) -> u32 {
+        let oldest = self.open.keys().next().copied().filter(|oldest| *oldest < self.stall.below);
+        let before = self.stall.oldest.filter(|(instance, _)| Some(*instance) == oldest);
+        let times = before.map_or(0, |(_, times)| times) + 1;
+        self.stall.oldest = oldest.map(|oldest| (oldest, times));
+        if oldest.is_some() { times } else { 0 }
+    }
+
     /// What phase 1 demands to be proposed in this instance: the decree that is forced, or a no-op
     /// if it is a gap.
     fn demanded(&mut self, instance: Instance) -> Option<Decree> {
@@ -197,6 +214,16 @@ impl State {
     /// What this leader takes itself for.
     pub fn stance(&self) -> &Stance {
         &self.stance
+    }
+
+    /// What it takes itself for, in words, with the ballot in use.
+    pub fn standing(&self) -> (&'static str, Option<Ballot>) {
+        let name = match self.stance {
+            Stance::Follower(_) => "follower",
+            Stance::Candidate(_) => "candidate",
+            Stance::Primary(_) => "primary",
+        };
+        (name, self.stance.ballot())
     }
 
     /// What it knows to be chosen.
@@ -373,24 +400,35 @@ impl Leader {
     }
 
     /// Sends stalled messages again: prepares that were not answered, proposals that have been
-    /// open since the last time.
+    /// open since the last time. A primary whose oldest proposal stays stalled does not reach a
+    /// quorum. It makes room for one that may.
     pub(super) fn on_resend_timeout(&self, state: &mut State, step: &mut Step) {
         match &mut state.stance {
             Stance::Follower(_) => return,
             Stance::Candidate(candidate) => self.prepare_again(candidate, step),
-            Stance::Primary(primary) => self.accept_again(primary, &state.learner, step),
+            Stance::Primary(primary) => {
+                if primary.look_for_stalled() > self.setup.limits.patience {
+                    return self.step_down(state, None, step);
+                }
+                self.accept_again(primary, &state.learner, step);
+            }
         }
         step.set(Timer::Resend);
     }
 
     fn accept_again(&self, primary: &mut Primary, learner: &Learner, step: &mut Step) {
-        let (ballot, limits) = (primary.ballot, &self.setup.limits);
-        for (instance, decree) in primary.open.range(..primary.stalled).take(limits.resend) {
+        let ballot = primary.ballot;
+        let mut bytes = 0;
+        for (instance, decree) in primary.open.range(..primary.stall.below) {
+            if bytes >= self.setup.limits.resend.max(1) {
+                break;
+            }
+            bytes += decree.size();
             let instance = *instance;
             for (_, id) in self.acceptors(learner.voters(instance, ballot)) {
                 step.send(id, Message::Accept { ballot, instance, decree: decree.clone() });
             }
         }
-        primary.stalled = primary.next;
+        primary.stall.below = primary.next;
     }
 }

@@ -34,8 +34,11 @@ pub struct Limits {
     pub clients: usize,
     /// Bytes after which a page is closed.
     pub page: usize,
-    /// How many proposals are sent again at a time.
+    /// After how many bytes of decrees no more are sent again at a time, to each acceptor.
     pub resend: usize,
+    /// How often in a row a primary's oldest proposal may be found stalled before the primary
+    /// doubts that it reaches a quorum, and steps down.
+    pub patience: u32,
 }
 
 impl Default for Limits {
@@ -48,7 +51,8 @@ impl Default for Limits {
             client_window: 4096,
             clients: 65_536,
             page: PAGE,
-            resend: 1024,
+            resend: 256 * 1024,
+            patience: 10,
         }
     }
 }

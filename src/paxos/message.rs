@@ -25,7 +25,7 @@ pub enum Refusal {
     TooLarge,
     /// Too many commands are waiting already; worth trying again.
     Overloaded,
-    /// The client has too many requests unanswered, by its own account.
+    /// The client has too many requests unanswered, or counts wrongly.
     WindowExceeded,
     /// Too many clients have a session.
     TooManyClients,

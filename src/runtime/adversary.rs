@@ -55,10 +55,12 @@ impl Source for Adversary {
     fn receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
         // Only the reader thread ever locks this.
         let mut mischief = self.mischief.lock().unwrap_or_else(PoisonError::into_inner);
-        self.socket.set_patience(if mischief.held.is_empty() { PATIENCE } else { GLANCE })?;
-        if let Received::Datagram(length, from) = self.socket.receive(buffer)? {
-            let bytes = buffer.get(..length).unwrap_or_default();
-            mischief.take(from, bytes, &self.counts);
+        if mischief.held.len() < HELD {
+            self.socket.set_patience(if mischief.held.is_empty() { PATIENCE } else { GLANCE })?;
+            if let Received::Datagram(length, from) = self.socket.receive(buffer)? {
+                let bytes = buffer.get(..length).unwrap_or_default();
+                mischief.take(from, bytes, &self.counts);
+            }
         }
         Ok(mischief.give(buffer, &self.counts))
     }

@@ -27,9 +27,9 @@ pub struct Counters {
     pub received: Counter,
     /// Datagrams put into the queue: each is still there, or was handled or abandoned.
     pub queued: Counter,
-    /// Datagrams dropped because the queue was full.
+    /// Datagrams dropped because the queue was full, or the actor thread had ended.
     pub dropped: Counter,
-    /// Datagrams that a turn dealt with.
+    /// Datagrams that were given to a turn.
     pub handled: Counter,
     /// Datagrams left in the queue when the node failed.
     pub abandoned: Counter,
@@ -39,7 +39,7 @@ pub struct Counters {
     pub rejected: Counter,
     /// Datagrams sent.
     pub sent: Counter,
-    /// Datagrams that the system would not send.
+    /// Datagrams that the system would not send, and messages that fit none.
     pub unsent: Counter,
 }
 

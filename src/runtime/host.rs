@@ -19,7 +19,8 @@ use super::journal::Journal;
 use super::pump::{Datagram, Turn};
 use super::udp::Outlet;
 use super::wire::{Frame, decode};
-use crate::paxos::{Message, Node, Record, State, Storage, Timer};
+use crate::paxos::leader;
+use crate::paxos::{Ballot, Message, Node, Record, State, Storage, Timer};
 
 /// An actor that a host can run.
 pub trait Member:
@@ -165,6 +166,22 @@ impl<A: Member, O: Outlet, J: Journal> Turn for Host<A, O, J> {
 
     /// Messages first, then the timers that they have not put off.
     fn turn(&mut self, batch: &mut Vec<Datagram>) -> Result<(), HostError> {
+        let before = self.standing();
+        let turned = self.take_turn(batch);
+        let after = self.standing();
+        if let Some((standing, ballot)) = after.filter(|_| after != before) {
+            tracing::info!(name = self.actor.name(), ?ballot, "{standing} from now on");
+        }
+        turned
+    }
+}
+
+impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
+    fn standing(&self) -> Option<(&'static str, Option<Ballot>)> {
+        self.state.as_leader().map(leader::State::standing)
+    }
+
+    fn take_turn(&mut self, batch: &mut Vec<Datagram>) -> Result<(), HostError> {
         let mut asked = Asked::default();
         batch.drain(..).for_each(|datagram| self.hear(&datagram, &mut asked));
         self.perform(asked)?;

@@ -119,10 +119,9 @@ impl<T: Threads, S: Source> Pump<T, S> {
             Ok(reader) => reader,
             Err(error) => return End::Reader(Some(error)),
         };
+        let reading = StopsReader(&stopper);
         let turned = take_turns::<T, U>(turns, &take, &stopper.stopped, &counters);
-        if turned.is_err() && T::FAULT != Some(Fault::SilentEnd) {
-            stopper.stop();
-        }
+        drop(reading);
         let read = T::join(reader);
         while take.take().is_some() {
             counters.abandoned.add(1);
@@ -132,6 +131,17 @@ impl<T: Threads, S: Source> Pump<T, S> {
             (Ok(()), Some(Ok(()))) => End::Stopped,
             (Ok(()), Some(Err(error))) => End::Source(error),
             (Ok(()), None) => End::Reader(None),
+        }
+    }
+}
+
+/// Stops the reader when the actor thread's part ends, even if a turn panics.
+struct StopsReader<'a, T: Threads, S: Source>(&'a Stopper<T, S>);
+
+impl<T: Threads, S: Source> Drop for StopsReader<'_, T, S> {
+    fn drop(&mut self) {
+        if T::FAULT != Some(Fault::SilentEnd) {
+            self.0.stop();
         }
     }
 }

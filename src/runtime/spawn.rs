@@ -1,8 +1,9 @@
 //! The same actors under Stateright's own `spawn`.
 //!
 //! Its files are truncated in place and never synced, and one that cannot be read counts as a
-//! fresh start, so actors that run here save nothing: **memory only**. It cannot be stopped
-//! either: its threads live as long as the process.
+//! fresh start, so actors that run here must save nothing: **memory only**. One that does save is
+//! ended at once, and files are never read. It cannot be stopped either: its threads live as long as
+//! the process.
 
 use std::io;
 use std::thread;
@@ -10,7 +11,7 @@ use std::thread;
 use stateright::actor::Id;
 
 use super::host::Member;
-use super::wire;
+use super::wire::{self, WireError};
 
 /// Runs members over UDP, each bound to the address that its id stands for, on threads that live
 /// as long as the process.
@@ -19,8 +20,8 @@ pub fn spawn<A: Member>(members: Vec<(Id, A)>) -> io::Result<()> {
         let ended = stateright::actor::spawn(
             wire::encode_one,
             wire::decode_one,
-            wire::encode_storage,
-            wire::decode_storage,
+            |_| Err(WireError::NoStorage),
+            |_| Err(WireError::NoStorage),
             members,
         );
         if ended.is_err() {

@@ -11,8 +11,8 @@
 
 use thiserror::Error;
 
+use crate::paxos::Message;
 use crate::paxos::limits::MAX_DATAGRAM;
-use crate::paxos::{Message, Storage};
 
 const MAGIC: &[u8] = b"sy";
 const VERSION: u8 = 1;
@@ -43,6 +43,9 @@ pub enum WireError {
     /// The message could not be encoded.
     #[error("the message cannot be encoded: {0}")]
     Encode(#[from] bincode::error::EncodeError),
+    /// Stateright's runtime was asked to keep something, which it cannot do safely.
+    #[error("nothing may be saved here: memory only")]
+    NoStorage,
     /// The message is larger than any datagram.
     #[error("a message of {0} bytes does not fit a datagram")]
     TooLarge(usize),
@@ -137,16 +140,6 @@ pub fn decode_one(bytes: &[u8]) -> Result<Message, WireError> {
         (Some(message), 0) => Ok(message),
         (_, more) => Err(WireError::Count(more + 1)),
     }
-}
-
-/// Durable records as bytes.
-pub fn encode_storage(storage: &Storage) -> Result<Vec<u8>, WireError> {
-    Ok(bincode::serde::encode_to_vec(storage, bincode::config::standard())?)
-}
-
-/// Durable records from bytes.
-pub fn decode_storage(bytes: &[u8]) -> Result<Storage, WireError> {
-    Ok(bincode::serde::decode_from_slice(bytes, bincode::config::standard())?.0)
 }
 
 #[cfg(test)]
@@ -258,7 +251,6 @@ mod tests {
             let checksum = crc([&sealed[4..]]).to_le_bytes();
             sealed[..4].copy_from_slice(&checksum);
             let _: Result<_, _> = decode(&sealed);
-            let _: Result<_, _> = decode_storage(&bytes);
         }
     }
 

@@ -77,20 +77,105 @@ fn a_request_that_its_client_has_given_up_is_not_kept() {
     assert_eq!(bench.as_leader().forgotten(), []);
 }
 
-/// A leader that yielded to one with a higher id but a lower ballot did not tell its clients to
-/// whom.
+/// Two primaries whose heartbeats crossed both yielded, one to the higher ballot and the other to
+/// the higher id, and sent their clients to one another.
 #[test]
-fn whoever_yields_names_the_one_it_yields_to() {
-    let mut bench = Bench::primary(1, Limits::default());
-    bench.hear(acceptor(0), nack(MINE, ballot(2, 0)));
-    bench.fire(Timer::Election);
+fn of_two_primaries_exactly_one_yields() {
+    let old = Bench::primary(2, Limits::default());
+    let mut new = Bench::primary(1, Limits::default());
+    new.hear(acceptor(0), nack(MINE, ballot(1, 2)));
+    new.fire(Timer::Election);
     for number in 0..2 {
-        bench.hear(acceptor(number), promise(ballot(3, 1), &[]));
+        new.hear(acceptor(number), promise(ballot(2, 1), &[]));
     }
+    let mut both = [(old, heartbeat(ballot(2, 1), 0), 1), (new, heartbeat(ballot(1, 2), 0), 2)];
+    let yields = both.each_mut().map(|(bench, heard, from)| {
+        bench.hear(leader(*from), heard.clone());
+        bench.is_follower()
+    });
+    assert_eq!(yields, [true, false]);
+}
+
+/// The heartbeat of a primary that is not one any more kept its followers from campaigning, and
+/// their clients with it.
+#[test]
+fn the_heartbeat_of_a_deposed_primary_counts_for_nothing() {
+    let mut bench = Bench::follower(1, Limits::default());
+    bench.hear(leader(0), heartbeat(ballot(2, 0), 0));
+    bench.timers.clear();
+    bench.hear(leader(2), heartbeat(ballot(1, 2), 9));
+    assert!(bench.sent.is_empty() && bench.timers.is_empty());
+    assert_eq!(bench.hear(client(0), request(0)), [(client(0), redirect(0, Some(0)))]);
+}
+
+/// A primary that was cut off from the acceptors, but not from the leaders and the clients, kept
+/// both waiting for ever.
+#[test]
+fn a_primary_that_does_not_reach_a_quorum_makes_room() {
+    let mut bench = Bench::primary(1, Limits { patience: 3, ..Limits::default() });
+    (0..9).for_each(|_| drop(bench.fire(Timer::Resend)));
+    assert!(bench.is_primary(), "nothing is open");
     bench.hear(client(0), request(0));
-    let sent = bench.hear(leader(2), heartbeat(ballot(1, 2), 0));
-    assert_eq!(sent, [(client(0), redirect(0, Some(2)))]);
-    assert_eq!(bench.hear(client(0), request(0)), [(client(0), redirect(0, Some(2)))]);
+    bench.fire(Timer::Resend);
+    for _ in 0..3 {
+        assert_eq!(
+            bench.fire(Timer::Resend),
+            to_acceptors(&[0, 1, 2], &accept(MINE, 0, decree(0)))
+        );
+    }
+    assert_eq!(bench.fire(Timer::Resend), [(client(0), redirect(0, None))]);
+    assert!(bench.is_follower() && bench.timers.contains(&Timer::Election));
+}
+
+/// Progress starts the doubts anew.
+#[test]
+fn a_primary_that_makes_progress_has_no_doubts() {
+    let mut bench = Bench::primary(1, Limits { patience: 1, window: 1, ..Limits::default() });
+    (0..9).for_each(|n| drop(bench.hear(client(0), request(n))));
+    for n in 0..9 {
+        bench.fire(Timer::Resend);
+        bench.fire(Timer::Resend);
+        assert!(bench.is_primary());
+        bench.hear_votes(2, &vote(MINE, n, decree(n)));
+    }
+    assert!(bench.is_primary());
+}
+
+/// A leader that heard of its own old ballot after a crash sent its clients to itself.
+#[test]
+fn a_recovered_leader_does_not_name_itself() {
+    let mut bench = Bench::follower(1, Limits::default());
+    bench.hear(acceptor(0), accepted(MINE, 0, decree(0)));
+    assert_eq!(bench.hear(client(0), request(1)), [(client(0), redirect(1, None))]);
+}
+
+/// Two followers that named one another kept a client from ever asking the third leader.
+#[test]
+fn wrong_hints_do_not_keep_a_client_from_any_leader() {
+    let setup = three(Limits::default());
+    let (me, first) = (ClientId(0), LeaderId(1));
+    let client = Client { me, first, commands: 1, window: 1, setup };
+    let mut asking = Bench::start(Role::Client(client), Saving::Nothing, None);
+    let mut asked = std::collections::BTreeSet::new();
+    asking.fire(Timer::Retry);
+    for _ in 0..4 {
+        let sent = asking.fire(Timer::Retry);
+        asked.extend(sent.iter().map(|(to, _)| *to));
+        asking.hear(leader(1), redirect(0, Some(0)));
+        asking.hear(leader(0), redirect(0, Some(1)));
+    }
+    assert_eq!(asked, (0..3).map(leader).collect());
+}
+
+/// A client's word that it had all answers, sent by anybody, made leaders refuse all its requests.
+#[test]
+fn nobody_acknowledges_what_was_never_asked() {
+    let mut bench = Bench::primary(1, Limits::default());
+    for (sequence, acknowledged) in [(u64::MAX, u64::MAX), (0, 1), (1 << 40, 1 << 40)] {
+        let command = Command { acknowledged, ..command(sequence) };
+        let refused = (client(0), refused(sequence, Refusal::WindowExceeded));
+        assert_eq!(bench.hear(client(0), Message::Request(command)), [refused]);
+    }
 }
 
 /// Pages of no bytes held nothing, and the next one started where they did, for ever.

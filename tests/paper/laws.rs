@@ -17,6 +17,7 @@ const TIGHT: Limits = Limits {
     clients: 2,
     page: 60,
     resend: 2,
+    patience: 2,
 };
 
 fn ballots() -> impl Strategy<Value = Ballot> {

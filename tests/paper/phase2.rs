@@ -250,7 +250,8 @@ fn requests_beyond_the_bounds_are_refused() {
 /// is missing, and only if they were sent before the last time.
 #[test]
 fn stalled_proposals_are_sent_again_to_those_that_have_not_voted() {
-    let mut bench = primary(Limits { resend: 3, ..Limits::default() });
+    let room_for_three = 2 * decree(0).size() + 1;
+    let mut bench = primary(Limits { resend: room_for_three, ..Limits::default() });
     (0..2).for_each(|n| drop(bench.hear(client(0), request(n))));
     assert_eq!(bench.fire(Timer::Resend), [], "too new");
     assert!(bench.timers.contains(&Timer::Resend));
