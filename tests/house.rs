@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use synod::model::systems::SYSTEMS;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -97,6 +99,19 @@ fn every_module_says_what_it_is_and_fits_a_few_screens() {
         assert!(text.starts_with("//! "), "{path} does not begin with a sentence about itself");
         let lines = text.lines().count();
         assert!(lines <= 450, "{path} has {lines} lines: more than a few screens");
+    }
+}
+
+/// What the README says of the systems is what they are.
+#[test]
+fn the_readme_names_every_system_with_its_bounds_and_states() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    for system in &SYSTEMS {
+        let row = format!("| `{}` | {} |", system.name, system.bounds);
+        let line = readme.lines().find(|line| line.starts_with(&row));
+        let line = line.unwrap_or_else(|| panic!("the README has no row that starts with {row}"));
+        let states = line.replace(',', "");
+        assert!(states.contains(&format!("| {} |", system.states)), "{line}");
     }
 }
 

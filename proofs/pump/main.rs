@@ -10,9 +10,11 @@ mod scenarios;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use loom_threads::{Faultless, Loom, Seeded};
 use scenarios::World;
+use synod::runtime::pump::Pump;
 use synod::runtime::threads::{Fault, Native, Threads};
 
 /// How often each scenario is run on the operating system's threads.
@@ -127,6 +129,20 @@ noticed! {
     a_stop_that_leaves_what_is_queued: LeavesQueued in stop_at_any_time by "left: (0, ";
     a_stop_that_does_not_wake_the_reader: LostWakeUp in stop_at_any_time by "deadlock";
     an_actor_that_gives_up_in_silence: SilentEnd in the_actor_gives_up by "deadlock";
+}
+
+/// The reader must not outlive an actor thread that panics.
+#[test]
+fn a_turn_that_panics_ends_the_reader_too() {
+    let source = Arc::new(<scenarios::with_std::Script as scenarios::Scripted>::new(1, false));
+    let pump = Pump::<Native, _>::new(Arc::clone(&source), 1, Arc::default());
+    let ended = std::panic::catch_unwind(|| pump.run(&mut scenarios::Panics));
+    assert!(ended.is_err());
+    let start = Instant::now();
+    while Arc::strong_count(&source) > 1 {
+        assert!(start.elapsed() < Duration::from_secs(20), "the reader is still there");
+        std::thread::yield_now();
+    }
 }
 
 #[test]

@@ -119,6 +119,21 @@ impl Turn for Memory {
     }
 }
 
+/// An actor whose turn panics.
+pub(crate) struct Panics;
+
+impl Turn for Panics {
+    type Error = ();
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    fn turn(&mut self, _: &mut Vec<Datagram>) -> Result<(), ()> {
+        panic!("as the test wants it");
+    }
+}
+
 /// Runs a pump on a script. The stoppers may strike at any time.
 fn run<W: World>(
     script: W::Script,

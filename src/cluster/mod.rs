@@ -244,6 +244,13 @@ impl Cluster {
     }
 }
 
+/// Under Stateright's `spawn`, whoever lets go of a member can only ask it to do nothing more.
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.view.retire();
+    }
+}
+
 impl Handle {
     /// What the member has counted; none under Stateright's `spawn`, or if it has failed.
     pub fn counts(&self) -> Option<Counts> {

@@ -119,9 +119,12 @@ impl<T: Threads, S: Source> Pump<T, S> {
             Ok(reader) => reader,
             Err(error) => return End::Reader(Some(error)),
         };
-        let reading = StopsReader(&stopper);
+        let panicked = StopOnPanic(&stopper);
         let turned = take_turns::<T, U>(turns, &take, &stopper.stopped, &counters);
-        drop(reading);
+        drop(panicked);
+        if turned.is_err() && T::FAULT != Some(Fault::SilentEnd) {
+            stopper.stop();
+        }
         let read = T::join(reader);
         while take.take().is_some() {
             counters.abandoned.add(1);
@@ -135,12 +138,12 @@ impl<T: Threads, S: Source> Pump<T, S> {
     }
 }
 
-/// Stops the reader when the actor thread's part ends, even if a turn panics.
-struct StopsReader<'a, T: Threads, S: Source>(&'a Stopper<T, S>);
+/// Stops the reader if a turn panics.
+struct StopOnPanic<'a, T: Threads, S: Source>(&'a Stopper<T, S>);
 
-impl<T: Threads, S: Source> Drop for StopsReader<'_, T, S> {
+impl<T: Threads, S: Source> Drop for StopOnPanic<'_, T, S> {
     fn drop(&mut self) {
-        if T::FAULT != Some(Fault::SilentEnd) {
+        if std::thread::panicking() {
             self.0.stop();
         }
     }

@@ -32,7 +32,8 @@ pub struct Running {
     address: SocketAddrV4,
     counters: Arc<Counters>,
     stop: Stop,
-    thread: JoinHandle<Ended>,
+    /// None once it was waited for.
+    thread: Option<JoinHandle<Ended>>,
 }
 
 /// How a member ended.
@@ -74,7 +75,7 @@ pub fn run<A: Member>(
             (Stop::Adversarial(pump.stopper()), on_thread(name, pump, start)?)
         }
     };
-    Ok(Running { address, counters, stop, thread })
+    Ok(Running { address, counters, stop, thread: Some(thread) })
 }
 
 fn on_thread<A: Member, S: Source, J: Journal + 'static>(
@@ -103,17 +104,25 @@ impl Running {
         Arc::clone(&self.counters)
     }
 
-    /// Whether it has ended by itself.
-    pub fn has_ended(&self) -> bool {
-        self.thread.is_finished()
-    }
-
     /// Stops it, and waits until it has dealt with what it had taken; none if it panicked.
-    pub fn stop(self) -> Option<Ended> {
-        match &self.stop {
+    pub fn stop(mut self) -> Option<Ended> {
+        self.stop.stop();
+        self.thread.take()?.join().ok()
+    }
+}
+
+/// Whoever lets go of a running member stops it.
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.stop();
+    }
+}
+
+impl Stop {
+    fn stop(&self) {
+        match self {
             Stop::Plain(stopper) => stopper.stop(),
             Stop::Adversarial(stopper) => stopper.stop(),
         }
-        self.thread.join().ok()
     }
 }
