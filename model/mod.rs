@@ -3,7 +3,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | [`facts`] | what can be observed of a system |
-//! | [`properties`] | what must hold, what must be reachable, what must stay so |
+//! | [`properties`] | what must hold, what must be reachable, what must stay so; `findings` looks for it |
 //! | [`system`], [`systems`] | small clusters, with their bounds and numbers of states |
 //! | [`mutants`] | faults that the checks must find |
 //! | [`check`] | runs Stateright's checker, and reports |
@@ -12,6 +12,7 @@
 
 pub mod check;
 pub mod facts;
+mod findings;
 pub mod mutants;
 pub mod properties;
 pub mod reach;

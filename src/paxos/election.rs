@@ -6,7 +6,8 @@ use stateright::actor::Id;
 
 use super::ballot::{Ballot, LeaderId};
 use super::command::{Decree, Instance};
-use super::leader::{Candidate, Desk, Leader, Primary, Stall, Stance, State};
+use super::desk::Desk;
+use super::leader::{Candidate, Leader, Primary, Stall, Stance, State};
 use super::message::{Message, Vote};
 use super::quorum::{AcceptorId, AcceptorSet};
 use super::rules::Adopted;

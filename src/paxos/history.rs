@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::command::{ClientId, Command, Instance, RequestId};
 use super::limits::{Limits, MAX_COMMAND};
-use super::message::Refusal;
+use super::message::{Message, Refusal};
 
 /// Where a command was applied, which is all that its client is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,6 +57,12 @@ impl History {
     /// The reply to a request that was applied and may still be asked about.
     pub fn done(&self, id: RequestId) -> Option<Done> {
         self.sessions.get(&id.client)?.done.get(&id.sequence).copied()
+    }
+
+    /// What its client is told, once a request was applied.
+    pub fn reply(&self, id: RequestId) -> Option<Message> {
+        let Done { instance, position } = self.done(id)?;
+        Some(Message::Reply { id, instance, position })
     }
 
     /// Whether the request was applied, or was said to be answered for good.

@@ -3,7 +3,7 @@
 //! How it becomes primary is in [`election`](super::election); how it makes up for what it missed
 //! is in [`catch_up`](super::catch_up).
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use stateright::actor::Id;
 
 use super::ballot::{Ballot, LeaderId};
 use super::command::{Command, Decree, Instance, RequestId};
-use super::history::{Done, History};
+use super::desk::Desk;
+use super::history::History;
 use super::learner::Learner;
-use super::limits::Limits;
 use super::message::{Message, Refusal, Vote};
 use super::node::Setup;
 use super::quorum::{AcceptorId, AcceptorSet};
@@ -112,56 +112,6 @@ pub struct Stall {
     oldest: Option<(Instance, u32)>,
 }
 
-/// The requests that a leader has taken on.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Desk {
-    /// Commands without an instance, in order of arrival.
-    pub(super) waiting: VecDeque<Command>,
-    /// Requests that are waiting or proposed, and who is to be told.
-    pub(super) in_flight: BTreeMap<RequestId, Option<Id>>,
-}
-
-impl Desk {
-    fn take(&mut self, client: Id, command: Command, limits: &Limits) -> Result<(), Refusal> {
-        if let Some(taken) = self.in_flight.get_mut(&command.id) {
-            *taken = Some(client);
-            return Ok(());
-        }
-        if self.waiting.len() >= limits.waiting {
-            return Err(Refusal::Overloaded);
-        }
-        self.in_flight.insert(command.id, Some(client));
-        self.waiting.push_back(command);
-        Ok(())
-    }
-
-    /// The next command to propose. One that was chosen while it waited is not proposed again.
-    fn next_command(&mut self, history: &History, step: &mut Step) -> Option<Command> {
-        while let Some(command) = self.waiting.pop_front() {
-            let id = command.id;
-            if !history.has(id) {
-                return Some(command);
-            }
-            let forgotten = Message::Refused { id, reason: Refusal::Forgotten };
-            self.settle(id, Some(reply(history, id).unwrap_or(forgotten)), step);
-        }
-        None
-    }
-
-    /// The request needs no more care; its client, if it has one here, is told.
-    fn settle(&mut self, id: RequestId, answer: Option<Message>, step: &mut Step) {
-        if let (Some(Some(client)), Some(answer)) = (self.in_flight.remove(&id), answer) {
-            step.send(client, answer);
-        }
-    }
-
-    fn refuse_all(&mut self, reason: Refusal, step: &mut Step) {
-        for id in std::mem::take(&mut self.waiting).into_iter().map(|command| command.id) {
-            self.settle(id, Some(Message::Refused { id, reason }), step);
-        }
-    }
-}
-
 impl Primary {
     /// How often in a row the oldest open proposal was found stalled; 0 if it is not.
     fn look_for_stalled(&mut self) -> u32 {
@@ -178,12 +128,6 @@ impl Primary {
         let gap = self.gaps.contains(&instance.0).then_some(Decree::Noop);
         self.forced.remove(&instance).or(gap)
     }
-}
-
-/// The reply to a request that was applied.
-fn reply(history: &History, id: RequestId) -> Option<Message> {
-    let Done { instance, position } = history.done(id)?;
-    Some(Message::Reply { id, instance, position })
 }
 
 impl Stance {
@@ -301,7 +245,7 @@ impl Leader {
     /// A client asks for a command to be put into the history.
     pub(super) fn on_request(&self, state: &mut State, src: Id, command: Command, step: &mut Step) {
         let id = command.id;
-        if let Some(reply) = reply(&state.history, id) {
+        if let Some(reply) = state.history.reply(id) {
             return step.send(src, reply);
         }
         let limits = &self.setup.limits;
@@ -393,7 +337,7 @@ impl Leader {
                 history.apply(instance, command);
             }
             if let Some(desk) = stance.desk_mut() {
-                desk.settle(id, reply(history, id), step);
+                desk.settle(id, history.reply(id), step);
             }
         }
         self.propose(state, step);

@@ -28,6 +28,7 @@ mod ballot;
 pub mod catch_up;
 pub mod client;
 mod command;
+pub mod desk;
 pub mod election;
 mod history;
 pub mod leader;
