@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 
 use clap::Parser;
 use stateright::Model;
+use stateright::actor::Id;
 
 use super::Verdict;
 use super::check::{find_mutant, find_system};
@@ -85,8 +86,12 @@ fn serve<R: Rulebook>(
     address: SocketAddr,
     path: &str,
 ) -> Result<(), CheckError> {
+    let model = system.model(rulebook)?;
+    let name = |id: usize| format!("Id({id}) is {}", system.bounds.name(Id::from(id)));
+    let names: Vec<String> = (0..model.actors.len()).map(name).collect();
+    warn(names.join(", "));
     say(format_args!("http://{address}/#/steps{path}"));
     warn("press 'Run to completion' there to have every property decided; end with Ctrl-C");
-    system.model(rulebook)?.checker().serve(address);
+    model.checker().serve(address);
     Ok(())
 }

@@ -15,7 +15,7 @@ use super::udp::Udp;
 use crate::paxos::{State, Storage};
 
 /// How many datagrams may wait between the socket and the actor.
-pub const QUEUE: usize = 16 * 1024;
+pub const QUEUE: usize = 4 * 1024;
 
 /// A network that misbehaves: the seed of its choices, and where it counts them.
 #[derive(Clone, Debug)]

@@ -1,0 +1,289 @@
+//! A cluster in virtual time: the real actors, with a network and crashes by a seed.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use stateright::actor::{Actor, Command as Effect, Id, Out};
+use synod::paxos::{
+    Acceptor, AcceptorId, AcceptorSet, Client, ClientId, Decree, Leader, LeaderId, Limits, Members,
+    Message, Node, Quorums, Role, Rulebook, Saving, Setup, Start, State, Storage, Timer, Timing,
+};
+
+/// When the storm is over, in virtual microseconds.
+const CALM: u64 = 3_000_000;
+
+/// When everything must be settled.
+const END: u64 = CALM + 20_000_000;
+
+/// How many commands each of the clients wants done.
+const COMMANDS: u64 = 25;
+
+/// What a storm is like.
+#[derive(Clone)]
+pub(crate) struct Storm {
+    pub(crate) acceptors: u8,
+    pub(crate) quorums: Quorums,
+    /// How many acceptors may be down at a time; as to leaders, all but one may.
+    pub(crate) down: usize,
+    /// How many datagrams in a hundred are lost.
+    pub(crate) loss: u32,
+}
+
+impl Default for Storm {
+    fn default() -> Self {
+        Storm { acceptors: 3, quorums: Quorums::Majority, down: 1, loss: 20 }
+    }
+}
+
+const LEADERS: usize = 3;
+const CLIENTS: u64 = 2;
+
+enum Event {
+    Deliver(Id, Id, Message),
+    Fire(usize, Timer),
+    Crash,
+    Recover(usize),
+}
+
+/// One member: its node, its state while it is up, its disk, and when its timers are due.
+struct Machine<R> {
+    node: Node<R>,
+    state: Option<State>,
+    disk: Option<Storage>,
+    due: BTreeMap<Timer, u64>,
+    /// How many of a leader's decided instances were looked at.
+    seen: usize,
+}
+
+pub(crate) struct World<R> {
+    storm: Storm,
+    random: fastrand::Rng,
+    now: u64,
+    /// What will happen, by time and then by when it was planned.
+    events: BTreeMap<(u64, u64), Event>,
+    planned: u64,
+    actors: Vec<Machine<R>>,
+    /// What any leader has ever taken to be decided.
+    decided: BTreeMap<usize, Decree>,
+}
+
+impl<R: Rulebook> World<R> {
+    pub(crate) fn new(rulebook: R, storm: Storm, seed: u64) -> Self {
+        let acceptors = usize::from(storm.acceptors);
+        let ids = |range: std::ops::Range<usize>| range.map(Id::from).collect();
+        let members =
+            Members::new(ids(0..LEADERS), ids(LEADERS..LEADERS + acceptors), storm.quorums.clone());
+        let limits = Limits {
+            window: 4,
+            waiting: 8,
+            client_window: 6,
+            page: 100,
+            resend: 200,
+            ..Limits::default()
+        };
+        let setup = Arc::new(Setup::new(members.unwrap(), limits));
+        let leader = |me| {
+            let (asks, setup) = (AcceptorSet::all(acceptors), Arc::clone(&setup));
+            Role::Leader(Leader { me, start: Start::Campaign, asks, backlog: Vec::new(), setup })
+        };
+        let acceptor = |me| Role::Acceptor(Acceptor { me, setup: Arc::clone(&setup) });
+        let client = |me: u64| {
+            let (me, first, setup) = (ClientId(me), LeaderId(me as u16 % 3), Arc::clone(&setup));
+            Role::Client(Client { me, first, commands: COMMANDS, window: 6, setup })
+        };
+        let leaders = (0..LEADERS as u16).map(LeaderId).map(leader);
+        let roles = leaders
+            .chain((0..storm.acceptors).map(AcceptorId).map(acceptor))
+            .chain((0..CLIENTS).map(client));
+        let actor = |role| Machine {
+            node: Node::with_rulebook(role, Saving::Changes, Timing::default(), rulebook.clone()),
+            state: None,
+            disk: None,
+            due: BTreeMap::new(),
+            seen: 0,
+        };
+        let actors = roles.map(actor).collect();
+        let random = fastrand::Rng::with_seed(seed);
+        let (events, decided) = (BTreeMap::new(), BTreeMap::new());
+        World { storm, random, now: 0, events, planned: 0, actors, decided }
+    }
+
+    /// Through the storm and into the calm. Says what went wrong, if anything did.
+    pub(crate) fn run(mut self) -> Result<(), String> {
+        (0..self.actors.len()).for_each(|number| self.start(number));
+        for _ in 0..12 {
+            let at = self.random.u64(..CALM);
+            self.plan(at, Event::Crash);
+        }
+        while let Some(((at, _), event)) = self.events.pop_first() {
+            if at > END || (at > CALM && self.is_settled()) {
+                break;
+            }
+            self.now = at;
+            let number = self.happen(event);
+            if let Some(number) = number {
+                self.look_at(number)?;
+            }
+        }
+        self.settle()
+    }
+
+    fn plan(&mut self, at: u64, event: Event) {
+        self.planned += 1;
+        self.events.insert((at, self.planned), event);
+    }
+
+    /// Which actor took a step because of it.
+    fn happen(&mut self, event: Event) -> Option<usize> {
+        match event {
+            Event::Deliver(from, to, message) => {
+                let number = usize::from(to);
+                self.step(number, |node, state, out| node.on_msg(to, state, from, message, out))
+            }
+            Event::Fire(number, timer) => {
+                if self.actors[number].due.get(&timer) != Some(&self.now) {
+                    return None;
+                }
+                self.actors[number].due.remove(&timer);
+                let id = Id::from(number);
+                self.step(number, |node, state, out| node.on_timeout(id, state, &timer, out))
+            }
+            Event::Crash => {
+                self.crash_somebody();
+                None
+            }
+            Event::Recover(number) => {
+                self.start(number);
+                Some(number)
+            }
+        }
+    }
+
+    fn crash_somebody(&mut self) {
+        let acceptors = LEADERS..LEADERS + usize::from(self.storm.acceptors);
+        let number = self.random.usize(..acceptors.end);
+        let (peers, down) = if acceptors.contains(&number) {
+            (acceptors, self.storm.down)
+        } else {
+            (0..LEADERS, if self.storm.down > 0 { LEADERS - 1 } else { 0 })
+        };
+        let already = peers.filter(|peer| self.actors[*peer].state.is_none()).count();
+        if already < down && self.actors[number].state.is_some() {
+            let actor = &mut self.actors[number];
+            (actor.state, actor.seen) = (None, 0);
+            actor.due.clear();
+            let back = self.now + self.random.u64(..1_000_000);
+            self.plan(back.min(CALM), Event::Recover(number));
+        }
+    }
+
+    fn start(&mut self, number: usize) {
+        let (actor, mut out) = (&mut self.actors[number], Out::new());
+        actor.state = Some(actor.node.on_start(Id::from(number), &actor.disk, &mut out));
+        self.perform(number, out);
+    }
+
+    fn step(
+        &mut self,
+        number: usize,
+        handle: impl FnOnce(&Node<R>, &mut Cow<State>, &mut Out<Node<R>>),
+    ) -> Option<usize> {
+        let (actor, mut out) = (&mut self.actors[number], Out::new());
+        let mut state = Cow::Owned(actor.state.take()?);
+        handle(&actor.node, &mut state, &mut out);
+        actor.state = Some(state.into_owned());
+        self.perform(number, out);
+        Some(number)
+    }
+
+    fn perform(&mut self, number: usize, out: Out<Node<R>>) {
+        for effect in out {
+            match effect {
+                Effect::Save(records) => {
+                    self.actors[number].disk.get_or_insert_default().0.extend(records.0);
+                }
+                Effect::Send(to, message) => self.send(Id::from(number), to, message),
+                Effect::SetTimer(timer, range) => {
+                    let micros = |duration: Duration| duration.as_micros() as u64;
+                    let at = self.now + self.random.u64(micros(range.start)..=micros(range.end));
+                    self.actors[number].due.insert(timer, at);
+                    self.plan(at, Event::Fire(number, timer));
+                }
+                Effect::CancelTimer(timer) => drop(self.actors[number].due.remove(&timer)),
+                Effect::ChooseRandom(..) => unreachable!("the protocol is deterministic"),
+            }
+        }
+    }
+
+    /// In a storm datagrams are lost, repeated, and take up to a quarter of a second.
+    fn send(&mut self, from: Id, to: Id, message: Message) {
+        let storm = self.now < CALM;
+        if storm && self.random.u32(..100) < self.storm.loss {
+            return;
+        }
+        for _ in 0..if storm && self.random.u8(..10) == 0 { 2 } else { 1 } {
+            let slow = storm && self.random.u8(..10) == 0;
+            let delay = self.random.u64(50..if slow { 250_000 } else { 2_000 });
+            self.plan(self.now + delay, Event::Deliver(from, to, message.clone()));
+        }
+    }
+
+    /// Nobody takes an instance to be decided otherwise than anybody ever did, and nothing is
+    /// applied twice.
+    fn look_at(&mut self, number: usize) -> Result<(), String> {
+        let actor = &mut self.actors[number];
+        let Some(State::Leader(state)) = &actor.state else { return Ok(()) };
+        let prefix = state.learner().prefix();
+        for (instance, decree) in prefix.iter().enumerate().skip(actor.seen) {
+            let known = self.decided.entry(instance).or_insert_with(|| decree.clone());
+            if known != decree {
+                return Err(format!("{instance} was decided as {known} and as {decree}"));
+            }
+        }
+        if actor.seen < prefix.len() {
+            actor.seen = prefix.len();
+            let mut ids = BTreeSet::new();
+            if let Some(twice) = state.commands().find(|command| !ids.insert(command.id)) {
+                return Err(format!("{twice} was applied twice"));
+            }
+        }
+        Ok(())
+    }
+
+    fn answered(&self) -> u64 {
+        let answered = |actor: &Machine<R>| match &actor.state {
+            Some(State::Client(state)) => state.answered() - state.refused(),
+            _ => 0,
+        };
+        self.actors.iter().map(answered).sum()
+    }
+
+    fn histories(&self) -> Vec<&[Decree]> {
+        let leaders = self.actors.iter().filter_map(|actor| actor.state.as_ref()?.as_leader());
+        leaders.map(|state| state.learner().prefix()).collect()
+    }
+
+    fn is_settled(&self) -> bool {
+        let histories = self.histories();
+        let commands = histories.first().into_iter().copied().flatten();
+        let distinct: BTreeSet<_> = commands.filter_map(Decree::command).map(|c| c.id).collect();
+        self.answered() == CLIENTS * COMMANDS
+            && distinct.len() as u64 == CLIENTS * COMMANDS
+            && histories.len() == LEADERS
+            && histories.windows(2).all(|pair| pair[0] == pair[1])
+    }
+
+    fn settle(&self) -> Result<(), String> {
+        let (answered, wanted) = (self.answered(), CLIENTS * COMMANDS);
+        if answered != wanted {
+            return Err(format!("{} of {wanted} commands were not answered", wanted - answered));
+        }
+        if self.is_settled() {
+            return Ok(());
+        }
+        let lengths: Vec<usize> = self.histories().iter().map(|h| h.len()).collect();
+        Err(format!("the histories of {lengths:?} decrees differ, or lack a command"))
+    }
+}
