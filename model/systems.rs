@@ -11,7 +11,7 @@ const fn campaigner(asks: &'static [u8], commands: u64) -> LeaderBounds {
 const RETRYING: ClientBounds = ClientBounds { first: LeaderId(0), commands: 1, retries: true };
 
 /// All systems.
-pub static SYSTEMS: [System; 9] = [
+pub static SYSTEMS: [System; 10] = [
     System {
         name: "dueling",
         about: "two leaders campaign at once and fight over one instance",
@@ -120,6 +120,35 @@ pub static SYSTEMS: [System; 9] = [
         },
         also: &["a command is chosen", "two primaries at once", "a primary steps down"],
         states: 48_596,
+    },
+    System {
+        name: "takeover",
+        about: "two leaders take over from one another, and the higher id does not always win",
+        bounds: Bounds {
+            leaders: &[
+                LeaderBounds {
+                    start: Start::Follow,
+                    asks: &[1],
+                    commands: 1,
+                    timers: &[Timer::Election, Timer::Heartbeat],
+                },
+                LeaderBounds {
+                    start: Start::Follow,
+                    asks: &[1],
+                    commands: 0,
+                    timers: &[Timer::Election, Timer::Heartbeat],
+                },
+            ],
+            acceptors: 1,
+            instances: 1,
+            rounds: 2,
+            audience: Audience::Proposer,
+            nacks: false,
+            clients: &[],
+            crashes: &[],
+        },
+        also: &["a command is chosen", "two primaries at once", "a primary steps down"],
+        states: 76_611,
     },
     System {
         name: "progress",

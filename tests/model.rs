@@ -46,6 +46,7 @@ systems! {
     leader_crash: "leader-crash";
     retry: "retry";
     election: "election";
+    takeover: "takeover";
     progress: "progress";
     comeback: "comeback";
     three_ballots: "three-ballots";
