@@ -123,14 +123,10 @@ impl System {
                 Kind::Sometimes => Expectation::Sometimes,
                 Kind::StaysPossible => continue,
             };
-            let conditions = PROPERTIES.iter().zip(conditions::<R>());
-            let condition =
-                conditions.filter(|(p, _)| p.name == *name).map(|(_, condition)| condition);
-            model.properties.extend(condition.map(|condition| StaterightProperty {
-                expectation: expectation.clone(),
-                name,
-                condition,
-            }));
+            let mut conditions = PROPERTIES.iter().zip(conditions::<R>());
+            if let Some((_, condition)) = conditions.find(|(property, _)| property.name == *name) {
+                model.properties.push(StaterightProperty { expectation, name, condition });
+            }
         }
         Ok(model)
     }

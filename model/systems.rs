@@ -8,6 +8,12 @@ const fn campaigner(asks: &'static [u8], commands: u64) -> LeaderBounds {
     LeaderBounds { start: Start::Campaign, asks, commands, timers: &[] }
 }
 
+/// A leader that waits for heartbeats, campaigns when none come, and sends them as primary.
+const fn elector(asks: &'static [u8], commands: u64) -> LeaderBounds {
+    let timers = &[Timer::Election, Timer::Heartbeat];
+    LeaderBounds { start: Start::Follow, asks, commands, timers }
+}
+
 const RETRYING: ClientBounds = ClientBounds { first: LeaderId(0), commands: 1, retries: true };
 
 /// All systems.
@@ -96,20 +102,7 @@ pub static SYSTEMS: [System; 10] = [
         name: "election",
         about: "two leaders elect a primary by heartbeats; the lower one steps down",
         bounds: Bounds {
-            leaders: &[
-                LeaderBounds {
-                    start: Start::Follow,
-                    asks: &[1, 2],
-                    commands: 1,
-                    timers: &[Timer::Election, Timer::Heartbeat],
-                },
-                LeaderBounds {
-                    start: Start::Follow,
-                    asks: &[2, 3],
-                    commands: 0,
-                    timers: &[Timer::Election, Timer::Heartbeat],
-                },
-            ],
+            leaders: &[elector(&[1, 2], 1), elector(&[2, 3], 0)],
             acceptors: 3,
             instances: 1,
             rounds: 1,
@@ -125,20 +118,7 @@ pub static SYSTEMS: [System; 10] = [
         name: "takeover",
         about: "two leaders take over from one another, and the higher id does not always win",
         bounds: Bounds {
-            leaders: &[
-                LeaderBounds {
-                    start: Start::Follow,
-                    asks: &[1],
-                    commands: 1,
-                    timers: &[Timer::Election, Timer::Heartbeat],
-                },
-                LeaderBounds {
-                    start: Start::Follow,
-                    asks: &[1],
-                    commands: 0,
-                    timers: &[Timer::Election, Timer::Heartbeat],
-                },
-            ],
+            leaders: &[elector(&[1], 1), elector(&[1], 0)],
             acceptors: 1,
             instances: 1,
             rounds: 2,
@@ -155,12 +135,7 @@ pub static SYSTEMS: [System; 10] = [
         about: "a refused leader tries again under a higher ballot, so that a decision stays possible",
         bounds: Bounds {
             leaders: &[
-                LeaderBounds {
-                    start: Start::Campaign,
-                    asks: &[1],
-                    commands: 1,
-                    timers: &[Timer::Election],
-                },
+                LeaderBounds { timers: &[Timer::Election], ..campaigner(&[1], 1) },
                 campaigner(&[1], 0),
             ],
             acceptors: 1,
@@ -179,12 +154,7 @@ pub static SYSTEMS: [System; 10] = [
         about: "a refused leader comes back under a higher ballot and finds the other's votes",
         bounds: Bounds {
             leaders: &[
-                LeaderBounds {
-                    start: Start::Campaign,
-                    asks: &[1],
-                    commands: 1,
-                    timers: &[Timer::Election],
-                },
+                LeaderBounds { timers: &[Timer::Election], ..campaigner(&[1], 1) },
                 campaigner(&[1], 1),
             ],
             acceptors: 1,

@@ -151,6 +151,9 @@ fn report(
         })
         .collect();
     let known = || histories.iter().flatten();
+    let distinct: Vec<u64> = known().map(|state| distinct(state)).collect();
+    let repeated =
+        known().zip(&distinct).map(|(state, distinct)| state.commands().count() as u64 - distinct);
     let client = cluster.handles.iter().find_map(|handle| handle.view.client());
     let answered = client.as_ref().map_or(0, |client| client.answered);
     let end = client.as_ref().and_then(|client| client.last_answer);
@@ -159,9 +162,9 @@ fn report(
     let count = |noops: &[Decree]| noops.iter().filter(|d| **d == Decree::Noop).count() as u64;
     Report {
         commands: config.commands,
-        decided: known().map(|state| distinct(state)).max().unwrap_or(0),
+        decided: distinct.iter().copied().max().unwrap_or(0),
         answered,
-        duplicates: known().map(|s| s.commands().count() as u64 - distinct(s)).max().unwrap_or(0),
+        duplicates: repeated.max().unwrap_or(0),
         no_ops: known().map(|state| count(state.learner().prefix())).max().unwrap_or(0),
         elapsed_ms: elapsed.as_secs_f64() * 1e3,
         commands_per_s: answered as f64 / elapsed.as_secs_f64().max(1e-9),

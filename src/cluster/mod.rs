@@ -148,7 +148,8 @@ impl Cluster {
         let mut spawned = Vec::new();
         for ((number, member), socket) in (0..).zip(members).zip(sockets) {
             let (name, address) = (member.name, socket.address());
-            let probe = Probe::new(member.node, Arc::clone(&member.view));
+            let leaves_word = config.runtime == Runtime::Spawn;
+            let probe = Probe::new(member.node, Arc::clone(&member.view), leaves_word);
             let how = match config.runtime {
                 _ if member.failed => How::Failed { _socket: socket },
                 Runtime::Spawn => {

@@ -28,7 +28,7 @@ pub struct View {
     client: Option<Mutex<ClientView>>,
     /// Set once the member is to do nothing more.
     retired: AtomicBool,
-    /// What it knew then.
+    /// What it knew then, if it leaves word.
     last: Mutex<Option<State>>,
 }
 
@@ -132,12 +132,15 @@ impl ClientView {
 pub struct Probe {
     node: Node,
     view: Arc<View>,
+    /// Whether it leaves word of what it knows when it retires: a copy of its whole state. Under
+    /// the pump nobody needs one, since a stopped host hands out the state itself.
+    leaves_word: bool,
 }
 
 impl Probe {
     /// Watches a node.
-    pub fn new(node: Node, view: Arc<View>) -> Self {
-        Probe { node, view }
+    pub fn new(node: Node, view: Arc<View>, leaves_word: bool) -> Self {
+        Probe { node, view, leaves_word }
     }
 
     fn watch(
@@ -147,8 +150,10 @@ impl Probe {
         step: impl FnOnce(&mut Cow<State>, &mut Out<Node>),
     ) {
         if self.view.retired.load(Ordering::Relaxed) {
-            let mut last = self.view.last.lock().unwrap_or_else(PoisonError::into_inner);
-            last.get_or_insert_with(|| State::clone(state));
+            if self.leaves_word {
+                let mut last = self.view.last.lock().unwrap_or_else(PoisonError::into_inner);
+                last.get_or_insert_with(|| State::clone(state));
+            }
             return;
         }
         let mut own = Out::new();
