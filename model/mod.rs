@@ -11,6 +11,7 @@
 //! | [`trace`] | counterexamples in words |
 
 pub mod check;
+pub mod engine;
 pub mod facts;
 mod findings;
 pub mod mutants;

@@ -133,7 +133,7 @@ impl System {
 }
 
 impl Bounds {
-    fn setup(&self) -> Result<Setup, MembersError> {
+    pub fn setup(&self) -> Result<Setup, MembersError> {
         let leaders = self.leaders.len();
         let ids = |range: std::ops::Range<usize>| range.map(Id::from).collect();
         let acceptors = leaders + usize::from(self.acceptors);
@@ -143,7 +143,7 @@ impl Bounds {
         Ok(Setup { members, limits, audience: self.audience, nacks: self.nacks })
     }
 
-    fn nodes<R: Rulebook>(&self, setup: &Arc<Setup>, rulebook: &R) -> Vec<Node<R>> {
+    pub fn nodes<R: Rulebook>(&self, setup: &Arc<Setup>, rulebook: &R) -> Vec<Node<R>> {
         let node = |role, timers: &[Timer]| {
             Node::with_rulebook(role, Saving::Everything, timing(timers), rulebook.clone())
         };

@@ -1,0 +1,29 @@
+//! The checking engine: every reachable state of any Stateright actors, without visiting them one
+//! by one where that can be helped.
+//!
+//! An actor's whole situation (local state, timers, storage, whether it is down, and every message
+//! that it ever sent) is interned to one small integer, its **id**; a state of the system is one id
+//! for each actor. The network is the union of what was ever sent. It only grows, so loss, delay,
+//! reordering and repetition without bound are all in it: a message that is never delivered is a
+//! lost one. A delivery looks at two actors and changes one id, and a handler runs once for each
+//! (local state, message).
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | [`universe`] | actors, messages and situations as integers, and the steps between them |
+//! | [`faults`] | who may crash how often, and what a disk does to what was saved |
+//! | [`diagram`] | sets of states as decision diagrams, one level for each actor |
+//! | [`symbolic`] | all reachable states at once, on diagrams |
+
+#![allow(
+    clippy::indexing_slicing,
+    reason = "ids index the tables that handed them out, and nothing else"
+)]
+
+pub mod cache;
+pub mod diagram;
+pub mod faults;
+pub mod observe;
+pub mod run;
+pub mod symbolic;
+pub mod universe;

@@ -1,0 +1,147 @@
+//! What is seen of a state, as facts, and what is found in them.
+
+use std::collections::BTreeSet;
+use std::hash::Hash;
+
+use indexmap::IndexSet;
+use rustc_hash::{FxBuildHasher, FxHashMap};
+use stateright::actor::Actor;
+
+use super::universe::{CoreId, MessageId, SetId, Universe};
+
+/// Looks at states, in pieces: each core and each message that was ever sent shows some facts, and
+/// a state shows the facts of its pieces. So one definition serves one state as well as a whole
+/// diagram.
+pub trait Observer<A: Actor> {
+    /// One observation.
+    type Fact: Clone + Ord + Hash;
+
+    /// What an actor shows: its local state, if it is up, and its storage.
+    fn core(
+        &self,
+        actor: usize,
+        state: Option<&A::State>,
+        storage: Option<&A::Storage>,
+    ) -> Vec<Self::Fact>;
+
+    /// What a message shows, however long ago it was sent.
+    fn message(&self, from: usize, message: &A::Msg) -> Option<Self::Fact>;
+
+    /// Whether that is in the facts of a state which is looked for.
+    fn finds(&self, facts: &BTreeSet<Self::Fact>) -> bool;
+}
+
+/// A set of facts, as an integer; 0 is empty.
+pub type FactsId = u32;
+
+/// No facts.
+pub const NO_FACTS: FactsId = 0;
+
+/// An observer that remembers what it saw.
+pub struct Watch<A: Actor, O: Observer<A>> {
+    observer: O,
+    sets: IndexSet<BTreeSet<O::Fact>, FxBuildHasher>,
+    verdicts: Vec<bool>,
+    unions: FxHashMap<(FactsId, FactsId), FactsId>,
+    cores: FxHashMap<(usize, CoreId), FactsId>,
+    messages: Vec<FactsId>,
+    sent: FxHashMap<SetId, FactsId>,
+}
+
+impl<A: Actor, O: Observer<A>> Watch<A, O>
+where
+    A::State: Eq + Hash,
+    A::Storage: Eq + Hash,
+{
+    /// Has seen nothing yet.
+    pub fn new(observer: O) -> Self {
+        let mut watch = Watch {
+            observer,
+            sets: IndexSet::default(),
+            verdicts: Vec::new(),
+            unions: FxHashMap::default(),
+            cores: FxHashMap::default(),
+            messages: Vec::new(),
+            sent: FxHashMap::default(),
+        };
+        watch.number(BTreeSet::new());
+        watch
+    }
+
+    /// Who looks.
+    pub fn observer(&self) -> &O {
+        &self.observer
+    }
+
+    fn number(&mut self, facts: BTreeSet<O::Fact>) -> FactsId {
+        let (number, new) = self.sets.insert_full(facts);
+        if new {
+            self.verdicts.push(self.observer.finds(&self.sets[number]));
+        }
+        number as FactsId
+    }
+
+    /// What a core shows.
+    pub fn core(&mut self, universe: &Universe<A>, actor: usize, core: CoreId) -> FactsId {
+        if let Some(known) = self.cores.get(&(actor, core)) {
+            return *known;
+        }
+        let (state, storage) = universe.view(actor, core);
+        let facts = self.observer.core(actor, state, storage);
+        let facts = self.number(facts.into_iter().collect());
+        self.cores.insert((actor, core), facts);
+        facts
+    }
+
+    /// What the messages of a set show.
+    pub fn sent(&mut self, universe: &Universe<A>, set: SetId) -> FactsId {
+        if let Some(known) = self.sent.get(&set) {
+            return *known;
+        }
+        let mut facts = NO_FACTS;
+        for message in universe.members(set) {
+            let shown = self.message(universe, *message);
+            facts = self.union(facts, shown);
+        }
+        self.sent.insert(set, facts);
+        facts
+    }
+
+    fn message(&mut self, universe: &Universe<A>, message: MessageId) -> FactsId {
+        while self.messages.len() <= message as usize {
+            let (from, _, text) = universe.message(self.messages.len() as MessageId);
+            let facts = self.observer.message(from, text).into_iter().collect();
+            let facts = self.number(facts);
+            self.messages.push(facts);
+        }
+        self.messages[message as usize]
+    }
+
+    /// The facts of both sets.
+    pub fn union(&mut self, one: FactsId, two: FactsId) -> FactsId {
+        if one == two || two == NO_FACTS {
+            return one;
+        }
+        if one == NO_FACTS {
+            return two;
+        }
+        let key = (one.min(two), one.max(two));
+        if let Some(known) = self.unions.get(&key) {
+            return *known;
+        }
+        let both = self.sets[one as usize].union(&self.sets[two as usize]).cloned().collect();
+        let union = self.number(both);
+        self.unions.insert(key, union);
+        union
+    }
+
+    /// Whether a state with these facts is one that is looked for.
+    pub fn finds(&self, facts: FactsId) -> bool {
+        self.verdicts[facts as usize]
+    }
+
+    /// The facts of a set.
+    pub fn facts(&self, facts: FactsId) -> &BTreeSet<O::Fact> {
+        &self.sets[facts as usize]
+    }
+}

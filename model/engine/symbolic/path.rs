@@ -1,0 +1,235 @@
+//! Shortest runs into a set: forward in layers, then back state by state.
+
+use std::collections::BTreeMap;
+use std::hash::Hash;
+
+use rustc_hash::FxHashMap;
+use stateright::actor::Actor;
+
+use super::super::diagram::{EMPTY, END, Node, Value, Variable};
+use super::super::observe::{Observer, Watch};
+use super::super::run::{Run, RunStep, cut};
+use super::super::universe::{NOTHING, Outcome, SetId, Stimulus, UniverseError};
+use super::{Progress, Symbolic};
+
+/// One state: each actor's core, and what it ever sent to each addressee.
+type State = Vec<Local>;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Local {
+    core: Value,
+    sent: Vec<SetId>,
+}
+
+impl<A: Actor> Symbolic<'_, A>
+where
+    A::State: Eq + Hash,
+    A::Storage: Eq + Hash,
+{
+    /// A shortest run into a state in which something is found; none if there is no such state.
+    pub fn shortest<O: Observer<A>>(
+        &mut self,
+        watch: &mut Watch<A, O>,
+        progress: Progress<'_>,
+    ) -> Result<Option<Run>, UniverseError> {
+        let hit = |symbolic: &mut Self, layer: Node| {
+            if symbolic.finds(layer, watch) { symbolic.select(layer, watch) } else { EMPTY }
+        };
+        self.shortest_into(hit, progress)
+    }
+
+    /// A shortest run into one of these states.
+    pub fn shortest_to(
+        &mut self,
+        target: Node,
+        progress: Progress<'_>,
+    ) -> Result<Option<Run>, UniverseError> {
+        self.kept.push(target);
+        let hit = |symbolic: &mut Self, layer| symbolic.diagram.intersection(layer, target);
+        let run = self.shortest_into(hit, progress);
+        self.kept.pop();
+        run
+    }
+
+    fn shortest_into(
+        &mut self,
+        mut hit: impl FnMut(&mut Self, Node) -> Node,
+        progress: Progress<'_>,
+    ) -> Result<Option<Run>, UniverseError> {
+        let before = self.kept.len();
+        let mut layer = self.start();
+        let mut reached = layer;
+        let mut layers = Vec::new();
+        let nothing = self.nothing();
+        let found = loop {
+            if layer == EMPTY {
+                break None;
+            }
+            let found = hit(self, layer);
+            if found != EMPTY {
+                break Some(found);
+            }
+            layers.push(layer);
+            self.kept.push(layer);
+            let after = self.after(layer, nothing);
+            self.universe.healthy()?;
+            layer = self.diagram.minus(after, reached);
+            reached = self.diagram.union(reached, layer);
+            progress(self.diagram.count(reached));
+            self.kept.extend([layer, reached]);
+            self.collect_garbage();
+            self.kept.truncate(self.kept.len() - 2);
+        };
+        let run = found.map(|found| self.run_back(found, &layers));
+        self.kept.truncate(before);
+        Ok(run)
+    }
+
+    /// The states from which no state of `goal` can be reached, among all that are reachable.
+    pub fn stuck(&mut self, reach: Node, goal: Node) -> Result<Node, UniverseError> {
+        let before = self.kept.len();
+        let (mut good, mut front) = (goal, goal);
+        let mut rest = self.diagram.minus(reach, good);
+        let nothing = self.nothing();
+        while front != EMPTY {
+            front = self.before(rest, front, nothing, &mut FxHashMap::default());
+            good = self.diagram.union(good, front);
+            rest = self.diagram.minus(rest, front);
+            self.kept.extend([good, front, rest]);
+            self.collect_garbage();
+            self.kept.truncate(before);
+        }
+        self.universe.healthy()?;
+        Ok(rest)
+    }
+
+    fn run_back(&mut self, found: Node, layers: &[Node]) -> Run {
+        let mut state = self.first_state(found);
+        let mut steps = Vec::new();
+        for layer in layers.iter().rev() {
+            if let Some((before, step)) = self.step_back(*layer, &state) {
+                steps.push(step);
+                state = before;
+            }
+        }
+        steps.reverse();
+        let starts = (0..state.len()).map(|actor| self.start_of(actor, &state[actor])).collect();
+        Run { starts, steps }
+    }
+
+    fn start_of(&self, actor: usize, local: &Local) -> Option<usize> {
+        let starts = self.universe.starts(actor);
+        let sent = |outcome: &Outcome| self.universe.members(outcome.sent).to_vec();
+        let all: Vec<u32> =
+            local.sent.iter().flat_map(|set| self.universe.members(*set)).copied().collect();
+        let same = |outcome: &Outcome| {
+            outcome.core == local.core
+                && sent(outcome).iter().all(|m| all.contains(m))
+                && sent(outcome).len() == all.len()
+        };
+        let place = starts.iter().position(same)?;
+        cut(place, starts.len())
+    }
+
+    /// All variables, from the top down.
+    fn variables(&self) -> Vec<Variable> {
+        let actors = self.order.len();
+        let block = |block: u8| {
+            let outboxes = (0..actors).map(move |to| Variable::outbox(block, to));
+            std::iter::once(Variable::core(block)).chain(outboxes)
+        };
+        (0..actors as u8).flat_map(block).collect()
+    }
+
+    fn first_state(&self, mut node: Node) -> State {
+        let nobody = Local { core: 0, sent: vec![NOTHING; self.order.len()] };
+        let mut state = vec![nobody; self.order.len()];
+        for variable in self.variables() {
+            let edges = self.diagram.edges_at(node, variable);
+            let Some((value, child)) = edges.first().copied() else { continue };
+            let local = &mut state[self.order[usize::from(variable.block())]];
+            match variable.addressee() {
+                None => local.core = value,
+                Some(to) => local.sent[to] = value,
+            }
+            node = child;
+        }
+        state
+    }
+
+    /// A state of the layer from which one step leads to `state`, and that step.
+    fn step_back(&mut self, layer: Node, state: &State) -> Option<(State, RunStep)> {
+        for actor in 0..self.order.len() {
+            for local in self.others(layer, state, actor) {
+                let mut before = state.clone();
+                before[actor] = local;
+                if let Some(step) = self.step_between(&before, &state[actor], actor) {
+                    return Some((before, step));
+                }
+            }
+        }
+        None
+    }
+
+    /// What else this actor may be in the layer, while all others are as in `state`.
+    fn others(&self, layer: Node, state: &State, actor: usize) -> Vec<Local> {
+        let nobody = Local { core: 0, sent: vec![NOTHING; self.order.len()] };
+        let mut found = vec![(layer, nobody)];
+        for variable in self.variables() {
+            let who = self.order[usize::from(variable.block())];
+            let mut next = Vec::new();
+            for (node, local) in found {
+                if who != actor {
+                    let value = match variable.addressee() {
+                        None => state[who].core,
+                        Some(to) => state[who].sent[to],
+                    };
+                    next.push((self.diagram.child(node, variable, value), local));
+                    continue;
+                }
+                for (value, child) in &*self.diagram.edges_at(node, variable) {
+                    let mut local = local.clone();
+                    match variable.addressee() {
+                        None => local.core = *value,
+                        Some(to) => local.sent[to] = *value,
+                    }
+                    next.push((*child, local));
+                }
+            }
+            next.retain(|(node, _)| *node != EMPTY);
+            found = next;
+        }
+        debug_assert!(found.iter().all(|(end, _)| *end == END));
+        found.into_iter().map(|(_, local)| local).collect()
+    }
+
+    /// The step that makes `after` of an actor in this state.
+    fn step_between(&mut self, before: &State, after: &Local, actor: usize) -> Option<RunStep> {
+        let Local { core, sent } = before[actor].clone();
+        let offered = before.iter().flat_map(|local| self.universe.members(local.sent[actor]));
+        let heard = offered.copied().map(Stimulus::Hear);
+        let own = self.universe.own_stimuli(actor, core).into_iter();
+        let stimuli: Vec<Stimulus> = own.chain(heard).collect();
+        for stimulus in stimuli {
+            let outcomes = self.universe.outcomes(actor, core, stimulus);
+            for (place, outcome) in outcomes.iter().enumerate() {
+                let mut then = Local { core: outcome.core, sent: sent.clone() };
+                for (outbox, more) in self.by_addressee(outcome.sent) {
+                    then.sent[outbox] = self.universe.union(then.sent[outbox], more);
+                }
+                if then == *after {
+                    return Some(RunStep { actor, stimulus, cut: cut(place, outcomes.len()) });
+                }
+            }
+        }
+        None
+    }
+
+    fn by_addressee(&mut self, sent: SetId) -> BTreeMap<usize, SetId> {
+        let mut sets = BTreeMap::<usize, Vec<u32>>::new();
+        for message in self.universe.members(sent) {
+            sets.entry(self.universe.message(*message).1).or_default().push(*message);
+        }
+        sets.into_iter().map(|(to, messages)| (to, self.universe.set(messages))).collect()
+    }
+}

@@ -1,0 +1,105 @@
+//! The states of a set in which something is found.
+
+use std::hash::Hash;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use stateright::actor::Actor;
+
+use super::super::diagram::{Diagram, EMPTY, END, Node, Value, Variable};
+use super::super::observe::{FactsId, NO_FACTS, Observer, Watch};
+use super::Symbolic;
+
+impl<A: Actor> Symbolic<'_, A>
+where
+    A::State: Eq + Hash,
+    A::Storage: Eq + Hash,
+{
+    /// Whether something is found in some state of the set. Values that show the same facts are
+    /// taken together first, which leaves little to look at.
+    pub fn finds<O: Observer<A>>(&self, states: Node, watch: &mut Watch<A, O>) -> bool {
+        let mut shown = Diagram::default();
+        let small = self.shown(states, watch, &mut shown, &mut FxHashMap::default());
+        let mut seen = FxHashSet::from_iter([(small, NO_FACTS)]);
+        let mut open = vec![(small, NO_FACTS)];
+        while let Some((node, facts)) = open.pop() {
+            if node == END && watch.finds(facts) {
+                return true;
+            }
+            for (more, child) in shown.edges(node) {
+                let next = (*child, watch.union(facts, *more));
+                if seen.insert(next) {
+                    open.push(next);
+                }
+            }
+        }
+        false
+    }
+
+    /// The same set, with facts for values.
+    fn shown<O: Observer<A>>(
+        &self,
+        states: Node,
+        watch: &mut Watch<A, O>,
+        shown: &mut Diagram,
+        known: &mut FxHashMap<Node, Node>,
+    ) -> Node {
+        if states == EMPTY || states == END {
+            return states;
+        }
+        if let Some(known) = known.get(&states) {
+            return *known;
+        }
+        let variable = self.diagram.variable(states);
+        let mut all = Vec::new();
+        for (value, child) in self.diagram.edges(states) {
+            let facts = self.facts_of(variable, *value, watch);
+            let below = self.shown(*child, watch, shown, known);
+            all.push(shown.node(variable, vec![(facts, below)]));
+        }
+        let all = shown.union_all(all);
+        known.insert(states, all);
+        all
+    }
+
+    fn facts_of<O: Observer<A>>(
+        &self,
+        variable: Variable,
+        value: Value,
+        watch: &mut Watch<A, O>,
+    ) -> FactsId {
+        match variable.addressee() {
+            None => watch.core(self.universe, self.order[usize::from(variable.block())], value),
+            Some(_) => watch.sent(self.universe, value),
+        }
+    }
+
+    /// The states of the set in which something is found.
+    pub fn select<O: Observer<A>>(&mut self, states: Node, watch: &mut Watch<A, O>) -> Node {
+        self.select_below(states, NO_FACTS, watch, &mut FxHashMap::default())
+    }
+
+    fn select_below<O: Observer<A>>(
+        &mut self,
+        states: Node,
+        facts: FactsId,
+        watch: &mut Watch<A, O>,
+        known: &mut FxHashMap<(Node, FactsId), Node>,
+    ) -> Node {
+        if states == EMPTY || states == END {
+            return if states == END && watch.finds(facts) { END } else { EMPTY };
+        }
+        if let Some(known) = known.get(&(states, facts)) {
+            return *known;
+        }
+        let variable = self.diagram.variable(states);
+        let mut edges = self.diagram.edges(states).to_vec();
+        for (value, child) in &mut edges {
+            let more = self.facts_of(variable, *value, watch);
+            let all = watch.union(facts, more);
+            *child = self.select_below(*child, all, watch, known);
+        }
+        let selected = self.diagram.node(variable, edges);
+        known.insert((states, facts), selected);
+        selected
+    }
+}

@@ -1,0 +1,524 @@
+//! Actors, messages and cores as small integers, and the steps between them.
+//!
+//! An actor's **core** is its local state, its timers, its storage, and whether it is down: all but
+//! what it ever sent. Everything is discovered on the fly: nothing is interned before some
+//! reachable combination asks for it.
+
+use std::borrow::Cow;
+use std::hash::Hash;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use indexmap::IndexSet;
+use rustc_hash::{FxBuildHasher, FxHashMap};
+use stateright::actor::{Actor, Command, Id, Out};
+use thiserror::Error;
+
+use super::faults::{Faults, Machine};
+
+/// The core of an actor, as an integer. Each actor counts its own from 0.
+pub type CoreId = u32;
+
+/// A message with its sender and its addressee, as an integer.
+pub type MessageId = u32;
+
+/// A set of messages, as an integer.
+pub type SetId = u32;
+
+/// The empty set of messages.
+pub const NOTHING: SetId = 0;
+
+type Index<T> = IndexSet<T, FxBuildHasher>;
+
+/// Why actors cannot be checked.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum UniverseError {
+    /// The same input gave two different outputs.
+    #[error("{actor} is not deterministic: the same {input} led to two different outcomes")]
+    NotDeterministic {
+        /// Which actor.
+        actor: String,
+        /// What it was given.
+        input: String,
+    },
+    /// A handler panicked.
+    #[error("{actor} panicked on {input}")]
+    Panicked {
+        /// Which actor.
+        actor: String,
+        /// What it was given.
+        input: String,
+    },
+    /// The actor makes random choices, which this engine does not explore.
+    #[error("{0} makes a random choice, which the engine does not explore")]
+    Random(String),
+    /// More than the integers can tell apart.
+    #[error("{actor} has more than {most} {what}: bound the system more tightly")]
+    TooMany {
+        /// Which actor.
+        actor: String,
+        /// Cores or timers.
+        what: &'static str,
+        /// How many there may be.
+        most: usize,
+    },
+}
+
+/// The most cores of one actor.
+const MOST_CORES: usize = 1 << 24;
+/// The most kinds of timers of one actor: one bit each.
+const MOST_TIMERS: usize = 32;
+
+/// What an actor is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stimulus {
+    /// It comes up, after a crash.
+    Recover,
+    /// This message.
+    Hear(MessageId),
+    /// This timer, by its number among the actor's.
+    Fire(u32),
+    /// It goes down.
+    Crash,
+}
+
+/// What may become of an actor in one step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Outcome {
+    /// What it is then.
+    pub core: CoreId,
+    /// What it has sent in the step.
+    pub sent: SetId,
+}
+
+/// One actor, without what it ever sent.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Core {
+    /// None while it is down.
+    state: Option<u32>,
+    /// A bit for each timer that is set.
+    timers: u32,
+    storage: Option<u32>,
+    /// What the last save since it came up has replaced; kept only where a crash can undo it.
+    replaced: Option<Option<u32>>,
+    crashes: u8,
+}
+
+/// A command, in integers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Effect {
+    Save(u32),
+    Send(MessageId),
+    Set(u32),
+    Cancel(u32),
+}
+
+/// What a handler did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Reaction {
+    state: u32,
+    /// In the order in which the machine performs them.
+    effects: Box<[Effect]>,
+}
+
+/// What is known of one actor.
+struct Table<A: Actor> {
+    states: Index<A::State>,
+    timers: Index<A::Timer>,
+    storages: Index<A::Storage>,
+    cores: Index<Core>,
+    /// What a handler did to a local state; to what is in the storage, where it is started.
+    reactions: FxHashMap<(Stimulus, Option<u32>), Reaction>,
+    alone: FxHashMap<CoreId, Box<[Outcome]>>,
+    hears: FxHashMap<(CoreId, MessageId), Box<[Outcome]>>,
+    /// The messages that were ever sent to it.
+    inbox: Vec<MessageId>,
+}
+
+/// A closed world of actors, as far as it was discovered.
+pub struct Universe<A: Actor> {
+    actors: Vec<A>,
+    faults: Faults,
+    tables: Vec<Table<A>>,
+    messages: Index<(usize, usize, A::Msg)>,
+    sets: Index<Box<[MessageId]>>,
+    unions: FxHashMap<(SetId, SetId), SetId>,
+    starts: Vec<Vec<Outcome>>,
+    failure: Option<UniverseError>,
+}
+
+impl<A: Actor> Universe<A>
+where
+    A::State: Eq + Hash,
+    A::Storage: Eq + Hash,
+{
+    /// A world of these actors, which may fail so. They are started.
+    pub fn new(actors: Vec<A>, faults: Faults) -> Result<Self, UniverseError> {
+        let mut universe = Universe {
+            tables: actors.iter().map(|_| Table::new()).collect(),
+            actors,
+            faults,
+            messages: Index::default(),
+            sets: [Box::default()].into_iter().collect(),
+            unions: FxHashMap::default(),
+            starts: Vec::new(),
+            failure: None,
+        };
+        for actor in 0..universe.actors.len() {
+            let off = Core { state: None, timers: 0, storage: None, replaced: None, crashes: 0 };
+            let starts = universe.start(actor, off);
+            universe.starts.push(starts);
+        }
+        universe.healthy()?;
+        Ok(universe)
+    }
+
+    /// The actors.
+    pub fn actors(&self) -> &[A] {
+        &self.actors
+    }
+
+    /// The ways in which an actor may begin: started, or crashed while it started.
+    pub fn starts(&self, actor: usize) -> &[Outcome] {
+        &self.starts[actor]
+    }
+
+    /// How many cores of this actor were met.
+    pub fn cores(&self, actor: usize) -> usize {
+        self.tables[actor].cores.len()
+    }
+
+    /// How many different messages were ever sent.
+    pub fn messages(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// A message, with its sender and its addressee.
+    pub fn message(&self, message: MessageId) -> (usize, usize, &A::Msg) {
+        let (from, to, text) = &self.messages[message as usize];
+        (*from, *to, text)
+    }
+
+    /// The messages that were ever sent to this actor.
+    pub fn inbox(&self, to: usize) -> &[MessageId] {
+        &self.tables[to].inbox
+    }
+
+    /// How many crashes all actors may suffer together.
+    pub fn crash_budget(&self) -> u8 {
+        self.faults.total
+    }
+
+    /// How often an actor has crashed.
+    pub fn crashes(&self, actor: usize, core: CoreId) -> u8 {
+        self.tables[actor].cores[core as usize].crashes
+    }
+
+    /// What actors did that makes it impossible to check them. Once there is something, steps are
+    /// missing, and nothing that was explored may be believed.
+    pub fn healthy(&self) -> Result<(), UniverseError> {
+        self.failure.clone().map_or(Ok(()), Err)
+    }
+
+    /// The local state of a core, none while it is down; and its storage.
+    pub fn view(&self, actor: usize, core: CoreId) -> (Option<&A::State>, Option<&A::Storage>) {
+        let table = &self.tables[actor];
+        let Core { state, storage, .. } = &table.cores[core as usize];
+        let state = state.map(|state| &table.states[state as usize]);
+        (state, storage.map(|storage| &table.storages[storage as usize]))
+    }
+
+    /// The messages of a set, in order.
+    pub fn members(&self, set: SetId) -> &[MessageId] {
+        &self.sets[set as usize]
+    }
+
+    /// The set of these messages.
+    pub fn set(&mut self, mut messages: Vec<MessageId>) -> SetId {
+        messages.sort_unstable();
+        messages.dedup();
+        self.sets.insert_full(messages.into()).0 as SetId
+    }
+
+    /// The messages of either set.
+    pub fn union(&mut self, one: SetId, two: SetId) -> SetId {
+        if one == two || two == NOTHING {
+            return one;
+        }
+        if one == NOTHING {
+            return two;
+        }
+        let key = (one.min(two), one.max(two));
+        if let Some(known) = self.unions.get(&key) {
+            return *known;
+        }
+        let all = [one, two].map(|set| self.members(set)).concat();
+        let union = self.set(all);
+        self.unions.insert(key, union);
+        union
+    }
+
+    /// What may become of an actor without any other: timers, crashes, recovery.
+    pub fn alone(&mut self, actor: usize, core: CoreId) -> &[Outcome] {
+        if !self.tables[actor].alone.contains_key(&core) {
+            let stimuli = self.own_stimuli(actor, core).into_iter();
+            let outcomes = stimuli.flat_map(|stimulus| self.outcomes(actor, core, stimulus));
+            let outcomes = steps(core, outcomes.collect());
+            self.tables[actor].alone.insert(core, outcomes);
+        }
+        self.tables[actor].alone.get(&core).map_or(&[], |outcomes| outcomes)
+    }
+
+    /// What may become of the addressee of a message.
+    pub fn hear(&mut self, core: CoreId, message: MessageId) -> &[Outcome] {
+        let actor = self.messages[message as usize].1;
+        if !self.tables[actor].hears.contains_key(&(core, message)) {
+            let outcomes = self.outcomes(actor, core, Stimulus::Hear(message));
+            let outcomes = steps(core, outcomes);
+            self.tables[actor].hears.insert((core, message), outcomes);
+        }
+        self.tables[actor].hears.get(&(core, message)).map_or(&[], |outcomes| outcomes)
+    }
+
+    /// Whether this is known to make no difference to the addressee.
+    pub fn ignores(&self, actor: usize, core: CoreId, message: MessageId) -> bool {
+        self.tables[actor].hears.get(&(core, message)).is_some_and(|outcomes| outcomes.is_empty())
+    }
+
+    /// What may happen to an actor without any other.
+    pub fn own_stimuli(&self, actor: usize, core: CoreId) -> Vec<Stimulus> {
+        let core = &self.tables[actor].cores[core as usize];
+        if core.state.is_none() {
+            return vec![Stimulus::Recover];
+        }
+        let timers = (0..MOST_TIMERS as u32).filter(|t| core.timers & (1 << t) != 0);
+        let crash = (core.crashes < self.faults.most(actor)).then_some(Stimulus::Crash);
+        timers.map(Stimulus::Fire).chain(crash).collect()
+    }
+
+    /// What may become of an actor that is given something: the whole step, and the step cut short
+    /// by a crash after each of its commands.
+    pub fn outcomes(&mut self, actor: usize, core: CoreId, stimulus: Stimulus) -> Vec<Outcome> {
+        let mut before = self.tables[actor].cores[core as usize].clone();
+        match (stimulus, before.state) {
+            (Stimulus::Crash, _) => {
+                let core = self.number(actor, self.crashed(&before));
+                return core.map(|core| Outcome { core, sent: NOTHING }).into_iter().collect();
+            }
+            (Stimulus::Recover, None) => return self.start(actor, before),
+            (Stimulus::Recover, Some(_)) | (_, None) => return Vec::new(),
+            (Stimulus::Fire(timer), Some(_)) => before.timers &= !(1 << timer),
+            (Stimulus::Hear(_), Some(_)) => {}
+        }
+        let reaction = self.react(actor, stimulus, before.state);
+        reaction.map_or_else(Vec::new, |reaction| self.perform(actor, before, &reaction))
+    }
+
+    fn start(&mut self, actor: usize, before: Core) -> Vec<Outcome> {
+        let reaction = self.react(actor, Stimulus::Recover, before.storage);
+        reaction.map_or_else(Vec::new, |reaction| self.perform(actor, before, &reaction))
+    }
+
+    /// What a stimulus is, in the actor's own terms.
+    pub fn describe(&self, actor: usize, stimulus: Stimulus) -> Event<A> {
+        match stimulus {
+            Stimulus::Recover => Event::Recover,
+            Stimulus::Crash => Event::Crash,
+            Stimulus::Fire(timer) => Event::Fire(self.tables[actor].timers[timer as usize].clone()),
+            Stimulus::Hear(message) => {
+                let (from, _, text) = self.messages[message as usize].clone();
+                Event::Hear(Id::from(from), text)
+            }
+        }
+    }
+
+    /// Performs a step's commands one by one. A crash may fall after each.
+    fn perform(&mut self, actor: usize, mut core: Core, reaction: &Reaction) -> Vec<Outcome> {
+        let may_crash = core.crashes < self.faults.most(actor);
+        let (mut after, mut sent) = (Vec::new(), NOTHING);
+        for effect in &reaction.effects {
+            match *effect {
+                Effect::Save(storage) => {
+                    if self.faults.machine == Machine::LosesLastSave && may_crash {
+                        core.replaced = Some(core.storage);
+                    }
+                    core.storage = Some(storage);
+                }
+                Effect::Send(message) => {
+                    let only = self.set(vec![message]);
+                    sent = self.union(sent, only);
+                }
+                Effect::Set(timer) => core.timers |= 1 << timer,
+                Effect::Cancel(timer) => core.timers &= !(1 << timer),
+            }
+            if may_crash {
+                let down = self.number(actor, self.crashed(&core));
+                after.extend(down.map(|core| Outcome { core, sent }));
+            }
+        }
+        core.state = Some(reaction.state);
+        let whole = self.number(actor, core);
+        after.extend(whole.map(|core| Outcome { core, sent }));
+        after
+    }
+
+    /// What is left after a crash.
+    fn crashed(&self, core: &Core) -> Core {
+        let storage = match self.faults.machine {
+            Machine::LosesLastSave => core.replaced.unwrap_or(core.storage),
+            Machine::Sound | Machine::SendsFirst => core.storage,
+        };
+        let crashes = core.crashes + 1;
+        Core { state: None, timers: 0, storage, replaced: None, crashes }
+    }
+
+    fn number(&mut self, actor: usize, core: Core) -> Option<CoreId> {
+        let (number, new) = self.tables[actor].cores.insert_full(core);
+        if new && number >= MOST_CORES {
+            return self.fail_too_many(actor, "cores", MOST_CORES);
+        }
+        Some(number as CoreId)
+    }
+
+    /// What a handler does to a local state, or to what is in the storage.
+    fn react(&mut self, actor: usize, stimulus: Stimulus, to: Option<u32>) -> Option<Reaction> {
+        if let Some(known) = self.tables[actor].reactions.get(&(stimulus, to)) {
+            return Some(known.clone());
+        }
+        let once = || self.handle(actor, stimulus, to);
+        let Ok((one, two)) = catch_unwind(AssertUnwindSafe(|| (once(), once()))) else {
+            let error = |actor, input| UniverseError::Panicked { actor, input };
+            return self.fail_on(actor, stimulus, error);
+        };
+        let [one, two] = [one, two].map(|(state, out)| self.intern(actor, state, out));
+        if one != two {
+            let error = |actor, input| UniverseError::NotDeterministic { actor, input };
+            return self.fail_on(actor, stimulus, error);
+        }
+        let reaction = one?;
+        self.tables[actor].reactions.insert((stimulus, to), reaction.clone());
+        Some(reaction)
+    }
+
+    /// Runs a handler once.
+    fn handle(&self, actor: usize, stimulus: Stimulus, to: Option<u32>) -> (A::State, Out<A>) {
+        let (node, table, id) = (&self.actors[actor], &self.tables[actor], Id::from(actor));
+        let mut out = Out::new();
+        let Some(event) = (stimulus != Stimulus::Recover).then(|| self.describe(actor, stimulus))
+        else {
+            let saved = to.map(|storage| table.storages[storage as usize].clone());
+            return (node.on_start(id, &saved, &mut out), out);
+        };
+        let local = &table.states[to.unwrap_or_default() as usize];
+        let mut state = Cow::Borrowed(local);
+        match event {
+            Event::Hear(from, text) => node.on_msg(id, &mut state, from, text, &mut out),
+            Event::Fire(timer) => node.on_timeout(id, &mut state, &timer, &mut out),
+            Event::Recover | Event::Crash => {}
+        }
+        (state.into_owned(), out)
+    }
+
+    fn intern(&mut self, actor: usize, state: A::State, out: Out<A>) -> Option<Reaction> {
+        let state = self.tables[actor].states.insert_full(state).0 as u32;
+        let mut effects = Vec::new();
+        for command in out {
+            effects.push(match command {
+                Command::Save(storage) => {
+                    Effect::Save(self.tables[actor].storages.insert_full(storage).0 as u32)
+                }
+                // What is sent to nobody is lost.
+                Command::Send(to, _) if usize::from(to) >= self.actors.len() => continue,
+                Command::Send(to, text) => Effect::Send(self.send(actor, usize::from(to), text)),
+                Command::SetTimer(timer, _) => Effect::Set(self.timer(actor, timer)?),
+                Command::CancelTimer(timer) => Effect::Cancel(self.timer(actor, timer)?),
+                Command::ChooseRandom(..) => {
+                    let name = self.actors[actor].name();
+                    return self.fail(UniverseError::Random(name));
+                }
+            });
+        }
+        // In the order in which a machine performs them; those of a kind keep theirs.
+        let sends_first = self.faults.machine == Machine::SendsFirst;
+        effects.sort_by_key(|effect| match effect {
+            Effect::Save(_) => u8::from(sends_first),
+            Effect::Send(_) => u8::from(!sends_first),
+            Effect::Set(_) | Effect::Cancel(_) => 2,
+        });
+        Some(Reaction { state, effects: effects.into() })
+    }
+
+    fn send(&mut self, from: usize, to: usize, text: A::Msg) -> MessageId {
+        let (number, new) = self.messages.insert_full((from, to, text));
+        if new {
+            self.tables[to].inbox.push(number as MessageId);
+        }
+        number as MessageId
+    }
+
+    fn timer(&mut self, actor: usize, timer: A::Timer) -> Option<u32> {
+        let number = self.tables[actor].timers.insert_full(timer).0;
+        if number >= MOST_TIMERS {
+            return self.fail_too_many(actor, "timers", MOST_TIMERS);
+        }
+        Some(number as u32)
+    }
+
+    fn fail_too_many<T>(&mut self, actor: usize, what: &'static str, most: usize) -> Option<T> {
+        let actor = self.actors[actor].name();
+        self.fail(UniverseError::TooMany { actor, what, most })
+    }
+
+    fn fail_on<T>(
+        &mut self,
+        actor: usize,
+        stimulus: Stimulus,
+        error: fn(String, String) -> UniverseError,
+    ) -> Option<T> {
+        let input = match self.describe(actor, stimulus) {
+            Event::Recover | Event::Crash => "start".to_owned(),
+            Event::Fire(timer) => format!("timer {timer:?}"),
+            Event::Hear(from, text) => format!("message {text:?} from {from:?}"),
+        };
+        self.fail(error(self.actors[actor].name(), input))
+    }
+
+    fn fail<T>(&mut self, error: UniverseError) -> Option<T> {
+        self.failure.get_or_insert(error);
+        None
+    }
+}
+
+/// Each outcome once; that nothing changes is no step.
+fn steps(core: CoreId, mut outcomes: Vec<Outcome>) -> Box<[Outcome]> {
+    outcomes.retain(|outcome| *outcome != Outcome { core, sent: NOTHING });
+    outcomes.sort_unstable();
+    outcomes.dedup();
+    outcomes.into()
+}
+
+/// What happened to an actor, in its own terms.
+pub enum Event<A: Actor> {
+    /// It came up after a crash.
+    Recover,
+    /// It went down.
+    Crash,
+    /// A timer fired.
+    Fire(A::Timer),
+    /// A message came.
+    Hear(Id, A::Msg),
+}
+
+impl<A: Actor> Table<A> {
+    fn new() -> Self {
+        Table {
+            states: Index::default(),
+            timers: Index::default(),
+            storages: Index::default(),
+            cores: Index::default(),
+            reactions: FxHashMap::default(),
+            alone: FxHashMap::default(),
+            hears: FxHashMap::default(),
+            inbox: Vec::new(),
+        }
+    }
+}
