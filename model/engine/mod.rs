@@ -12,7 +12,10 @@
 //! | --- | --- |
 //! | [`universe`] | actors, messages and situations as integers, and the steps between them |
 //! | [`faults`] | who may crash how often, and what a disk does to what was saved |
-//! | [`diagram`] | sets of states as decision diagrams, one level for each actor |
+//! | [`observe`] | what is seen of a state, as facts, and what is found in them |
+//! | [`run`] | runs, step by step |
+//! | [`explicit`] | reachable states one by one, as machine words |
+//! | [`diagram`], [`cache`] | sets of states as decision diagrams, one level for each actor |
 //! | [`symbolic`] | all reachable states at once, on diagrams |
 
 #![allow(
@@ -22,6 +25,7 @@
 
 pub mod cache;
 pub mod diagram;
+pub mod explicit;
 pub mod faults;
 pub mod observe;
 pub mod run;

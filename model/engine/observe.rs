@@ -140,8 +140,38 @@ where
         self.verdicts[facts as usize]
     }
 
+    /// What it knows, to be read by many threads.
+    pub fn lookup(&self) -> Lookup<'_> {
+        Lookup { unions: &self.unions, verdicts: &self.verdicts }
+    }
+
     /// The facts of a set.
     pub fn facts(&self, facts: FactsId) -> &BTreeSet<O::Fact> {
         &self.sets[facts as usize]
+    }
+}
+
+/// What a watch knows, to be read by many threads.
+#[derive(Clone, Copy, Debug)]
+pub struct Lookup<'w> {
+    unions: &'w FxHashMap<(FactsId, FactsId), FactsId>,
+    verdicts: &'w [bool],
+}
+
+impl Lookup<'_> {
+    /// The facts of both sets, if they were put together before.
+    pub fn union(&self, one: FactsId, two: FactsId) -> Option<FactsId> {
+        if one == two || two == NO_FACTS {
+            return Some(one);
+        }
+        if one == NO_FACTS {
+            return Some(two);
+        }
+        self.unions.get(&(one.min(two), one.max(two))).copied()
+    }
+
+    /// Whether a state with these facts is one that is looked for.
+    pub fn finds(&self, facts: FactsId) -> bool {
+        self.verdicts[facts as usize]
     }
 }

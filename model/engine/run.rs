@@ -1,6 +1,20 @@
 //! A run: what happened to which actor, one step after another.
 
-use super::universe::Stimulus;
+use std::collections::BTreeMap;
+use std::hash::Hash;
+
+use stateright::actor::Actor;
+
+use super::universe::{CoreId, SetId, Stimulus, Universe};
+
+/// One actor's whole situation: its core, and what it ever sent to each addressee.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Situation {
+    /// All but what it sent.
+    pub core: CoreId,
+    /// What it sent, by addressee.
+    pub sent: Box<[SetId]>,
+}
 
 /// One step of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +36,68 @@ pub struct Run {
     pub steps: Vec<RunStep>,
 }
 
+impl Situation {
+    /// The situation in which an actor has this core, and has sent these messages beside those it
+    /// had sent before.
+    pub fn follow<A: Actor>(&self, universe: &mut Universe<A>, core: CoreId, more: SetId) -> Self
+    where
+        A::State: Eq + Hash,
+        A::Storage: Eq + Hash,
+    {
+        let mut sent = self.sent.clone();
+        let mut by_addressee = BTreeMap::<usize, Vec<u32>>::new();
+        for message in universe.members(more) {
+            by_addressee.entry(universe.message(*message).1).or_default().push(*message);
+        }
+        for (to, messages) in by_addressee {
+            let more = universe.set(messages);
+            sent[to] = universe.union(sent[to], more);
+        }
+        Situation { core, sent }
+    }
+}
+
+/// The situations in which an actor may begin, and after how many commands of its start it has
+/// crashed there.
+pub fn starts<A: Actor>(universe: &mut Universe<A>, actor: usize) -> Vec<(Situation, Option<usize>)>
+where
+    A::State: Eq + Hash,
+    A::Storage: Eq + Hash,
+{
+    let outcomes = universe.starts(actor).to_vec();
+    let nothing = Situation { core: 0, sent: vec![0; universe.actors().len()].into() };
+    let each = |(place, outcome): (usize, &super::universe::Outcome)| {
+        (nothing.follow(universe, outcome.core, outcome.sent), cut(place, outcomes.len()))
+    };
+    outcomes.iter().enumerate().map(each).collect()
+}
+
+/// The step that makes `after` of this actor.
+pub fn step_between<A: Actor>(
+    universe: &mut Universe<A>,
+    before: &[Situation],
+    actor: usize,
+    after: &Situation,
+) -> Option<RunStep>
+where
+    A::State: Eq + Hash,
+    A::Storage: Eq + Hash,
+{
+    let now = &before[actor];
+    let offered = before.iter().flat_map(|other| universe.members(other.sent[actor]));
+    let heard = offered.copied().map(Stimulus::Hear);
+    let own = universe.own_stimuli(actor, now.core).into_iter();
+    let stimuli: Vec<Stimulus> = own.chain(heard).collect();
+    stimuli.into_iter().find_map(|stimulus| {
+        let outcomes = universe.outcomes(actor, now.core, stimulus);
+        let place = outcomes
+            .iter()
+            .position(|outcome| now.follow(universe, outcome.core, outcome.sent) == *after)?;
+        Some(RunStep { actor, stimulus, cut: cut(place, outcomes.len()) })
+    })
+}
+
 /// Which of a step's outcomes comes of a crash after how many commands: all but the last.
-pub(super) fn cut(outcome: usize, outcomes: usize) -> Option<usize> {
+fn cut(outcome: usize, outcomes: usize) -> Option<usize> {
     (outcome + 1 < outcomes).then_some(outcome + 1)
 }

@@ -1,25 +1,17 @@
 //! Shortest runs into a set: forward in layers, then back state by state.
 
-use std::collections::BTreeMap;
 use std::hash::Hash;
 
 use rustc_hash::FxHashMap;
 use stateright::actor::Actor;
 
-use super::super::diagram::{EMPTY, END, Node, Value, Variable};
+use super::super::diagram::{EMPTY, END, Node, Variable};
 use super::super::observe::{Observer, Watch};
-use super::super::run::{Run, RunStep, cut};
-use super::super::universe::{NOTHING, Outcome, SetId, Stimulus, UniverseError};
+use super::super::run::{Run, RunStep, Situation, starts, step_between};
+use super::super::universe::{NOTHING, UniverseError};
 use super::{Progress, Symbolic};
 
-/// One state: each actor's core, and what it ever sent to each addressee.
-type State = Vec<Local>;
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Local {
-    core: Value,
-    sent: Vec<SetId>,
-}
+type State = Vec<Situation>;
 
 impl<A: Actor> Symbolic<'_, A>
 where
@@ -113,22 +105,12 @@ where
             }
         }
         steps.reverse();
-        let starts = (0..state.len()).map(|actor| self.start_of(actor, &state[actor])).collect();
-        Run { starts, steps }
-    }
-
-    fn start_of(&self, actor: usize, local: &Local) -> Option<usize> {
-        let starts = self.universe.starts(actor);
-        let sent = |outcome: &Outcome| self.universe.members(outcome.sent).to_vec();
-        let all: Vec<u32> =
-            local.sent.iter().flat_map(|set| self.universe.members(*set)).copied().collect();
-        let same = |outcome: &Outcome| {
-            outcome.core == local.core
-                && sent(outcome).iter().all(|m| all.contains(m))
-                && sent(outcome).len() == all.len()
+        let start_of = |(actor, situation): (usize, &Situation)| {
+            let starts = starts(self.universe, actor);
+            starts.into_iter().find(|(start, _)| start == situation).and_then(|(_, cut)| cut)
         };
-        let place = starts.iter().position(same)?;
-        cut(place, starts.len())
+        let starts = state.iter().enumerate().map(start_of).collect();
+        Run { starts, steps }
     }
 
     /// All variables, from the top down.
@@ -142,7 +124,7 @@ where
     }
 
     fn first_state(&self, mut node: Node) -> State {
-        let nobody = Local { core: 0, sent: vec![NOTHING; self.order.len()] };
+        let nobody = Situation { core: 0, sent: vec![NOTHING; self.order.len()].into() };
         let mut state = vec![nobody; self.order.len()];
         for variable in self.variables() {
             let edges = self.diagram.edges_at(node, variable);
@@ -163,7 +145,7 @@ where
             for local in self.others(layer, state, actor) {
                 let mut before = state.clone();
                 before[actor] = local;
-                if let Some(step) = self.step_between(&before, &state[actor], actor) {
+                if let Some(step) = step_between(self.universe, &before, actor, &state[actor]) {
                     return Some((before, step));
                 }
             }
@@ -172,8 +154,8 @@ where
     }
 
     /// What else this actor may be in the layer, while all others are as in `state`.
-    fn others(&self, layer: Node, state: &State, actor: usize) -> Vec<Local> {
-        let nobody = Local { core: 0, sent: vec![NOTHING; self.order.len()] };
+    fn others(&self, layer: Node, state: &State, actor: usize) -> Vec<Situation> {
+        let nobody = Situation { core: 0, sent: vec![NOTHING; self.order.len()].into() };
         let mut found = vec![(layer, nobody)];
         for variable in self.variables() {
             let who = self.order[usize::from(variable.block())];
@@ -201,35 +183,5 @@ where
         }
         debug_assert!(found.iter().all(|(end, _)| *end == END));
         found.into_iter().map(|(_, local)| local).collect()
-    }
-
-    /// The step that makes `after` of an actor in this state.
-    fn step_between(&mut self, before: &State, after: &Local, actor: usize) -> Option<RunStep> {
-        let Local { core, sent } = before[actor].clone();
-        let offered = before.iter().flat_map(|local| self.universe.members(local.sent[actor]));
-        let heard = offered.copied().map(Stimulus::Hear);
-        let own = self.universe.own_stimuli(actor, core).into_iter();
-        let stimuli: Vec<Stimulus> = own.chain(heard).collect();
-        for stimulus in stimuli {
-            let outcomes = self.universe.outcomes(actor, core, stimulus);
-            for (place, outcome) in outcomes.iter().enumerate() {
-                let mut then = Local { core: outcome.core, sent: sent.clone() };
-                for (outbox, more) in self.by_addressee(outcome.sent) {
-                    then.sent[outbox] = self.universe.union(then.sent[outbox], more);
-                }
-                if then == *after {
-                    return Some(RunStep { actor, stimulus, cut: cut(place, outcomes.len()) });
-                }
-            }
-        }
-        None
-    }
-
-    fn by_addressee(&mut self, sent: SetId) -> BTreeMap<usize, SetId> {
-        let mut sets = BTreeMap::<usize, Vec<u32>>::new();
-        for message in self.universe.members(sent) {
-            sets.entry(self.universe.message(*message).1).or_default().push(*message);
-        }
-        sets.into_iter().map(|(to, messages)| (to, self.universe.set(messages))).collect()
     }
 }

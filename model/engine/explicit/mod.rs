@@ -1,0 +1,486 @@
+//! Reachable states one by one, each a machine word, in layers from the start.
+//!
+//! The handlers have run before, so a successor is a look-up in a table and a word put together.
+//! Threads expand the states of a layer; what a table does not know yet is worked out between two
+//! passes, by one thread and in a fixed order, so that the outcome does not depend on timing.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | this one | the search |
+//! | [`situations`] | an actor's situation as one integer, and what may follow |
+//! | [`word`] | states as machine words |
+//! | [`store`] | which states were seen |
+
+pub mod situations;
+mod store;
+pub mod word;
+
+use std::collections::BTreeSet;
+use std::hash::Hash;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use stateright::actor::Actor;
+
+use self::situations::{Gap, SituationId, Situations};
+use self::store::{Batches, Store};
+use self::word::{Layout, Word};
+use super::observe::{FactsId, Lookup, NO_FACTS, Observer, Watch};
+use super::run::{Run, Situation, starts, step_between};
+use super::universe::{Universe, UniverseError};
+
+/// How many states a thread takes at a time.
+const CHUNK: usize = 1024;
+
+/// When a search stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// When every reachable state was visited.
+    Exhausted,
+    /// With the first layer in which something is found.
+    Found,
+}
+
+/// What a search showed.
+#[derive(Clone, Debug)]
+pub struct Explored {
+    /// How many states were visited.
+    pub states: usize,
+    /// How many steps lead from them, into known states too.
+    pub steps: u64,
+    /// The number of steps to the furthest state.
+    pub depth: usize,
+    /// How many bits a state takes.
+    pub bits: u32,
+    /// For each observer, a shortest run into a state in which it finds something.
+    pub found: Vec<Option<Run>>,
+}
+
+/// Why a search ended early.
+#[derive(Debug)]
+enum Stop {
+    Universe(UniverseError),
+    /// Words of this width are too short.
+    TooWide,
+}
+
+/// Visits all reachable states, in words as short as they can be.
+pub fn explore<A: Actor, O: Observer<A>>(
+    universe: &mut Universe<A>,
+    watches: &mut [Watch<A, O>],
+    until: Until,
+    mut progress: impl FnMut(usize),
+) -> Result<Explored, UniverseError>
+where
+    A::State: Eq + Hash,
+    A::Storage: Eq + Hash,
+{
+    let mut situations = Situations::new(universe.actors().len());
+    let short = Search::<A, O, u64>::new(universe, watches, &mut situations);
+    match short.run(until, &mut progress) {
+        Err(Stop::Universe(error)) => return Err(error),
+        Ok(explored) => return Ok(explored),
+        Err(Stop::TooWide) => {}
+    }
+    let long = Search::<A, O, u128>::new(universe, watches, &mut situations);
+    long.run(until, &mut progress).map_err(|stop| match stop {
+        Stop::Universe(error) => error,
+        Stop::TooWide => UniverseError::TooMany {
+            actor: "the system".to_owned(),
+            what: "situations to fit two machine words",
+            most: 1 << 24,
+        },
+    })
+}
+
+/// A state: a situation for each actor.
+type State = Vec<SituationId>;
+
+/// A layer: all states that are so many steps away, in pieces.
+type Layer<W> = Vec<Vec<W>>;
+
+struct Search<'u, A: Actor, O: Observer<A>, W> {
+    universe: &'u mut Universe<A>,
+    watches: &'u mut [Watch<A, O>],
+    situations: &'u mut Situations,
+    /// For each observer, actor and situation, what it shows.
+    facts: Vec<Vec<Vec<FactsId>>>,
+    layout: Layout,
+    store: Store<W>,
+    layers: Vec<Layer<W>>,
+}
+
+/// What one pass over some states came to.
+struct Pass<W> {
+    /// Room for a state, so that it need not be made for each.
+    state: Vec<SituationId>,
+    steps: u64,
+    gaps: BTreeSet<Gap>,
+    /// States whose successors are not all known.
+    again: Vec<W>,
+    /// For each observer, the lowest state in which it finds something.
+    found: Vec<Option<W>>,
+    /// Facts that were not put together before.
+    unions: BTreeSet<(usize, FactsId, FactsId)>,
+}
+
+impl<'u, A: Actor, O: Observer<A>, W: Word> Search<'u, A, O, W>
+where
+    A::State: Eq + Hash,
+    A::Storage: Eq + Hash,
+{
+    fn new(
+        universe: &'u mut Universe<A>,
+        watches: &'u mut [Watch<A, O>],
+        situations: &'u mut Situations,
+    ) -> Self {
+        let actors = universe.actors().len();
+        let facts = watches.iter().map(|_| vec![Vec::new(); actors]).collect();
+        let layout = Layout::new((0..actors).map(|_| 1));
+        let (store, layers) = (Store::new(), Vec::new());
+        Search { universe, watches, situations, facts, layout, store, layers }
+    }
+
+    fn run(mut self, until: Until, progress: &mut dyn FnMut(usize)) -> Result<Explored, Stop> {
+        self.start()?;
+        let mut found = vec![None; self.watches.len()];
+        let mut steps = 0;
+        while let Some(layer) = Some(self.store.take_fresh()).filter(|layer| !layer.is_empty()) {
+            self.layers.push(layer);
+            let (more, new) = self.expand_layer()?;
+            steps += more;
+            for (found, new) in found.iter_mut().zip(new) {
+                if found.is_none() {
+                    *found = new.map(|state| (self.layers.len() - 1, state));
+                }
+            }
+            progress(self.store.len());
+            if until == Until::Found && found.iter().any(Option::is_some) {
+                break;
+            }
+        }
+        let runs = found.into_iter().map(|found| {
+            let (depth, state) = found?;
+            Some(self.run_to(depth, self.layout.pack(&state)))
+        });
+        let found = runs.collect::<Vec<_>>();
+        Ok(Explored {
+            states: self.layers.iter().flatten().map(Vec::len).sum(),
+            steps,
+            depth: self.layers.len() - 1,
+            bits: self.layout.bits(),
+            found,
+        })
+    }
+
+    /// All states in which the system may begin.
+    fn start(&mut self) -> Result<(), Stop> {
+        let mut states = vec![Vec::new()];
+        for actor in 0..self.universe.actors().len() {
+            let starts = self.situations.starts(self.universe, actor);
+            let each = |state: &Vec<SituationId>| {
+                let state = state.clone();
+                starts.iter().map(move |id| [state.clone(), vec![*id]].concat()).collect::<Vec<_>>()
+            };
+            states = states.iter().flat_map(each).collect();
+        }
+        self.note_facts();
+        self.make_room()?;
+        let budget = u32::from(self.universe.crash_budget());
+        let mut batches = Batches::new();
+        for state in states {
+            let crashes =
+                state.iter().enumerate().map(|(a, id)| u32::from(self.situations.crashes(a, *id)));
+            if crashes.sum::<u32>() <= budget {
+                self.store.add(self.layout.pack(&state), &mut batches);
+            }
+        }
+        self.store.flush(&mut batches);
+        Ok(())
+    }
+
+    /// Expands the last layer, again and again until nothing has to be worked out. Returns how
+    /// many steps lead from it, and a state for each observer that finds something there.
+    fn expand_layer(&mut self) -> Result<(u64, Vec<Option<State>>), Stop> {
+        let layer = self.layers.len() - 1;
+        let mut pass = self.pass(&self.layers[layer]);
+        let mut found = vec![None; self.watches.len()];
+        let mut steps = 0;
+        loop {
+            steps += pass.steps;
+            for (found, new) in found.iter_mut().zip(&pass.found) {
+                *found = found.take().or_else(|| new.map(|word| self.layout.state(word)));
+            }
+            if pass.again.is_empty() {
+                return Ok((steps, found));
+            }
+            for gap in pass.gaps {
+                self.situations.fill(self.universe, gap);
+            }
+            for (watch, one, two) in pass.unions {
+                self.watches[watch].union(one, two);
+            }
+            self.universe.healthy().map_err(Stop::Universe)?;
+            self.note_facts();
+            let old = self.layout.clone();
+            let again = if self.make_room()? { self.repack(&old, pass.again) } else { pass.again };
+            pass = self.pass(&vec![again]);
+        }
+    }
+
+    /// Looks at what new situations show.
+    fn note_facts(&mut self) {
+        for (watch, facts) in self.watches.iter_mut().zip(&mut self.facts) {
+            for (actor, facts) in facts.iter_mut().enumerate() {
+                for id in facts.len()..self.situations.len(actor) {
+                    let Situation { core, sent } = self.situations.get(actor, id as SituationId);
+                    let mut shown = watch.core(self.universe, actor, *core);
+                    for set in sent {
+                        let more = watch.sent(self.universe, *set);
+                        shown = watch.union(shown, more);
+                    }
+                    facts.push(shown);
+                }
+            }
+        }
+    }
+
+    /// Widens the words if there are more situations than they have room for. Whether it did.
+    fn make_room(&mut self) -> Result<bool, Stop> {
+        let actors = self.universe.actors().len();
+        if self.layout.holds((0..actors).map(|actor| self.situations.len(actor))) {
+            return Ok(false);
+        }
+        let wider = Layout::new((0..actors).map(|actor| self.situations.len(actor)));
+        if wider.bits() > W::BITS {
+            return Err(Stop::TooWide);
+        }
+        let old = std::mem::replace(&mut self.layout, wider);
+        let fresh = self.store.take_fresh();
+        self.store = Store::new();
+        let layers = std::mem::take(&mut self.layers);
+        let repack = |layer: Layer<W>| layer.into_iter().map(|p| self.repack(&old, p)).collect();
+        let layers: Vec<Layer<W>> = layers.into_iter().map(repack).collect();
+        let fresh: Layer<W> = repack(fresh);
+        let mut batches = Batches::new();
+        let known = layers.iter().flatten().flatten();
+        known.for_each(|word| self.store.add(*word, &mut batches));
+        self.store.flush(&mut batches);
+        drop(self.store.take_fresh());
+        fresh.iter().flatten().for_each(|word| self.store.add(*word, &mut batches));
+        self.store.flush(&mut batches);
+        self.layers = layers;
+        Ok(true)
+    }
+
+    fn repack(&self, old: &Layout, mut piece: Vec<W>) -> Vec<W> {
+        let mut state = Vec::new();
+        for word in &mut piece {
+            old.unpack(*word, &mut state);
+            *word = self.layout.pack(&state);
+        }
+        piece
+    }
+
+    /// Expands states on all processors.
+    fn pass(&self, states: &Layer<W>) -> Pass<W> {
+        let chunks: Vec<&[W]> = states.iter().flat_map(|piece| piece.chunks(CHUNK)).collect();
+        let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let reader = Reader {
+            situations: &*self.situations,
+            facts: &self.facts,
+            layout: &self.layout,
+            store: &self.store,
+            budget: self.universe.crash_budget(),
+        };
+        let watches: Vec<_> = self.watches.iter().map(Watch::lookup).collect();
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut pass = Pass::new(watches.len());
+            let mut batches = Batches::new();
+            while let Some(chunk) = chunks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                chunk
+                    .iter()
+                    .for_each(|word| reader.expand(*word, &watches, &mut pass, &mut batches));
+            }
+            reader.store.flush(&mut batches);
+            pass
+        };
+        if chunks.len() < 2 || processors < 2 {
+            return work();
+        }
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..processors).map(|_| scope.spawn(work)).collect();
+            let passes = threads.into_iter().map(|thread| match thread.join() {
+                Ok(pass) => pass,
+                Err(panic) => std::panic::resume_unwind(panic),
+            });
+            passes.fold(Pass::new(watches.len()), Pass::and)
+        })
+    }
+
+    /// A shortest run into a state of the layer at this depth.
+    fn run_to(&mut self, depth: usize, word: W) -> Run {
+        let mut words = vec![word];
+        for layer in self.layers[..depth].iter().rev() {
+            let target = words[words.len() - 1];
+            let leads = |word: &&W| self.leads_to(**word, target);
+            words.extend(layer.iter().flatten().filter(leads).min().copied());
+        }
+        words.reverse();
+        let in_full = |word| {
+            let state = self.layout.state(word).into_iter().enumerate();
+            state.map(|(actor, id)| self.situations.get(actor, id).clone()).collect()
+        };
+        let states: Vec<Vec<Situation>> = words.into_iter().map(in_full).collect();
+        run_through(self.universe, &states)
+    }
+
+    fn leads_to(&self, from: W, target: W) -> bool {
+        let state = self.layout.state(from);
+        let mut leads = false;
+        self.situations.successors(&state, |actor, list| {
+            let into = |id: &SituationId| self.layout.replace(from, actor, state[actor], *id);
+            leads |= list.unwrap_or_default().iter().any(|id| into(id) == target);
+        });
+        leads
+    }
+}
+
+/// The run through these states.
+fn run_through<A: Actor>(universe: &mut Universe<A>, states: &[Vec<Situation>]) -> Run
+where
+    A::State: Eq + Hash,
+    A::Storage: Eq + Hash,
+{
+    let mut run = Run::default();
+    for (actor, situation) in states.first().into_iter().flatten().enumerate() {
+        let starts = starts(universe, actor);
+        let cut = starts.into_iter().find(|(start, _)| start == situation).and_then(|(_, cut)| cut);
+        run.starts.push(cut);
+    }
+    for pair in states.windows(2) {
+        let moved = (0..pair[0].len()).find(|actor| pair[0][*actor] != pair[1][*actor]);
+        let step = moved.and_then(|actor| step_between(universe, &pair[0], actor, &pair[1][actor]));
+        run.steps.extend(step);
+    }
+    run
+}
+
+/// All that a thread needs to expand states.
+struct Reader<'s, W> {
+    situations: &'s Situations,
+    facts: &'s [Vec<Vec<FactsId>>],
+    layout: &'s Layout,
+    store: &'s Store<W>,
+    budget: u8,
+}
+
+impl<W: Word> Reader<'_, W> {
+    fn expand(
+        &self,
+        word: W,
+        watches: &[Lookup<'_>],
+        pass: &mut Pass<W>,
+        batches: &mut Batches<W>,
+    ) {
+        let mut state = std::mem::take(&mut pass.state);
+        self.layout.unpack(word, &mut state);
+        let mut complete = self.look(word, &state, watches, pass);
+        let left = self.crashes_left(&state);
+        let mut steps = 0;
+        self.situations.successors(&state, |actor, list| match list {
+            Err(gap) => {
+                complete = false;
+                pass.gaps.insert(gap);
+            }
+            Ok(next) => {
+                let now = state[actor];
+                for id in next.iter().filter(|id| self.within(left, actor, now, **id)) {
+                    steps += 1;
+                    self.store.add(self.layout.replace(word, actor, now, *id), batches);
+                }
+            }
+        });
+        if complete {
+            pass.steps += steps;
+        } else {
+            pass.again.push(word);
+        }
+        pass.state = state;
+    }
+
+    /// How many more crashes there may be.
+    fn crashes_left(&self, state: &[SituationId]) -> u8 {
+        let each = |(actor, id): (usize, &SituationId)| self.situations.crashes(actor, *id);
+        if self.budget == 0 {
+            0
+        } else {
+            self.budget - state.iter().enumerate().map(each).sum::<u8>()
+        }
+    }
+
+    fn within(&self, left: u8, actor: usize, now: SituationId, next: SituationId) -> bool {
+        let crashes = |id| self.situations.crashes(actor, id);
+        self.budget == 0 || crashes(next) - crashes(now) <= left
+    }
+
+    /// Whether all facts of the state could be put together.
+    fn look(
+        &self,
+        word: W,
+        state: &[SituationId],
+        watches: &[Lookup<'_>],
+        pass: &mut Pass<W>,
+    ) -> bool {
+        let mut all_complete = true;
+        for (number, (watch, facts)) in watches.iter().zip(self.facts).enumerate() {
+            let (mut all, mut complete) = (NO_FACTS, true);
+            for (actor, id) in state.iter().enumerate() {
+                let more = facts[actor][*id as usize];
+                match watch.union(all, more) {
+                    Some(union) => all = union,
+                    None => {
+                        pass.unions.insert((number, all, more));
+                        complete = false;
+                        break;
+                    }
+                }
+            }
+            if complete && watch.finds(all) {
+                let found = &mut pass.found[number];
+                *found = Some(found.map_or(word, |other| other.min(word)));
+            }
+            all_complete &= complete;
+        }
+        all_complete
+    }
+}
+
+impl<W: Word> Pass<W> {
+    fn new(watches: usize) -> Self {
+        Pass {
+            state: Vec::new(),
+            steps: 0,
+            gaps: BTreeSet::new(),
+            again: Vec::new(),
+            found: vec![None; watches],
+            unions: BTreeSet::new(),
+        }
+    }
+
+    fn and(mut self, other: Self) -> Self {
+        self.steps += other.steps;
+        self.gaps.extend(other.gaps);
+        self.again.extend(other.again);
+        self.unions.extend(other.unions);
+        for (one, two) in self.found.iter_mut().zip(other.found) {
+            *one = match (*one, two) {
+                (Some(one), Some(two)) => Some(one.min(two)),
+                (one, two) => one.or(two),
+            };
+        }
+        self
+    }
+}
