@@ -1,19 +1,26 @@
 //! Runs the checks, and reports what they showed.
 
-use std::collections::HashMap;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use stateright::{Checker, HasDiscoveries, Model, Path};
+use num_bigint::BigUint;
+use stateright::HasDiscoveries;
 use thiserror::Error;
 
+use super::engine::explicit::{Until, explore};
+use super::engine::faults::Machine;
+use super::engine::observe::Watch;
+use super::engine::replay::ReplayError;
+use super::engine::run::Run;
+use super::engine::symbolic::Symbolic;
+use super::engine::universe::{Universe, UniverseError};
+use super::facts::Lens;
 use super::mutants::Mutant;
 use super::properties::{Kind, Property, property};
-use super::reach::stays_reachable;
-use super::system::{Stock, StockState, System, find};
+use super::stock;
+use super::system::System;
 use super::systems::system;
-use super::trace::{Action, Run, Trace};
-use crate::paxos::{MembersError, Paxos, Rulebook};
+use super::trace::Trace;
+use crate::paxos::{Members, MembersError, Node, Paxos, Rulebook};
 
 /// Why a check could not be run.
 #[derive(Debug, Error)]
@@ -21,8 +28,14 @@ pub enum CheckError {
     /// The system's members cannot form a cluster.
     #[error("the system cannot be built: {0}")]
     Members(#[from] MembersError),
+    /// The actors cannot be checked.
+    #[error(transparent)]
+    Universe(#[from] UniverseError),
+    /// A run that was found is none.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
     /// An actor panicked; Stateright cannot say in which state.
-    #[error("an actor of system '{0}' panicked while it was checked")]
+    #[error("an actor of system '{0}' panicked while stock Stateright checked it")]
     Panicked(&'static str),
     /// A mutant that names a system or property that does not exist.
     #[error("mutant '{mutant}' names '{missing}', which does not exist")]
@@ -32,6 +45,31 @@ pub enum CheckError {
         /// The missing system or property.
         missing: &'static str,
     },
+    /// Stock Stateright can neither crash an actor within a step nor lose a save.
+    #[error("stock Stateright cannot run mutant '{0}', whose machine is at fault; use a back end")]
+    NotInStock(&'static str),
+}
+
+/// What explores the states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// The engine, state by state.
+    Explicit,
+    /// The engine, on decision diagrams.
+    Symbolic,
+    /// Stateright's own actor model and checker.
+    Stock,
+}
+
+impl Backend {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Backend::Explicit => "explicit",
+            Backend::Symbolic => "symbolic",
+            Backend::Stock => "stock",
+        }
+    }
 }
 
 /// What a check showed.
@@ -39,12 +77,16 @@ pub enum CheckError {
 pub struct Report {
     /// The system that was checked.
     pub system: &'static System,
+    /// What explored it.
+    pub backend: Backend,
     /// How many states were reached, each counted once.
-    pub unique_states: usize,
-    /// How many steps were taken, into known states too.
-    pub total_states: usize,
-    /// The length of the longest of the shortest runs into each state.
-    pub depth: usize,
+    pub states: BigUint,
+    /// How many steps were taken, into known states too; diagrams take none.
+    pub steps: Option<u64>,
+    /// The number of steps to the state that is furthest from the start.
+    pub depth: Option<usize>,
+    /// How many nodes the diagram of all states has.
+    pub nodes: Option<usize>,
     /// How long it took.
     pub elapsed: Duration,
     /// Whether every reachable state was visited. A check that is not complete shows nothing.
@@ -71,151 +113,245 @@ impl Report {
         self.complete && self.as_expected() && self.outcomes.iter().all(|outcome| outcome.holds)
     }
 
+    /// How many states were expected; none if nobody knows.
+    pub fn expected(&self) -> Option<BigUint> {
+        match self.backend {
+            Backend::Stock => self.system.stock.map(BigUint::from),
+            Backend::Explicit | Backend::Symbolic => Some(BigUint::from(self.system.states)),
+        }
+    }
+
     /// Whether the number of states is the one that was expected.
     pub fn as_expected(&self) -> bool {
-        self.unique_states as u64 == self.system.states
+        self.expected().as_ref() == Some(&self.states)
     }
 }
 
 /// Visits every reachable state of a system, under the rules of Paxos. `progress` is told how
 /// many states were found so far, again and again.
-pub fn check(system: &'static System, progress: impl Fn(usize)) -> Result<Report, CheckError> {
+pub fn check(
+    system: &'static System,
+    backend: Backend,
+    progress: &dyn Fn(&BigUint),
+) -> Result<Report, CheckError> {
     let start = Instant::now();
-    let finished = explore(system.model(&Paxos)?, HasDiscoveries::All, &progress)
+    let report = match backend {
+        Backend::Stock => check_stock(system, progress)?,
+        Backend::Explicit => check_explicit(system, progress)?,
+        Backend::Symbolic => check_symbolic(system, progress)?,
+    };
+    Ok(Report { elapsed: start.elapsed(), ..report })
+}
+
+fn check_stock(system: &'static System, progress: &dyn Fn(&BigUint)) -> Result<Report, CheckError> {
+    let model = system.model(&Paxos)?;
+    let finished = stock::explore(model, HasDiscoveries::All, |n| progress(&n.into()))
         .ok_or(CheckError::Panicked(system.name))?;
-    let mut complete = finished.complete;
     let mut outcomes = Vec::new();
     for property in system.properties() {
         let found = finished.runs.contains_key(property.name);
-        let (holds, counterexample) = match property.kind {
-            Kind::Sometimes => (found, None),
-            Kind::Always if !found => (true, None),
-            Kind::Always => (false, hunt(system, &Paxos, property, &progress)?.trace()),
+        let holds = match property.kind {
+            Kind::Sometimes => found,
+            Kind::Always => !found,
             Kind::StaysPossible => {
-                let hunt = hunt(system, &Paxos, property, &progress)?;
-                // The graph is exact: had two states shared a fingerprint, this would show it.
-                complete &= hunt.states == finished.unique_states;
-                (!hunt.broken, hunt.trace())
+                let hunt = stock::hunt(system, &Paxos, property, &|n| progress(&n.into()))?;
+                hunt.run.is_none()
             }
         };
-        outcomes.push(Outcome { property, holds, counterexample });
+        outcomes.push(Outcome { property, holds, counterexample: None });
     }
-    let Finished { unique_states, total_states, depth, .. } = finished;
-    let elapsed = start.elapsed();
-    Ok(Report { system, unique_states, total_states, depth, elapsed, complete, outcomes })
+    Ok(Report {
+        system,
+        backend: Backend::Stock,
+        states: finished.unique_states.into(),
+        steps: Some(finished.total_states as u64),
+        depth: Some(finished.depth),
+        nodes: None,
+        elapsed: Duration::ZERO,
+        complete: finished.complete,
+        outcomes,
+    })
+}
+
+fn check_explicit(
+    system: &'static System,
+    progress: &dyn Fn(&BigUint),
+) -> Result<Report, CheckError> {
+    let (mut universe, members) = system.universe(&Paxos, Machine::Sound)?;
+    let held: Vec<_> = system.properties().filter(|p| p.kind != Kind::StaysPossible).collect();
+    let watch = |property: &&'static Property| watch(property, &members, &universe);
+    let mut watches: Vec<_> = held.iter().map(watch).collect();
+    let explored = explore(&mut universe, &mut watches, Until::Exhausted, |n| progress(&n.into()))?;
+    let mut outcomes = Vec::new();
+    for (property, run) in held.into_iter().zip(explored.found) {
+        let found = run.is_some();
+        let shows = run.filter(|_| property.kind == Kind::Always);
+        let trace = shows.map(|run| Trace::of_run(system, &universe, &members, &run, property));
+        let holds = found == (property.kind == Kind::Sometimes);
+        outcomes.push(Outcome { property, holds, counterexample: trace.transpose()? });
+    }
+    let stays = system.properties().filter(|p| p.kind == Kind::StaysPossible);
+    for property in stays {
+        outcomes.push(stays_possible(system, property, progress)?);
+    }
+    Ok(Report {
+        system,
+        backend: Backend::Explicit,
+        states: explored.states.into(),
+        steps: Some(explored.steps),
+        depth: Some(explored.depth),
+        nodes: None,
+        elapsed: Duration::ZERO,
+        complete: true,
+        outcomes,
+    })
+}
+
+fn stays_possible(
+    system: &'static System,
+    property: &'static Property,
+    progress: &dyn Fn(&BigUint),
+) -> Result<Outcome, CheckError> {
+    let hunt = hunt(system, &Paxos, Machine::Sound, property, Backend::Symbolic, progress)?;
+    Ok(Outcome { property, holds: hunt.trace.is_none(), counterexample: hunt.trace })
+}
+
+fn check_symbolic(
+    system: &'static System,
+    progress: &dyn Fn(&BigUint),
+) -> Result<Report, CheckError> {
+    let (mut universe, members) = system.universe(&Paxos, Machine::Sound)?;
+    let mut symbolic = Symbolic::new(&mut universe);
+    let reach = symbolic.reach()?;
+    let states = symbolic.count(reach);
+    progress(&states);
+    let nodes = symbolic.diagram().size(reach);
+    let mut outcomes = Vec::new();
+    for property in system.properties() {
+        let mut watch = watch_of(property, &members, system)?;
+        let holds = match property.kind {
+            Kind::Always => !symbolic.finds(reach, &mut watch),
+            Kind::Sometimes => symbolic.finds(reach, &mut watch),
+            Kind::StaysPossible => {
+                let goal = symbolic.select(reach, &mut watch);
+                symbolic.stuck(reach, goal)? == super::engine::diagram::EMPTY
+            }
+        };
+        outcomes.push(Outcome { property, holds, counterexample: None });
+    }
+    for outcome in outcomes.iter_mut().filter(|o| !o.holds && o.property.kind != Kind::Sometimes) {
+        let property = outcome.property;
+        let backend = Backend::Symbolic;
+        let hunt = hunt(system, &Paxos, Machine::Sound, property, backend, progress)?;
+        outcome.counterexample = hunt.trace;
+    }
+    Ok(Report {
+        system,
+        backend: Backend::Symbolic,
+        states,
+        steps: None,
+        depth: None,
+        nodes: Some(nodes),
+        elapsed: Duration::ZERO,
+        complete: true,
+        outcomes,
+    })
+}
+
+fn watch<R: Rulebook>(
+    property: &'static Property,
+    members: &Members,
+    universe: &Universe<Node<R>>,
+) -> Watch<Node<R>, Lens> {
+    Watch::new(Lens::new(property, members, universe.actors()))
+}
+
+fn watch_of(
+    property: &'static Property,
+    members: &Members,
+    system: &'static System,
+) -> Result<Watch<Node, Lens>, CheckError> {
+    let (nodes, _) = system.bounds.nodes(&Paxos)?;
+    Ok(Watch::new(Lens::new(property, members, &nodes)))
 }
 
 /// What the search for one counterexample showed.
-pub struct Hunt<R: Rulebook> {
-    /// The model that was searched.
-    pub model: Stock<R>,
+#[derive(Debug)]
+pub struct Hunt {
+    /// The system that was searched.
+    pub system: &'static System,
     /// The property that was to be broken.
     pub property: &'static Property,
-    /// Whether it was broken.
-    pub broken: bool,
     /// A shortest run that breaks it.
-    pub run: Option<Run<R>>,
+    pub trace: Option<Trace>,
     /// How many states were visited.
-    pub states: usize,
+    pub states: BigUint,
     /// How long it took.
     pub elapsed: Duration,
 }
 
-impl<R: Rulebook> Hunt<R> {
-    /// The counterexample in words.
-    pub fn trace(&self) -> Option<Trace> {
-        let run = self.run.as_ref()?;
-        let found = find(self.property, &self.model, run.last_state());
-        let finding = match self.property.kind {
-            Kind::StaysPossible => "from here on, nothing that may happen leads there".to_owned(),
-            _ => found.unwrap_or_default(),
-        };
-        let finding = match self.property.kind {
-            Kind::Sometimes => format!("'{}': {finding}", self.property.name),
-            _ => format!("violates '{}': {finding}", self.property.name),
-        };
-        Some(Trace::new(&self.model, run, finding))
-    }
-}
-
-/// Looks for the shortest run that breaks a property, and stops at the first.
+/// Looks for a shortest run that breaks a property, or shows an example of it, and stops at the
+/// first.
 pub fn hunt<R: Rulebook>(
     system: &'static System,
     rulebook: &R,
+    machine: Machine,
     property: &'static Property,
-    progress: &impl Fn(usize),
-) -> Result<Hunt<R>, CheckError> {
+    backend: Backend,
+    progress: &dyn Fn(&BigUint),
+) -> Result<Hunt, CheckError> {
     let start = Instant::now();
-    let model = system.model_of(rulebook, [property].into_iter())?;
-    let (broken, run, states) = if property.kind == Kind::StaysPossible {
-        let goal = |state: &StockState<R>| find(property, &model, state).is_some();
-        let graph = stays_reachable(&model, goal, progress);
-        let broken = graph.stuck.is_some();
-        let run = graph.stuck.and_then(|states| run_through(&model, states));
-        (broken, run, graph.unique_states)
-    } else {
-        let finished = explore(model.clone(), HasDiscoveries::Any, progress)
-            .ok_or(CheckError::Panicked(system.name))?;
-        let run = finished.runs.get(property.name).cloned();
-        (run.is_some(), run, finished.unique_states)
+    if backend == Backend::Stock {
+        return stock::hunt(system, rulebook, property, &|n| progress(&n.into()))
+            .map(|hunt| hunt.into_hunt(start.elapsed()));
+    }
+    let (mut universe, members) = system.universe(rulebook, machine)?;
+    let mut watch = watch(property, &members, &universe);
+    let (run, states) = match (backend, property.kind) {
+        (Backend::Explicit, Kind::Always | Kind::Sometimes) => {
+            let watches = std::slice::from_mut(&mut watch);
+            let explored = explore(&mut universe, watches, Until::Found, |n| progress(&n.into()))?;
+            (explored.found.into_iter().flatten().next(), explored.states.into())
+        }
+        _ => hunt_symbolic(&mut universe, &mut watch, progress)?,
     };
-    Ok(Hunt { model, property, broken, run, states, elapsed: start.elapsed() })
+    let trace = run.map(|run| Trace::of_run(system, &universe, &members, &run, property));
+    Ok(Hunt { system, property, trace: trace.transpose()?, states, elapsed: start.elapsed() })
+}
+
+fn hunt_symbolic<R: Rulebook>(
+    universe: &mut Universe<Node<R>>,
+    watch: &mut Watch<Node<R>, Lens>,
+    progress: &dyn Fn(&BigUint),
+) -> Result<(Option<Run>, BigUint), CheckError> {
+    let mut symbolic = Symbolic::new(universe);
+    let mut states = BigUint::ZERO;
+    let mut count = |reached: BigUint| {
+        progress(&reached);
+        states = reached;
+    };
+    let run = if watch.observer().property.kind == Kind::StaysPossible {
+        let reach = symbolic.reach()?;
+        let goal = symbolic.select(reach, watch);
+        let stuck = symbolic.stuck(reach, goal)?;
+        symbolic.shortest_to(stuck, &mut count)?
+    } else {
+        symbolic.shortest(watch, &mut count)?
+    };
+    Ok((run, states))
 }
 
 /// Looks for the counterexample that a mutant must give.
 pub fn catch(
     mutant: &'static Mutant,
-    progress: impl Fn(usize),
-) -> Result<Hunt<&'static Mutant>, CheckError> {
+    backend: Backend,
+    progress: &dyn Fn(&BigUint),
+) -> Result<Hunt, CheckError> {
     let missing = |missing| CheckError::Misnamed { mutant: mutant.name, missing };
     let system = system(mutant.system).ok_or(missing(mutant.system))?;
     let property = property(mutant.property).ok_or(missing(mutant.property))?;
-    hunt(system, &mutant, property, &progress)
-}
-
-/// What Stateright's checker has to say at its end.
-struct Finished<R: Rulebook> {
-    unique_states: usize,
-    total_states: usize,
-    depth: usize,
-    complete: bool,
-    runs: HashMap<&'static str, Run<R>>,
-}
-
-/// Runs Stateright's breadth-first search on one thread, so that runs are shortest and depths
-/// exact. None if an actor panicked.
-fn explore<R: Rulebook>(
-    model: Stock<R>,
-    until: HasDiscoveries,
-    progress: impl Fn(usize),
-) -> Option<Finished<R>> {
-    let mut checker = model.checker().finish_when(until).spawn_bfs();
-    let handles = checker.handles();
-    while !handles.iter().all(thread::JoinHandle::is_finished) {
-        progress(checker.unique_state_count());
-        thread::sleep(Duration::from_millis(20));
+    if backend == Backend::Stock && mutant.machine != Machine::Sound {
+        return Err(CheckError::NotInStock(mutant.name));
     }
-    if handles.into_iter().any(|handle| handle.join().is_err()) {
-        return None;
-    }
-    let runs = checker.discoveries();
-    // With every property decided, the checker stops before it has seen every state.
-    let complete = checker.is_done() && runs.len() < checker.model().properties().len();
-    Some(Finished {
-        unique_states: checker.unique_state_count(),
-        total_states: checker.state_count(),
-        depth: checker.max_depth(),
-        complete,
-        runs,
-    })
-}
-
-/// The run through these states.
-fn run_through<R: Rulebook>(model: &Stock<R>, states: Vec<StockState<R>>) -> Option<Run<R>> {
-    let step = |pair: &[StockState<R>]| -> Option<Action> {
-        let (from, to) = (pair.first()?, pair.last()?);
-        model.next_steps(from).into_iter().find(|(_, next)| next == to).map(|(action, _)| action)
-    };
-    let actions: Vec<Action> = states.windows(2).map(step).collect::<Option<_>>()?;
-    Path::from_actions(model, states.into_iter().next()?, &actions)
+    hunt(system, &mutant, mutant.machine, property, backend, progress)
 }

@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 
 use stateright::actor::Id;
 
+use super::engine::observe::Observer;
+use super::properties::Property;
 use crate::paxos::leader::{self, Stance};
 use crate::paxos::{
     AcceptorId, Ballot, Command, Decree, Instance, LeaderId, Members, Message, Node, Record,
@@ -89,40 +91,28 @@ pub type Facts = BTreeSet<Fact>;
 pub struct Situation<'a> {
     /// The role that it plays.
     pub role: &'a Role,
-    /// Its volatile state; what it was at the crash, if it has crashed.
-    pub state: &'a State,
+    /// Its volatile state; none while it is down.
+    pub state: Option<&'a State>,
     /// What it has saved.
     pub storage: Option<&'a Storage>,
-    /// Whether it is down.
-    pub crashed: bool,
 }
 
-impl<'a> Situation<'a> {
-    /// The situation of a node.
-    pub fn new<R: Rulebook>(
-        node: &'a Node<R>,
-        state: &'a State,
-        storage: Option<&'a Storage>,
-        crashed: bool,
-    ) -> Self {
-        Situation { role: node.role(), state, storage, crashed }
-    }
-
+impl Situation<'_> {
     /// What is to be seen in it of these topics.
     pub fn observe(&self, topics: &[Topic], facts: &mut Facts) {
-        match (self.role, self.state) {
-            (Role::Leader(leader), State::Leader(state)) => {
+        match self.role {
+            Role::Leader(leader) => {
                 if topics.contains(&Topic::Submitted) {
                     facts.extend(leader.backlog.iter().cloned().map(Fact::Submitted));
                 }
-                if !self.crashed {
+                if let Some(State::Leader(state)) = self.state {
                     topics.iter().for_each(|topic| observe_leader(*topic, leader.me, state, facts));
                 }
             }
-            (Role::Acceptor(acceptor), State::Acceptor(state)) => {
+            Role::Acceptor(acceptor) => {
                 let saved = self.storage.map_or(&[][..], |storage| &storage.0);
                 observe_memory(acceptor.me, Memory::Saved, saved, topics, facts);
-                if !self.crashed {
+                if let Some(State::Acceptor(state)) = self.state {
                     let live = state.durable();
                     observe_memory(acceptor.me, Memory::Live, &live.0, topics, facts);
                     if topics.contains(&Topic::Recovered) {
@@ -130,8 +120,54 @@ impl<'a> Situation<'a> {
                     }
                 }
             }
-            _ => {}
+            Role::Client(_) => {}
         }
+    }
+}
+
+/// Looks for what a property looks for, whatever the states are stored in.
+#[derive(Debug)]
+pub struct Lens {
+    /// The property.
+    pub property: &'static Property,
+    members: Members,
+    roles: Vec<Role>,
+}
+
+impl Lens {
+    /// For a property of these nodes.
+    pub fn new<R: Rulebook>(
+        property: &'static Property,
+        members: &Members,
+        nodes: &[Node<R>],
+    ) -> Self {
+        let roles = nodes.iter().map(|node| node.role().clone()).collect();
+        Lens { property, members: members.clone(), roles }
+    }
+
+    /// What it finds, in words.
+    pub fn find(&self, facts: &Facts) -> Option<String> {
+        (self.property.find)(&self.members, facts)
+    }
+}
+
+impl<R: Rulebook> Observer<Node<R>> for Lens {
+    type Fact = Fact;
+
+    fn core(&self, actor: usize, state: Option<&State>, storage: Option<&Storage>) -> Vec<Fact> {
+        let mut facts = Facts::new();
+        if let Some(role) = self.roles.get(actor) {
+            Situation { role, state, storage }.observe(self.property.topics, &mut facts);
+        }
+        facts.into_iter().collect()
+    }
+
+    fn message(&self, from: usize, message: &Message) -> Option<Fact> {
+        said(&self.members, Id::from(from), message, self.property.topics)
+    }
+
+    fn finds(&self, facts: &Facts) -> bool {
+        self.find(facts).is_some()
     }
 }
 

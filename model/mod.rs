@@ -17,6 +17,7 @@ mod findings;
 pub mod mutants;
 pub mod properties;
 pub mod reach;
+pub mod stock;
 pub mod system;
 pub mod systems;
 pub mod trace;

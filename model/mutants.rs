@@ -4,6 +4,7 @@
 //! rule or two of [`PAXOS`], and nothing else. A mutant is a [`Rulebook`] of its own, so a mutated
 //! node is of another type than one that the runtime can run.
 
+use super::engine::faults::Machine;
 use crate::paxos::{AcceptorId, AcceptorSet, Adopted, PAXOS, Rulebook, Rules, Storage, Vote};
 
 /// A fault, where it shows, and as what.
@@ -15,6 +16,8 @@ pub struct Mutant {
     pub fault: &'static str,
     /// The rules, one or two of them wrong.
     pub rules: Rules,
+    /// The machine, which may be at fault instead.
+    pub machine: Machine,
     /// The system that it is caught in.
     pub system: &'static str,
     /// The property that catches it.
@@ -40,6 +43,7 @@ pub static MUTANTS: [Mutant; 12] = [
             },
             ..PAXOS
         },
+        machine: Machine::Sound,
         system: "comeback",
         property: AGREEMENT,
     },
@@ -47,6 +51,7 @@ pub static MUTANTS: [Mutant; 12] = [
         name: "stale-accept",
         fault: "an acceptor votes under a ballot although it has promised a higher one",
         rules: Rules { may_accept: |_, _| true, ..PAXOS },
+        machine: Machine::Sound,
         system: "dueling",
         property: AGREEMENT,
     },
@@ -54,6 +59,7 @@ pub static MUTANTS: [Mutant; 12] = [
         name: "promise-reports-wrong-ballot",
         fault: "a promise reports a vote under the ballot promised, not the one it was cast under",
         rules: Rules { reported_ballot: |_, promised| promised, ..PAXOS },
+        machine: Machine::Sound,
         system: "three-ballots",
         property: AGREEMENT,
     },
@@ -61,6 +67,7 @@ pub static MUTANTS: [Mutant; 12] = [
         name: "only-last-promise-counts",
         fault: "a leader looks only at the votes in the promise that completes the quorum",
         rules: Rules { adopt: adopt_last, ..PAXOS },
+        machine: Machine::Sound,
         system: "dueling",
         property: AGREEMENT,
     },
@@ -68,6 +75,7 @@ pub static MUTANTS: [Mutant; 12] = [
         name: "duplicate-votes-count",
         fault: "a leader counts answers, not the acceptors that sent them",
         rules: Rules { count: count_answers, ..PAXOS },
+        machine: Machine::Sound,
         system: "dueling",
         property: AGREEMENT,
     },
@@ -75,6 +83,7 @@ pub static MUTANTS: [Mutant; 12] = [
         name: "amnesia",
         fault: "an acceptor comes back from a crash with an empty memory",
         rules: Rules { recall: |_| Storage(Vec::new()), ..PAXOS },
+        machine: Machine::Sound,
         system: "acceptor-crash",
         property: AGREEMENT,
     },
@@ -82,6 +91,7 @@ pub static MUTANTS: [Mutant; 12] = [
         name: "ballot-reuse",
         fault: "a leader that comes back from a crash counts its rounds from the start",
         rules: Rules { last_round: |_| 0, ..PAXOS },
+        machine: Machine::Sound,
         system: "leader-crash",
         property: AGREEMENT,
     },
@@ -95,6 +105,7 @@ pub static MUTANTS: [Mutant; 12] = [
             },
             ..PAXOS
         },
+        machine: Machine::Sound,
         system: "comeback",
         property: "no request is forgotten",
     },
@@ -102,6 +113,7 @@ pub static MUTANTS: [Mutant; 12] = [
         name: "double-decide",
         fault: "a command that phase 1 forces is proposed again in a new instance, and applied again",
         rules: Rules { still_waiting: |_, _| {}, is_new: |_, _| true, ..PAXOS },
+        machine: Machine::Sound,
         system: "retry",
         property: "nothing is applied twice",
     },
@@ -112,6 +124,7 @@ pub static MUTANTS: [Mutant; 12] = [
             command_of: |decree| decree.command().filter(|command| *command.payload != *b"0"),
             ..PAXOS
         },
+        machine: Machine::Sound,
         system: "retry",
         property: "every chosen command is applied",
     },
@@ -119,6 +132,7 @@ pub static MUTANTS: [Mutant; 12] = [
         name: "silent-reject",
         fault: "an acceptor that refuses says nothing",
         rules: Rules { refusal: |_, _| None, ..PAXOS },
+        machine: Machine::Sound,
         system: "progress",
         property: "every command can still be chosen",
     },
@@ -126,6 +140,7 @@ pub static MUTANTS: [Mutant; 12] = [
         name: "late-gap",
         fault: "a new primary repairs from instance 1 on, and stops one short",
         rules: Rules { gaps: |first, end| first.0.max(1)..end.0.saturating_sub(1), ..PAXOS },
+        machine: Machine::Sound,
         system: "gap",
         property: "no gap is left",
     },

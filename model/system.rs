@@ -1,12 +1,13 @@
-//! A system: a small cluster of the real actors, with its bounds, as a Stateright model.
+//! A system: a small cluster of the real actors, with its bounds.
 
 use std::fmt;
 use std::sync::Arc;
 
-use stateright::actor::{ActorModel, ActorModelState, Id, Network, model_timeout};
-use stateright::{Expectation, Property as StaterightProperty};
+use stateright::actor::{Id, model_timeout};
 
-use super::facts::{Facts, Situation, Topic, said};
+use super::check::CheckError;
+use super::engine::faults::{Faults, Machine};
+use super::engine::universe::Universe;
 use super::properties::{Kind, PROPERTIES, Property};
 use crate::paxos::{
     Acceptor, AcceptorId, Audience, Client, ClientId, Command, Leader, LeaderId, Limits, Members,
@@ -45,8 +46,12 @@ pub struct Bounds {
     pub leaders: &'static [LeaderBounds],
     /// How many acceptors.
     pub acceptors: u8,
+    /// Which sets of acceptors are quorums.
+    pub quorums: &'static Quorums,
     /// How many instances.
     pub instances: u64,
+    /// How many instances a primary may have open.
+    pub window: u64,
     /// How many rounds each leader may use.
     pub rounds: u32,
     /// Who hears of votes.
@@ -55,8 +60,24 @@ pub struct Bounds {
     pub nacks: bool,
     /// The clients.
     pub clients: &'static [ClientBounds],
-    /// The actors that may crash and recover, one at a time, any number of times; by name.
-    pub crashes: &'static [&'static str],
+    /// Who may crash and recover.
+    pub crashes: Crashes,
+}
+
+/// Who may crash and recover, and how often.
+///
+/// Stock Stateright knows no such number: there, one at a time may be down, any number of times.
+#[derive(Clone, Copy, Debug)]
+pub struct Crashes {
+    /// The actors, by name.
+    pub who: &'static [&'static str],
+    /// How often all of them together.
+    pub total: u8,
+}
+
+impl Crashes {
+    /// Nobody.
+    pub const NONE: Crashes = Crashes { who: &[], total: 0 };
 }
 
 /// A system to be checked.
@@ -71,23 +92,10 @@ pub struct System {
     /// The properties it is held to beside those that hold always.
     pub also: &'static [&'static str],
     /// How many states it has: a check that ends with another number is no check.
-    pub states: u64,
+    pub states: u128,
+    /// How many it has in stock Stateright, if that can count them.
+    pub stock: Option<u64>,
 }
-
-/// What a property needs to know of the system that it is evaluated in.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// The system.
-    pub system: &'static System,
-    /// Who takes part.
-    pub members: Members,
-}
-
-/// A system as a stock Stateright model.
-pub type Stock<R> = ActorModel<Node<R>, Config>;
-
-/// A state of a stock Stateright model.
-pub type StockState<R> = ActorModelState<Node<R>>;
 
 impl System {
     /// The properties that this system is held to.
@@ -97,53 +105,40 @@ impl System {
         PROPERTIES.iter().filter(held)
     }
 
-    /// The system under a rulebook, [`crate::paxos::Paxos`] or a mutant's, held to all its
-    /// properties.
-    pub fn model<R: Rulebook>(&'static self, rulebook: &R) -> Result<Stock<R>, MembersError> {
-        self.model_of(rulebook, self.properties())
-    }
-
-    /// The system under a rulebook, held to these properties only. Stateright has no place for
-    /// those that are to stay possible: see [`super::reach`].
-    pub fn model_of<R: Rulebook>(
-        &'static self,
+    /// The system's actors under a rulebook, [`crate::paxos::Paxos`] or a mutant's, on machines
+    /// that fail as they may; and who takes part.
+    pub fn universe<R: Rulebook>(
+        &self,
         rulebook: &R,
-        properties: impl Iterator<Item = &'static Property>,
-    ) -> Result<Stock<R>, MembersError> {
-        let setup = Arc::new(self.bounds.setup()?);
-        let config = Config { system: self, members: setup.members.clone() };
-        let mut model = ActorModel::new(config, ())
-            .actors(self.bounds.nodes(&setup, rulebook))
-            .init_network(Network::new_unordered_duplicating([]))
-            .max_crashes(usize::from(!self.bounds.crashes.is_empty()))
-            .within_boundary(only_expected_crashes);
-        for Property { name, kind, .. } in properties {
-            let expectation = match kind {
-                Kind::Always => Expectation::Always,
-                Kind::Sometimes => Expectation::Sometimes,
-                Kind::StaysPossible => continue,
-            };
-            let mut conditions = PROPERTIES.iter().zip(conditions::<R>());
-            if let Some((_, condition)) = conditions.find(|(property, _)| property.name == *name) {
-                model.properties.push(StaterightProperty { expectation, name, condition });
-            }
-        }
-        Ok(model)
+        machine: Machine,
+    ) -> Result<(Universe<Node<R>>, Members), CheckError> {
+        let (nodes, members) = self.bounds.nodes(rulebook)?;
+        let Crashes { who, total } = self.bounds.crashes;
+        let may_crash = |i: usize| who.contains(&self.bounds.name(Id::from(i)).as_str());
+        let crashes = (0..nodes.len()).map(|i| if may_crash(i) { total } else { 0 }).collect();
+        let faults = Faults { crashes, total, machine };
+        Ok((Universe::new(nodes, faults)?, members))
     }
 }
 
 impl Bounds {
-    pub fn setup(&self) -> Result<Setup, MembersError> {
+    fn setup(&self) -> Result<Setup, MembersError> {
         let leaders = self.leaders.len();
         let ids = |range: std::ops::Range<usize>| range.map(Id::from).collect();
         let acceptors = leaders + usize::from(self.acceptors);
-        let members = Members::new(ids(0..leaders), ids(leaders..acceptors), Quorums::Majority)?;
-        let instances = self.instances;
-        let limits = Limits { rounds: self.rounds, instances, ..Limits::default() };
+        let quorums = self.quorums.clone();
+        let members = Members::new(ids(0..leaders), ids(leaders..acceptors), quorums)?;
+        let Bounds { rounds, instances, window, .. } = *self;
+        let limits = Limits { rounds, instances, window, ..Limits::default() };
         Ok(Setup { members, limits, audience: self.audience, nacks: self.nacks })
     }
 
-    pub fn nodes<R: Rulebook>(&self, setup: &Arc<Setup>, rulebook: &R) -> Vec<Node<R>> {
+    /// The actors under a rulebook, and who takes part.
+    pub fn nodes<R: Rulebook>(
+        &self,
+        rulebook: &R,
+    ) -> Result<(Vec<Node<R>>, Members), MembersError> {
+        let setup = Arc::new(self.setup()?);
         let node = |role, timers: &[Timer]| {
             Node::with_rulebook(role, Saving::Everything, timing(timers), rulebook.clone())
         };
@@ -153,20 +148,21 @@ impl Bounds {
                 start: bounds.start,
                 asks: bounds.asks.iter().map(|a| AcceptorId(a - 1)).collect(),
                 backlog: own_commands(i, bounds.commands),
-                setup: Arc::clone(setup),
+                setup: Arc::clone(&setup),
             };
             node(Role::Leader(leader), bounds.timers)
         });
         let acceptors = (0..self.acceptors)
             .map(AcceptorId)
-            .map(|me| node(Role::Acceptor(Acceptor { me, setup: Arc::clone(setup) }), &[]));
+            .map(|me| node(Role::Acceptor(Acceptor { me, setup: Arc::clone(&setup) }), &[]));
         let clients = (0..).zip(self.clients).map(|(i, bounds)| {
             let ClientBounds { first, commands, retries } = *bounds;
-            let (me, setup) = (ClientId(i), Arc::clone(setup));
+            let (me, setup) = (ClientId(i), Arc::clone(&setup));
             let client = Client { me, first, commands, window: commands, setup };
             node(Role::Client(client), if retries { &[Timer::Retry] } else { &[] })
         });
-        leaders.chain(acceptors).chain(clients).collect()
+        let nodes = leaders.chain(acceptors).chain(clients).collect();
+        Ok((nodes, setup.members.clone()))
     }
 
     /// What people call an actor: `L1`, `A2`, `C1`.
@@ -203,68 +199,6 @@ fn timing(timers: &[Timer]) -> Timing {
     }
 }
 
-fn only_expected_crashes<R: Rulebook>(config: &Config, state: &StockState<R>) -> bool {
-    let bounds = &config.system.bounds;
-    let down = (0..).zip(&state.crashed).filter(|(_, crashed)| **crashed);
-    down.map(|(i, _): (usize, _)| bounds.name(Id::from(i)))
-        .all(|name| bounds.crashes.contains(&name.as_str()))
-}
-
-/// What is to be seen of these topics in a state of a stock model.
-fn facts<R: Rulebook>(model: &Stock<R>, state: &StockState<R>, topics: &[Topic]) -> Facts {
-    let mut facts = Facts::new();
-    let actors = model.actors.iter().zip(&state.actor_states);
-    let durable = state.actor_storages.iter().zip(&state.crashed);
-    for ((node, local), (storage, crashed)) in actors.zip(durable) {
-        Situation::new(node, local, storage.as_ref(), *crashed).observe(topics, &mut facts);
-    }
-    let members = &model.cfg.members;
-    facts.extend(state.network.iter_all().filter_map(|e| said(members, e.src, e.msg, topics)));
-    facts
-}
-
-/// What a property finds in a state of a stock model.
-pub fn find<R: Rulebook>(
-    property: &Property,
-    model: &Stock<R>,
-    state: &StockState<R>,
-) -> Option<String> {
-    (property.find)(&model.cfg.members, &facts(model, state, property.topics))
-}
-
-type Condition<R> = fn(&Stock<R>, &StockState<R>) -> bool;
-
-/// Stateright takes plain functions, so there is one for each place in [`PROPERTIES`].
-fn conditions<R: Rulebook>() -> [Condition<R>; PROPERTIES.len()] {
-    [
-        condition::<R, 0>,
-        condition::<R, 1>,
-        condition::<R, 2>,
-        condition::<R, 3>,
-        condition::<R, 4>,
-        condition::<R, 5>,
-        condition::<R, 6>,
-        condition::<R, 7>,
-        condition::<R, 8>,
-        condition::<R, 9>,
-        condition::<R, 10>,
-        condition::<R, 11>,
-        condition::<R, 12>,
-        condition::<R, 13>,
-        condition::<R, 14>,
-        condition::<R, 15>,
-        condition::<R, 16>,
-        condition::<R, 17>,
-        condition::<R, 18>,
-    ]
-}
-
-#[allow(clippy::indexing_slicing, reason = "the array of conditions is as long as PROPERTIES")]
-fn condition<R: Rulebook, const N: usize>(model: &Stock<R>, state: &StockState<R>) -> bool {
-    let property = &PROPERTIES[N];
-    find(property, model, state).is_some() == (property.kind == Kind::Sometimes)
-}
-
 impl fmt::Display for Bounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = |n: u64, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
@@ -280,8 +214,20 @@ impl fmt::Display for Bounds {
         if !self.clients.is_empty() {
             parts.push(count(self.clients.len() as u64, "client"));
         }
-        if !self.crashes.is_empty() {
-            parts.push(format!("{} may crash", self.crashes.join(" or ")));
+        match self.quorums {
+            Quorums::Majority => {}
+            Quorums::Sizes { phase1, phase2 } => {
+                parts.push(format!("quorums of {phase1} and {phase2}"));
+            }
+            Quorums::Sets { .. } => parts.push("quorums by name".to_owned()),
+        }
+        if self.window < self.instances {
+            parts.push(format!("window of {}", self.window));
+        }
+        let Crashes { who, total } = self.crashes;
+        if total > 0 {
+            let times = if total == 1 { "once".to_owned() } else { format!("{total} times") };
+            parts.push(format!("{} may crash, {times} in all", who.join(" or ")));
         }
         f.write_str(&parts.join(", "))
     }

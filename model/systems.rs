@@ -1,7 +1,7 @@
 //! The systems that are checked, each exhausted in seconds, and what each leaves out.
 
-use super::system::{Bounds, ClientBounds, LeaderBounds, System};
-use crate::paxos::{Audience, LeaderId, Start, Timer};
+use super::system::{Bounds, ClientBounds, Crashes, LeaderBounds, System};
+use crate::paxos::{Audience, LeaderId, Quorums, Start, Timer};
 
 /// A leader that campaigns at once, with commands of its own and no timers.
 const fn campaigner(asks: &'static [u8], commands: u64) -> LeaderBounds {
@@ -14,6 +14,20 @@ const fn elector(asks: &'static [u8], commands: u64) -> LeaderBounds {
     LeaderBounds { start: Start::Follow, asks, commands, timers }
 }
 
+/// Bounds that most systems share.
+const BASE: Bounds = Bounds {
+    leaders: &[],
+    acceptors: 3,
+    quorums: &Quorums::Majority,
+    instances: 1,
+    window: u64::MAX,
+    rounds: 1,
+    audience: Audience::AllLeaders,
+    nacks: true,
+    clients: &[],
+    crashes: Crashes::NONE,
+};
+
 const RETRYING: ClientBounds = ClientBounds { first: LeaderId(0), commands: 1, retries: true };
 
 /// All systems.
@@ -21,18 +35,10 @@ pub static SYSTEMS: [System; 10] = [
     System {
         name: "dueling",
         about: "two leaders campaign at once and fight over one instance",
-        bounds: Bounds {
-            leaders: &[campaigner(&[1, 2], 1), campaigner(&[2, 3], 1)],
-            acceptors: 3,
-            instances: 1,
-            rounds: 1,
-            audience: Audience::AllLeaders,
-            nacks: true,
-            clients: &[],
-            crashes: &[],
-        },
+        bounds: Bounds { leaders: &[campaigner(&[1, 2], 1), campaigner(&[2, 3], 1)], ..BASE },
         also: &["a command is chosen", "two primaries at once"],
-        states: 96_479,
+        states: 0,
+        stock: Some(96_479),
     },
     System {
         name: "gap",
@@ -41,30 +47,25 @@ pub static SYSTEMS: [System; 10] = [
             leaders: &[campaigner(&[1], 2), campaigner(&[1], 0)],
             acceptors: 1,
             instances: 2,
-            rounds: 1,
             audience: Audience::Proposer,
-            nacks: true,
-            clients: &[],
-            crashes: &[],
+            ..BASE
         },
         also: &["a command is chosen", "a gap is filled by a no-op"],
-        states: 18_465,
+        states: 0,
+        stock: Some(18_465),
     },
     System {
         name: "acceptor-crash",
         about: "the acceptor that both quorums share crashes and recovers",
         bounds: Bounds {
             leaders: &[campaigner(&[1, 2], 1), campaigner(&[2, 3], 1)],
-            acceptors: 3,
-            instances: 1,
-            rounds: 1,
             audience: Audience::Proposer,
-            nacks: true,
-            clients: &[],
-            crashes: &["A2"],
+            crashes: Crashes { who: &["A2"], total: 2 },
+            ..BASE
         },
         also: &["a command is chosen", "a recovered acceptor votes"],
-        states: 117_256,
+        states: 0,
+        stock: Some(117_256),
     },
     System {
         name: "leader-crash",
@@ -72,47 +73,41 @@ pub static SYSTEMS: [System; 10] = [
         bounds: Bounds {
             leaders: &[campaigner(&[1], 0)],
             acceptors: 1,
-            instances: 1,
             rounds: 2,
-            audience: Audience::AllLeaders,
-            nacks: true,
             clients: &[ClientBounds { first: LeaderId(0), commands: 2, retries: false }],
-            crashes: &["L1"],
+            crashes: Crashes { who: &["L1"], total: 1 },
+            ..BASE
         },
         also: &["a command is chosen", "a request is answered"],
-        states: 92_986,
+        states: 0,
+        stock: Some(92_986),
     },
     System {
         name: "retry",
         about: "a client that gets no answer asks the other leader",
         bounds: Bounds {
             leaders: &[campaigner(&[1, 2], 0), campaigner(&[2, 3], 0)],
-            acceptors: 3,
             instances: 2,
-            rounds: 1,
             audience: Audience::Proposer,
-            nacks: true,
             clients: &[RETRYING],
-            crashes: &[],
+            ..BASE
         },
         also: &["a command is chosen", "a request is answered"],
-        states: 231_932,
+        states: 0,
+        stock: Some(231_932),
     },
     System {
         name: "election",
         about: "two leaders elect a primary by heartbeats; the lower one steps down",
         bounds: Bounds {
             leaders: &[elector(&[1, 2], 1), elector(&[2, 3], 0)],
-            acceptors: 3,
-            instances: 1,
-            rounds: 1,
             audience: Audience::Proposer,
             nacks: false,
-            clients: &[],
-            crashes: &[],
+            ..BASE
         },
         also: &["a command is chosen", "two primaries at once", "a primary steps down"],
-        states: 48_596,
+        states: 0,
+        stock: Some(48_596),
     },
     System {
         name: "takeover",
@@ -120,15 +115,14 @@ pub static SYSTEMS: [System; 10] = [
         bounds: Bounds {
             leaders: &[elector(&[1], 1), elector(&[1], 0)],
             acceptors: 1,
-            instances: 1,
             rounds: 2,
             audience: Audience::Proposer,
             nacks: false,
-            clients: &[],
-            crashes: &[],
+            ..BASE
         },
         also: &["a command is chosen", "two primaries at once", "a primary steps down"],
-        states: 76_611,
+        states: 0,
+        stock: Some(76_611),
     },
     System {
         name: "progress",
@@ -139,15 +133,13 @@ pub static SYSTEMS: [System; 10] = [
                 campaigner(&[1], 0),
             ],
             acceptors: 1,
-            instances: 1,
             rounds: 2,
             audience: Audience::Proposer,
-            nacks: true,
-            clients: &[],
-            crashes: &[],
+            ..BASE
         },
         also: &["a command is chosen", "every command can still be chosen"],
-        states: 5_188,
+        states: 0,
+        stock: Some(5_188),
     },
     System {
         name: "comeback",
@@ -161,28 +153,24 @@ pub static SYSTEMS: [System; 10] = [
             instances: 2,
             rounds: 2,
             audience: Audience::Proposer,
-            nacks: true,
-            clients: &[],
-            crashes: &[],
+            ..BASE
         },
         also: &["a command is chosen"],
-        states: 148_110,
+        states: 0,
+        stock: Some(148_110),
     },
     System {
         name: "three-ballots",
         about: "a third leader finds two different votes and has to take the one of the higher ballot",
         bounds: Bounds {
             leaders: &[campaigner(&[1, 2], 1), campaigner(&[2, 3], 1), campaigner(&[1, 3], 0)],
-            acceptors: 3,
-            instances: 1,
-            rounds: 1,
             audience: Audience::Proposer,
             nacks: false,
-            clients: &[],
-            crashes: &[],
+            ..BASE
         },
         also: &["a command is chosen"],
-        states: 203_031,
+        states: 0,
+        stock: Some(203_031),
     },
 ];
 

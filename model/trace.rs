@@ -6,14 +6,22 @@ use std::fmt;
 use stateright::Path;
 use stateright::actor::{ActorModelAction, Envelope, Id};
 
-use super::system::{Bounds, Stock, StockState};
-use crate::paxos::{Message, Rulebook, Timer};
+use super::check::CheckError;
+use super::engine::observe::Observer;
+use super::engine::replay::{Replay, Sent};
+use super::engine::run::Run;
+use super::engine::universe::{Event, Universe};
+use super::facts::{Facts, Lens};
+use super::properties::{Kind, Property};
+use super::stock::{Stock, StockState};
+use super::system::{Bounds, System};
+use crate::paxos::{Members, Message, Node, Rulebook, Timer};
 
 /// An action of a stock model.
 pub type Action = ActorModelAction<Message, Timer, ()>;
 
 /// A run of a stock model.
-pub type Run<R> = Path<StockState<R>, Action>;
+pub type StockRun<R> = Path<StockState<R>, Action>;
 
 /// One step of a run, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +44,47 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Puts a run into words.
-    pub fn new<R: Rulebook>(model: &Stock<R>, run: &Run<R>, finding: String) -> Self {
+    /// Runs it once more on the real actors, and puts it into words. What is found at its end is
+    /// found in the actors' own states.
+    pub fn of_run<R: Rulebook>(
+        system: &System,
+        universe: &Universe<Node<R>>,
+        members: &Members,
+        run: &Run,
+        property: &'static Property,
+    ) -> Result<Self, CheckError> {
+        let bounds = &system.bounds;
+        let mut heard = HashSet::new();
+        let (mut start, mut steps) = (Vec::new(), Vec::new());
+        let replay = Replay::new(universe, run, |replay, happened, before| {
+            let sent = in_words(bounds, replay.sent.get(before..).unwrap_or_default());
+            let Some((actor, event, crashed)) = happened else {
+                start = sent;
+                return;
+            };
+            let again = match &event {
+                Event::Hear(from, text) => !heard.insert((actor, *from, text.clone())),
+                _ => false,
+            };
+            let within = if crashed { ", and crashes in the middle of it" } else { "" };
+            let event = format!("{}{within}", event_in_words(bounds, actor, &event, again));
+            steps.push(TraceStep { event, sent });
+        })?;
+        let lens = Lens::new(property, members, universe.actors());
+        let mut facts = Facts::new();
+        for (number, actor) in replay.actors.iter().enumerate() {
+            let shown =
+                Observer::<Node<R>>::core(&lens, number, actor.state.as_ref(), actor.storage());
+            facts.extend(shown);
+        }
+        let said = |sent: &Sent<Node<R>>| Observer::<Node<R>>::message(&lens, sent.0, &sent.2);
+        facts.extend(replay.sent.iter().filter_map(said));
+        let finding = finding(property, lens.find(&facts));
+        Ok(Trace { start, steps, finding })
+    }
+
+    /// Puts a run of a stock model into words.
+    pub fn of_stock<R: Rulebook>(model: &Stock<R>, run: &StockRun<R>, finding: String) -> Self {
         let bounds = &model.cfg.system.bounds;
         let mut delivered = HashSet::new();
         let (mut start, mut steps) = (Vec::new(), Vec::new());
@@ -49,7 +96,7 @@ impl Trace {
                 None => start = sent,
                 Some((_, action)) => {
                     let again = !delivered.insert(action.clone());
-                    steps.push(TraceStep { event: event(bounds, &action, again), sent });
+                    steps.push(TraceStep { event: event_of(bounds, &action, again), sent });
                 }
             }
             before = action.map(|action| (state, action));
@@ -58,7 +105,37 @@ impl Trace {
     }
 }
 
-fn event(bounds: &Bounds, action: &Action, again: bool) -> String {
+/// What a run shows, in words.
+pub fn finding(property: &Property, found: Option<String>) -> String {
+    let found = match property.kind {
+        Kind::StaysPossible => "from here on, nothing that may happen leads there".to_owned(),
+        _ => found.unwrap_or_default(),
+    };
+    match property.kind {
+        Kind::Sometimes => format!("'{}': {found}", property.name),
+        _ => format!("violates '{}': {found}", property.name),
+    }
+}
+
+fn event_in_words<R: Rulebook>(
+    bounds: &Bounds,
+    actor: usize,
+    event: &Event<Node<R>>,
+    again: bool,
+) -> String {
+    let id = Id::from(actor);
+    let action = match event {
+        Event::Recover => ActorModelAction::Recover(id),
+        Event::Crash => ActorModelAction::Crash(id),
+        Event::Fire(timer) => ActorModelAction::Timeout(id, *timer),
+        Event::Hear(src, text) => {
+            ActorModelAction::Deliver { src: *src, dst: id, msg: text.clone() }
+        }
+    };
+    event_of(bounds, &action, again)
+}
+
+fn event_of(bounds: &Bounds, action: &Action, again: bool) -> String {
     let name = |id: &Id| bounds.name(*id);
     match action {
         ActorModelAction::Deliver { src, dst, msg } => {
@@ -89,14 +166,22 @@ fn newly_sent<R: Rulebook>(
 ) -> Vec<String> {
     let old: HashSet<Envelope<&Message>> =
         before.iter().flat_map(|state| state.network.iter_all()).collect();
-    let mut sent: BTreeMap<(Id, &Message), Vec<Id>> = BTreeMap::new();
-    for envelope in after.network.iter_all().filter(|envelope| !old.contains(envelope)) {
-        sent.entry((envelope.src, envelope.msg)).or_default().push(envelope.dst);
+    let new = after.network.iter_all().filter(|envelope| !old.contains(envelope));
+    let new = new.map(|e| (usize::from(e.src), usize::from(e.dst), e.msg.clone()));
+    in_words(bounds, &new.collect::<Vec<_>>())
+}
+
+/// Messages with their senders and addressees; the same to several of these together.
+fn in_words(bounds: &Bounds, messages: &[(usize, usize, Message)]) -> Vec<String> {
+    let mut sent: BTreeMap<(usize, &Message), Vec<usize>> = BTreeMap::new();
+    for (from, to, message) in messages {
+        sent.entry((*from, message)).or_default().push(*to);
     }
-    let in_words = |((src, message), mut to): ((Id, &Message), Vec<Id>)| {
+    let name = |actor: usize| bounds.name(Id::from(actor));
+    let in_words = |((from, message), mut to): ((usize, &Message), Vec<usize>)| {
         to.sort_unstable();
-        let to: Vec<String> = to.into_iter().map(|id| bounds.name(id)).collect();
-        format!("{} sends {}: {message}", bounds.name(src), to.join(" and "))
+        let to: Vec<String> = to.into_iter().map(name).collect();
+        format!("{} sends {}: {message}", name(from), to.join(" and "))
     };
     sent.into_iter().map(in_words).collect()
 }

@@ -13,7 +13,7 @@
 //! | [`universe`] | actors, messages and situations as integers, and the steps between them |
 //! | [`faults`] | who may crash how often, and what a disk does to what was saved |
 //! | [`observe`] | what is seen of a state, as facts, and what is found in them |
-//! | [`run`] | runs, step by step |
+//! | [`run`], [`replay`] | runs, step by step, and once more on the actors themselves |
 //! | [`explicit`] | reachable states one by one, as machine words |
 //! | [`diagram`], [`cache`] | sets of states as decision diagrams, one level for each actor |
 //! | [`symbolic`] | all reachable states at once, on diagrams |
@@ -28,6 +28,7 @@ pub mod diagram;
 pub mod explicit;
 pub mod faults;
 pub mod observe;
+pub mod replay;
 pub mod run;
 pub mod symbolic;
 pub mod universe;

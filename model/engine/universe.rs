@@ -203,6 +203,11 @@ where
         &self.tables[to].inbox
     }
 
+    /// How the machines perform steps.
+    pub fn machine(&self) -> Machine {
+        self.faults.machine
+    }
+
     /// How many crashes all actors may suffer together.
     pub fn crash_budget(&self) -> u8 {
         self.faults.total

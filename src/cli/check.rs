@@ -1,11 +1,12 @@
 //! `synod check`: visits every state of each system.
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use serde::Serialize;
 
 use super::output::{Bars, fail, grouped, json, say, table};
-use super::{Verdict, parallel};
-use crate::model::check::{CheckError, Hunt, Report, catch, check};
+use super::worker::{self, Checked, Ended, check_in_child};
+use super::{Verdict, compare, parallel};
+use crate::model::check::{Backend, Hunt, catch};
 use crate::model::mutants::{MUTANTS, Mutant, mutant};
 use crate::model::system::System;
 use crate::model::systems::{SYSTEMS, system};
@@ -15,19 +16,56 @@ use crate::model::systems::{SYSTEMS, system};
 #[command(after_help = "Examples:
   synod check                             every system
   synod check dueling gap                 these two
+  synod check dueling --backend explicit  state by state
+  synod check --compare-stock dueling     on stock Stateright and both back ends of the engine
   synod check --mutant stale-accept       the shortest counterexample of a fault")]
 pub(super) struct Args {
     /// The systems to check; all if none is named.
     systems: Vec<String>,
+    /// All systems.
+    #[arg(long, conflicts_with_all = ["systems", "mutant", "list"])]
+    all: bool,
+    /// What explores the states.
+    #[arg(long, value_enum, default_value_t = Choice::Auto)]
+    backend: Choice,
     /// Print the names of the systems, one a line.
     #[arg(long, conflicts_with_all = ["mutant", "systems"])]
     list: bool,
     /// Show how the protocol fails with this fault.
     #[arg(long, conflicts_with = "systems")]
     mutant: Option<String>,
+    /// Check this system on stock Stateright and on both back ends of the engine.
+    #[arg(long, conflicts_with_all = ["systems", "mutant", "list", "all"])]
+    compare_stock: Option<String>,
     /// Print one line of JSON instead of a table.
     #[arg(long)]
     json: bool,
+    /// Check one system in this process, for a process that waits for it.
+    #[arg(long, hide = true)]
+    worker: bool,
+}
+
+/// What explores the states.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Choice {
+    /// Whatever suits the system.
+    Auto,
+    /// The engine, state by state: steps, depths, shortest runs.
+    Explicit,
+    /// The engine, on decision diagrams: for many states.
+    Symbolic,
+    /// Stateright's own actor model: for few states.
+    Stock,
+}
+
+impl Choice {
+    pub(super) fn backend(self) -> Backend {
+        match self {
+            Choice::Auto | Choice::Symbolic => Backend::Symbolic,
+            Choice::Explicit => Backend::Explicit,
+            Choice::Stock => Backend::Stock,
+        }
+    }
 }
 
 /// Runs the checks.
@@ -36,17 +74,30 @@ pub(super) fn run(args: &Args) -> Verdict {
         SYSTEMS.iter().for_each(|system| say(system.name));
         return Verdict::Holds;
     }
+    let backend = args.backend.backend();
     if let Some(name) = &args.mutant {
         return match find_mutant(name) {
-            Ok(mutant) => show_mutant(mutant, args.json),
+            Ok(mutant) => show_mutant(mutant, backend, args.json),
+            Err(error) => fail(error, Verdict::BadUse),
+        };
+    }
+    if let Some(name) = &args.compare_stock {
+        return match find_system(name) {
+            Ok(system) => compare::run(system, args.json),
             Err(error) => fail(error, Verdict::BadUse),
         };
     }
     let named: Result<Vec<&'static System>, String> =
         args.systems.iter().map(|name| find_system(name)).collect();
     match named {
-        Ok(named) if named.is_empty() => check_all(&SYSTEMS.iter().collect::<Vec<_>>(), args.json),
-        Ok(named) => check_all(&named, args.json),
+        Ok(named) if args.worker => {
+            let checked = named.into_iter().map(|system| worker::serve(system, backend));
+            checked.last().unwrap_or(Verdict::BadUse)
+        }
+        Ok(named) if named.is_empty() => {
+            check_all(&SYSTEMS.iter().collect::<Vec<_>>(), backend, args.json)
+        }
+        Ok(named) => check_all(&named, backend, args.json),
         Err(error) => fail(error, Verdict::BadUse),
     }
 }
@@ -63,137 +114,103 @@ pub(super) fn find_mutant(name: &str) -> Result<&'static Mutant, String> {
     mutant(name).ok_or_else(|| format!("there is no mutant '{name}'; there are {}", names()))
 }
 
-fn check_all(systems: &[&'static System], as_json: bool) -> Verdict {
+fn check_all(systems: &[&'static System], backend: Backend, as_json: bool) -> Verdict {
     let bars = Bars::new(!as_json);
-    let reports = parallel::map(systems, |system| {
-        let bar = bars.add(system.name, Some(system.states));
-        let report = check(system, |states| bar.set_position(states as u64));
+    let check = |system: &&'static System| {
+        let bar = bars.add(system.name, None);
+        let progress = |states: u128| bar.set_position(states.try_into().unwrap_or(u64::MAX));
+        let ended = check_in_child(system, backend, None, &progress);
         bar.finish_and_clear();
-        report
-    });
-    match reports.into_iter().collect::<Result<Vec<Report>, CheckError>>() {
-        Ok(reports) => {
+        match ended? {
+            Ended::Checked(checked) => Ok(*checked),
+            Ended::GivenUp(..) => Err(format!("the check of {} was given up", system.name)),
+        }
+    };
+    // The explicit back end takes all processors for one system.
+    let checked: Vec<Result<Checked, String>> = match backend {
+        Backend::Explicit => systems.iter().map(check).collect(),
+        Backend::Symbolic | Backend::Stock => parallel::map(systems, check),
+    };
+    match checked.into_iter().collect::<Result<Vec<Checked>, String>>() {
+        Ok(systems) => {
+            let passes = systems.iter().all(|checked| checked.passes);
             if as_json {
-                json(&Json::new(&reports))
+                json(&Json { systems })
             } else {
-                show(&reports)
+                show(&systems)
             }
-            reports.iter().all(Report::passes).into()
+            passes.into()
         }
         Err(error) => fail(error, Verdict::Fails),
     }
 }
 
-fn show(reports: &[Report]) {
-    let headings =
-        ["system", "bounds", "unique", "total", "depth", "seconds", "states/s", "verdict"];
-    let mut rows = table(headings, &[2, 3, 4, 5, 6]);
-    for report in reports {
-        let seconds = report.elapsed.as_secs_f64();
+#[derive(Serialize)]
+struct Json {
+    systems: Vec<Checked>,
+}
+
+fn show(systems: &[Checked]) {
+    let headings = ["system", "bounds", "back end", "states", "seconds", "MB", "verdict"];
+    let mut rows = table(headings, &[3, 4, 5]);
+    for checked in systems {
         rows.add_row([
-            report.system.name.to_owned(),
-            report.system.bounds.to_string(),
-            grouped(report.unique_states as u64),
-            grouped(report.total_states as u64),
-            report.depth.to_string(),
-            format!("{seconds:.1}"),
-            grouped((report.unique_states as f64 / seconds) as u64),
-            verdict(report),
+            checked.name.clone(),
+            checked.bounds.clone(),
+            checked.backend.clone(),
+            grouped(checked.unique_states),
+            format!("{:.2}", checked.seconds),
+            checked.peak_bytes.map_or("-".to_owned(), |bytes| (bytes / 1_000_000).to_string()),
+            verdict(checked),
         ]);
     }
     say(&rows);
-    for report in reports {
-        for outcome in report.outcomes.iter().filter(|outcome| !outcome.holds) {
-            let (name, property) = (report.system.name, outcome.property);
-            say(format_args!("\n{name}: '{}' ({}) fails", property.name, property.kind.name()));
-            outcome.counterexample.iter().for_each(say);
+    let states: u128 = systems.iter().map(|checked| checked.unique_states).sum();
+    say(format_args!("\n{} systems, {} states", systems.len(), grouped(states)));
+    for checked in systems {
+        for property in checked.failed() {
+            say(format_args!("\n{}: '{}' ({}) fails", checked.name, property.name, property.kind));
+            property.counterexample.iter().for_each(say);
         }
     }
 }
 
-fn verdict(report: &Report) -> String {
-    let failed = report.outcomes.iter().filter(|outcome| !outcome.holds).count();
-    match (report.complete, failed) {
+fn verdict(checked: &Checked) -> String {
+    let (failed, all) = (checked.failed().count(), checked.properties.len());
+    match (checked.complete, failed) {
         (false, _) => "NOT COMPLETE".to_owned(),
-        (true, 0) if report.as_expected() => format!("all {} hold", report.outcomes.len()),
-        (true, 0) => format!("NOT THE {} STATES EXPECTED", grouped(report.system.states)),
-        (true, failed) => format!("{failed} of {} FAIL", report.outcomes.len()),
+        (true, 0) if checked.as_expected() => format!("all {all} hold"),
+        (true, 0) => match checked.expected_states {
+            Some(states) => format!("NOT THE {} STATES EXPECTED", grouped(states)),
+            None => "NOT PINNED".to_owned(),
+        },
+        (true, failed) => format!("{failed} of {all} FAIL"),
     }
 }
 
-fn show_mutant(mutant: &'static Mutant, as_json: bool) -> Verdict {
+fn show_mutant(mutant: &'static Mutant, backend: Backend, as_json: bool) -> Verdict {
     let bar = Bars::new(!as_json).add(mutant.name, None);
-    let hunt = catch(mutant, |states| bar.set_position(states as u64));
+    let progress = |states: &num_bigint::BigUint| {
+        bar.set_position(states.try_into().unwrap_or(u64::MAX));
+    };
+    let hunt = catch(mutant, backend, &progress);
     bar.finish_and_clear();
     let hunt = match hunt {
         Ok(hunt) => hunt,
         Err(error) => return fail(error, Verdict::Fails),
     };
-    let trace = hunt.trace();
     if as_json {
         json(&JsonCounterexample::new(mutant, &hunt));
     } else {
         say(format_args!("{}: {}", mutant.name, mutant.fault));
-        say(format_args!("{}: {}", mutant.system, hunt.model.cfg.system.bounds));
-        say(format_args!("{} states visited\n", grouped(hunt.states as u64)));
-        match &trace {
+        say(format_args!("{}: {}", mutant.system, hunt.system.bounds));
+        say(format_args!("{} states visited\n", grouped(&hunt.states)));
+        match &hunt.trace {
             Some(trace) => say(trace),
             None => say(format_args!("'{}' holds all the same", mutant.property)),
         }
     }
-    trace.is_none().into()
-}
-
-#[derive(Serialize)]
-struct Json<'a> {
-    systems: Vec<JsonSystem<'a>>,
-}
-
-#[derive(Serialize)]
-struct JsonSystem<'a> {
-    name: &'a str,
-    about: &'a str,
-    bounds: String,
-    unique_states: usize,
-    total_states: usize,
-    expected_states: u64,
-    depth: usize,
-    seconds: f64,
-    complete: bool,
-    properties: Vec<JsonProperty<'a>>,
-}
-
-#[derive(Serialize)]
-struct JsonProperty<'a> {
-    name: &'a str,
-    kind: &'a str,
-    holds: bool,
-}
-
-impl<'a> Json<'a> {
-    fn new(reports: &'a [Report]) -> Self {
-        let system = |report: &'a Report| JsonSystem {
-            name: report.system.name,
-            about: report.system.about,
-            bounds: report.system.bounds.to_string(),
-            unique_states: report.unique_states,
-            total_states: report.total_states,
-            expected_states: report.system.states,
-            depth: report.depth,
-            seconds: report.elapsed.as_secs_f64(),
-            complete: report.complete,
-            properties: report
-                .outcomes
-                .iter()
-                .map(|outcome| JsonProperty {
-                    name: outcome.property.name,
-                    kind: outcome.property.kind.name(),
-                    holds: outcome.holds,
-                })
-                .collect(),
-        };
-        Json { systems: reports.iter().map(system).collect() }
-    }
+    hunt.trace.is_none().into()
 }
 
 #[derive(Serialize)]
@@ -203,25 +220,31 @@ struct JsonCounterexample<'a> {
     system: &'a str,
     property: &'a str,
     caught: bool,
-    start: Vec<String>,
-    steps: Vec<JsonStep>,
-    finding: Option<String>,
+    start: &'a [String],
+    steps: Vec<JsonStep<'a>>,
+    finding: Option<&'a str>,
 }
 
 #[derive(Serialize)]
-struct JsonStep {
-    event: String,
-    sent: Vec<String>,
+struct JsonStep<'a> {
+    event: &'a str,
+    sent: &'a [String],
 }
 
 impl<'a> JsonCounterexample<'a> {
-    fn new(mutant: &'a Mutant, hunt: &Hunt<&'static Mutant>) -> Self {
+    fn new(mutant: &'a Mutant, hunt: &'a Hunt) -> Self {
         let Mutant { name, fault, system, property, .. } = mutant;
-        let trace = hunt.trace();
-        let caught = trace.is_some();
-        let finding = trace.as_ref().map(|trace| trace.finding.clone());
-        let (start, steps) = trace.map_or_else(Default::default, |t| (t.start, t.steps));
-        let steps = steps.into_iter().map(|s| JsonStep { event: s.event, sent: s.sent }).collect();
-        JsonCounterexample { mutant: name, fault, system, property, caught, start, steps, finding }
+        let trace = hunt.trace.as_ref();
+        let steps = trace.map_or(&[][..], |trace| &trace.steps).iter();
+        JsonCounterexample {
+            mutant: name,
+            fault,
+            system,
+            property,
+            caught: trace.is_some(),
+            start: trace.map_or(&[], |trace| &trace.start),
+            steps: steps.map(|s| JsonStep { event: &s.event, sent: &s.sent }).collect(),
+            finding: trace.map(|trace| trace.finding.as_str()),
+        }
     }
 }

@@ -9,9 +9,10 @@ use stateright::actor::Id;
 use super::Verdict;
 use super::check::{find_mutant, find_system};
 use super::output::{fail, say, warn};
-use crate::model::check::{CheckError, hunt};
+use crate::model::check::CheckError;
 use crate::model::mutants::Mutant;
 use crate::model::properties::property;
+use crate::model::stock::hunt;
 use crate::model::system::System;
 use crate::paxos::{Paxos, Rulebook};
 

@@ -1,11 +1,13 @@
 //! The command line: parses, runs, and shows, as a table for people or as JSON for machines.
 
 mod check;
+mod compare;
 mod demo;
 mod explore;
 mod mutants;
 mod output;
 mod parallel;
+mod worker;
 
 use std::process::ExitCode;
 

@@ -1,8 +1,10 @@
 //! `synod mutants`: every fault must be found.
 
 use clap::Parser;
+use num_bigint::BigUint;
 use serde::Serialize;
 
+use super::check::Choice;
 use super::output::{Bars, fail, grouped, json, say, table};
 use super::{Verdict, parallel};
 use crate::model::check::{CheckError, catch};
@@ -14,6 +16,9 @@ use crate::model::mutants::{MUTANTS, Mutant};
   synod mutants --json
   synod check --mutant amnesia            one of them, step by step")]
 pub(super) struct Args {
+    /// What explores the states.
+    #[arg(long, value_enum, default_value_t = Choice::Auto)]
+    backend: Choice,
     /// Print one line of JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -31,7 +36,7 @@ struct Caught {
     system: &'static str,
     property: &'static str,
     steps: Option<usize>,
-    states: usize,
+    states: u128,
     seconds: f64,
     caught: bool,
 }
@@ -42,11 +47,13 @@ pub(super) fn run(args: &Args) -> Verdict {
     let mutants: Vec<&'static Mutant> = MUTANTS.iter().collect();
     let hunts = parallel::map(&mutants, |mutant| {
         let bar = bars.add(mutant.name, None);
-        let hunt = catch(mutant, |states| bar.set_position(states as u64));
+        let progress = |states: &BigUint| bar.set_position(states.try_into().unwrap_or(u64::MAX));
+        let hunt = catch(mutant, args.backend.backend(), &progress);
         bar.finish_and_clear();
         hunt.map(|hunt| {
-            let steps = hunt.run.map(|run| run.into_actions().len());
-            let (states, seconds) = (hunt.states, hunt.elapsed.as_secs_f64());
+            let steps = hunt.trace.map(|trace| trace.steps.len());
+            let states = u128::try_from(&hunt.states).unwrap_or(u128::MAX);
+            let seconds = hunt.elapsed.as_secs_f64();
             let Mutant { name, fault, system, property, .. } = *mutant;
             Caught {
                 name,
@@ -84,7 +91,7 @@ fn show(mutants: &[Caught]) {
             mutant.system.to_owned(),
             property.to_owned(),
             mutant.steps.map_or("-".to_owned(), |steps| steps.to_string()),
-            grouped(mutant.states as u64),
+            grouped(mutant.states),
             format!("{:.1}", mutant.seconds),
         ]);
     }

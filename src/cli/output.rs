@@ -51,7 +51,7 @@ pub(super) fn table<const N: usize>(headings: [&str; N], right: &[usize]) -> Tab
 }
 
 /// Digits in groups of three.
-pub(super) fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: impl Display) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (index, digit) in digits.chars().enumerate() {

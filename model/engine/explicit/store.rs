@@ -11,7 +11,7 @@ const PARTS: u32 = 7;
 const BATCH: usize = 256;
 
 /// All states that were seen.
-pub struct Store<W> {
+pub(super) struct Store<W> {
     parts: Vec<Mutex<Part<W>>>,
 }
 
@@ -24,13 +24,13 @@ struct Part<W> {
 }
 
 /// States on their way into a store.
-pub struct Batches<W> {
+pub(super) struct Batches<W> {
     parts: Vec<Vec<W>>,
 }
 
 impl<W: Word> Store<W> {
     /// No state was seen.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let part = || Part { slots: Vec::new(), count: 0, fresh: Vec::new() };
         Store { parts: (0..1 << PARTS).map(|_| Mutex::new(part())).collect() }
     }
@@ -40,7 +40,7 @@ impl<W: Word> Store<W> {
     }
 
     /// Takes a state, sooner or later.
-    pub fn add(&self, word: W, batches: &mut Batches<W>) {
+    pub(super) fn add(&self, word: W, batches: &mut Batches<W>) {
         let number = (word.mix() >> (64 - PARTS)) as usize;
         let batch = &mut batches.parts[number];
         batch.push(word);
@@ -55,14 +55,14 @@ impl<W: Word> Store<W> {
     }
 
     /// Takes all that are on their way.
-    pub fn flush(&self, batches: &mut Batches<W>) {
+    pub(super) fn flush(&self, batches: &mut Batches<W>) {
         for (number, batch) in batches.parts.iter_mut().enumerate() {
             self.hand_over(number, batch);
         }
     }
 
     /// The states that are new since this was last asked.
-    pub fn take_fresh(&self) -> Vec<Vec<W>> {
+    pub(super) fn take_fresh(&self) -> Vec<Vec<W>> {
         let take = |number| {
             let mut fresh = std::mem::take(&mut self.part(number).fresh);
             fresh.shrink_to_fit();
@@ -72,14 +72,14 @@ impl<W: Word> Store<W> {
     }
 
     /// How many states there are.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         (0..self.parts.len()).map(|number| self.part(number).count).sum()
     }
 }
 
 impl<W> Batches<W> {
     /// Nothing is on its way.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Batches { parts: (0..1 << PARTS).map(|_| Vec::with_capacity(BATCH)).collect() }
     }
 }
