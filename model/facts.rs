@@ -32,6 +32,8 @@ pub enum Topic {
     Promised,
     /// [`Fact::Voted`] and [`Fact::SaidVoted`].
     Voted,
+    /// [`Fact::Cast`].
+    Cast,
     /// [`Fact::Recovered`].
     Recovered,
     /// [`Fact::Learned`].
@@ -59,6 +61,8 @@ pub enum Fact {
     Promised(AcceptorId, Memory, Ballot),
     /// The acceptor goes by this vote.
     Voted(AcceptorId, Memory, Vote),
+    /// The acceptor has cast this vote: it goes by it, or would after a crash, or has told somebody.
+    Cast(AcceptorId, Vote),
     /// The acceptor has told somebody that it promised.
     SaidPromised(AcceptorId, Ballot),
     /// The acceptor has told somebody that it voted.
@@ -166,6 +170,10 @@ impl<R: Rulebook> Observer<Node<R>> for Lens {
         said(&self.members, Id::from(from), message, self.property.topics)
     }
 
+    fn one_at_a_time(&self) -> bool {
+        self.property.one_at_a_time
+    }
+
     fn finds(&self, facts: &Facts) -> bool {
         self.find(facts).is_some()
     }
@@ -187,6 +195,9 @@ fn observe_memory(
                 promised = promised.max(vote.ballot);
                 if topics.contains(&Topic::Voted) {
                     facts.insert(Fact::Voted(me, memory, vote.clone()));
+                }
+                if topics.contains(&Topic::Cast) {
+                    facts.insert(Fact::Cast(me, vote.clone()));
                 }
             }
         }
@@ -239,6 +250,9 @@ pub fn said(members: &Members, src: Id, message: &Message, topics: &[Topic]) -> 
         }
         Message::Accepted(vote) if topics.contains(&Topic::Voted) => {
             Some(Fact::SaidVoted(members.acceptor_at(src)?, vote.clone()))
+        }
+        Message::Accepted(vote) if topics.contains(&Topic::Cast) => {
+            Some(Fact::Cast(members.acceptor_at(src)?, vote.clone()))
         }
         _ => None,
     }

@@ -11,9 +11,7 @@ use crate::paxos::{
 /// vote; what it has said stays said.
 fn votes(facts: &Facts) -> BTreeSet<(&Vote, AcceptorId)> {
     let vote = |fact| match fact {
-        &Fact::Voted(acceptor, _, ref vote) | &Fact::SaidVoted(acceptor, ref vote) => {
-            Some((vote, acceptor))
-        }
+        &Fact::Cast(acceptor, ref vote) => Some((vote, acceptor)),
         _ => None,
     };
     facts.iter().filter_map(vote).collect()
@@ -66,10 +64,7 @@ pub(super) fn chosen_but_not_submitted(members: &Members, facts: &Facts) -> Opti
 pub(super) fn two_values_in_a_ballot(_: &Members, facts: &Facts) -> Option<String> {
     let mut seen: BTreeMap<(Instance, Ballot), &Decree> = BTreeMap::new();
     facts.iter().find_map(|fact| {
-        let (Fact::Proposed(vote) | Fact::Voted(_, _, vote) | Fact::SaidVoted(_, vote)) = fact
-        else {
-            return None;
-        };
+        let (Fact::Proposed(vote) | Fact::Cast(_, vote)) = fact else { return None };
         let Vote { instance, ballot, decree } = vote;
         let first = *seen.entry((*instance, *ballot)).or_insert(decree);
         (first != decree)

@@ -5,7 +5,11 @@
 //! node is of another type than one that the runtime can run.
 
 use super::engine::faults::Machine;
-use crate::paxos::{AcceptorId, AcceptorSet, Adopted, PAXOS, Rulebook, Rules, Storage, Vote};
+use crate::paxos::learner::Learner;
+use crate::paxos::{
+    AcceptorId, AcceptorSet, Adopted, Decree, Instance, PAXOS, Record, Rulebook, Rules, Storage,
+    Vote,
+};
 
 /// A fault, where it shows, and as what.
 #[derive(Debug)]
@@ -33,7 +37,7 @@ impl Rulebook for &'static Mutant {
 const AGREEMENT: &str = "one value per instance";
 
 /// All mutants.
-pub static MUTANTS: [Mutant; 12] = [
+pub static MUTANTS: [Mutant; 19] = [
     Mutant {
         name: "swapped-ballot-order",
         fault: "an acceptor compares ballots by leader and then by round when it votes",
@@ -144,6 +148,65 @@ pub static MUTANTS: [Mutant; 12] = [
         system: "gap",
         property: "no gap is left",
     },
+    Mutant {
+        name: "send-before-save",
+        fault: "a machine sends what a step asks for, and saves afterwards",
+        rules: PAXOS,
+        machine: Machine::SendsFirst,
+        system: "acceptor-crashes",
+        property: AGREEMENT,
+    },
+    Mutant {
+        name: "last-save-lost",
+        fault: "a disk loses what was saved last when its machine crashes",
+        rules: PAXOS,
+        machine: Machine::LosesLastSave,
+        system: "acceptor-crashes",
+        property: AGREEMENT,
+    },
+    Mutant {
+        name: "promise-forgotten",
+        fault: "an acceptor that comes back from a crash remembers its votes, but not its promise",
+        rules: Rules { recall: recall_votes, ..PAXOS },
+        machine: Machine::Sound,
+        system: "acceptor-crashes",
+        property: AGREEMENT,
+    },
+    Mutant {
+        name: "quorums-that-do-not-meet",
+        fault: "one promise is enough to propose",
+        rules: Rules { may_propose: |_, promised, _| !promised.is_empty(), ..PAXOS },
+        machine: Machine::Sound,
+        system: "passive",
+        property: AGREEMENT,
+    },
+    Mutant {
+        name: "one-vote-is-enough",
+        fault: "a learner takes a decree to be chosen once one acceptor has voted for it",
+        rules: Rules { is_chosen: |_, voters| !voters.is_empty(), ..PAXOS },
+        machine: Machine::Sound,
+        system: "passive",
+        property: "only what is chosen is learned",
+    },
+    Mutant {
+        name: "no-phase-one-after-crash",
+        fault: "a leader that comes back from a crash proposes without asking for promises",
+        rules: Rules {
+            may_propose: |members, promised, ballot| ballot.round > 1 || members.phase1(promised),
+            ..PAXOS
+        },
+        machine: Machine::Sound,
+        system: "leader-crashes",
+        property: AGREEMENT,
+    },
+    Mutant {
+        name: "catch-up-trusts-votes",
+        fault: "a leader that is asked for what was chosen adds what was voted for",
+        rules: Rules { page: page_of_votes, ..PAXOS },
+        machine: Machine::Sound,
+        system: "catch-up",
+        property: "only what is chosen is learned",
+    },
 ];
 
 /// The mutant of this name.
@@ -159,4 +222,19 @@ fn adopt_last(adopted: &mut Adopted, votes: Vec<Vote>) {
 fn count_answers(answered: &mut AcceptorSet, _from: AcceptorId) {
     let absent = (0..).map(AcceptorId).find(|acceptor| !answered.contains(*acceptor));
     answered.insert(absent.unwrap_or_default());
+}
+
+fn recall_votes(storage: Option<&Storage>) -> Storage {
+    let mut recalled = (PAXOS.recall)(storage);
+    let Storage(records) = &mut recalled;
+    records.retain(|record| !matches!(record, Record::Promised(_)));
+    recalled
+}
+
+fn page_of_votes(learner: &Learner, from: Instance, _: Instance, _: usize) -> Vec<Decree> {
+    let decree = |instance| {
+        let voted = || learner.voted(instance).last().map(|(_, decree)| decree);
+        learner.get(instance).or_else(voted).cloned()
+    };
+    (from.0..learner.end().0).map(Instance).map_while(decree).collect()
 }

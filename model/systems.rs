@@ -31,7 +31,7 @@ const BASE: Bounds = Bounds {
 const RETRYING: ClientBounds = ClientBounds { first: LeaderId(0), commands: 1, retries: true };
 
 /// All systems.
-pub static SYSTEMS: [System; 10] = [
+pub static SYSTEMS: [System; 24] = [
     System {
         name: "dueling",
         about: "two leaders campaign at once and fight over one instance",
@@ -171,6 +171,184 @@ pub static SYSTEMS: [System; 10] = [
         also: &["a command is chosen"],
         states: 0,
         stock: Some(203_031),
+    },
+    System {
+        name: "passive",
+        about: "two leaders ask all acceptors, and all leaders learn from every vote",
+        bounds: Bounds {
+            leaders: &[campaigner(&[1, 2, 3], 1), campaigner(&[1, 2, 3], 1)],
+            nacks: false,
+            ..BASE
+        },
+        also: &["a command is chosen", "two primaries at once"],
+        states: 0,
+        stock: None,
+    },
+    System {
+        name: "heartbeats",
+        about: "the same, with elections by heartbeats and with refusals",
+        bounds: Bounds { leaders: &[elector(&[1, 2, 3], 1), elector(&[1, 2, 3], 1)], ..BASE },
+        also: &["a command is chosen", "two primaries at once", "a primary steps down"],
+        states: 0,
+        stock: None,
+    },
+    System {
+        name: "three-leaders",
+        about: "three leaders ask all acceptors",
+        bounds: Bounds {
+            leaders: &[
+                campaigner(&[1, 2, 3], 1),
+                campaigner(&[1, 2, 3], 1),
+                campaigner(&[1, 2, 3], 0),
+            ],
+            nacks: false,
+            ..BASE
+        },
+        also: &["a command is chosen", "two primaries at once"],
+        states: 0,
+        stock: None,
+    },
+    System {
+        name: "acceptor-crashes-once",
+        about: "any acceptor crashes, within a step too",
+        bounds: Bounds {
+            leaders: &[campaigner(&[1, 2, 3], 1), campaigner(&[1, 2, 3], 1)],
+            crashes: Crashes { who: &["A1", "A2", "A3"], total: 1 },
+            ..BASE
+        },
+        also: &["a command is chosen", "a recovered acceptor votes"],
+        states: 0,
+        stock: None,
+    },
+    System {
+        name: "acceptor-crashes",
+        about: "two crashes of any acceptors, within a step too",
+        bounds: Bounds {
+            leaders: &[campaigner(&[1, 2, 3], 1), campaigner(&[1, 2, 3], 1)],
+            crashes: Crashes { who: &["A1", "A2", "A3"], total: 2 },
+            ..BASE
+        },
+        also: &["a command is chosen", "a recovered acceptor votes"],
+        states: 0,
+        stock: None,
+    },
+    System {
+        name: "leader-crashes",
+        about: "a leader crashes, within a step too, and campaigns again beside another",
+        bounds: Bounds {
+            leaders: &[campaigner(&[1, 2, 3], 1), campaigner(&[1, 2, 3], 1)],
+            rounds: 2,
+            nacks: false,
+            crashes: Crashes { who: &["L1"], total: 1 },
+            ..BASE
+        },
+        also: &["a command is chosen", "two primaries at once"],
+        states: 0,
+        stock: None,
+    },
+    System {
+        name: "five-acceptors",
+        about: "two leaders ask five acceptors",
+        bounds: Bounds {
+            leaders: &[campaigner(&[1, 2, 3, 4, 5], 1), campaigner(&[1, 2, 3, 4, 5], 1)],
+            acceptors: 5,
+            nacks: false,
+            ..BASE
+        },
+        also: &["a command is chosen", "two primaries at once"],
+        states: 0,
+        stock: None,
+    },
+    System {
+        name: "flexible",
+        about: "four acceptors: three must promise, but two votes choose",
+        bounds: Bounds {
+            leaders: &[campaigner(&[1, 2, 3, 4], 1), campaigner(&[1, 2, 3, 4], 1)],
+            acceptors: 4,
+            quorums: &Quorums::Sizes { phase1: 3, phase2: 2 },
+            ..BASE
+        },
+        also: &["a command is chosen", "two primaries at once"],
+        states: 0,
+        stock: None,
+    },
+    System {
+        name: "read-one-write-all",
+        about: "one promise suffices to propose, and all must vote",
+        bounds: Bounds {
+            leaders: &[campaigner(&[1, 2, 3], 1), campaigner(&[1, 2, 3], 1)],
+            quorums: &Quorums::Sizes { phase1: 1, phase2: 3 },
+            ..BASE
+        },
+        also: &["a command is chosen", "two primaries at once"],
+        states: 0,
+        stock: None,
+    },
+    System {
+        name: "retries",
+        about: "a client that gets no answer asks the other leader; everybody asks all acceptors",
+        bounds: Bounds {
+            leaders: &[campaigner(&[1, 2, 3], 0), campaigner(&[1, 2, 3], 0)],
+            instances: 2,
+            clients: &[RETRYING],
+            ..BASE
+        },
+        also: &["a command is chosen", "a request is answered"],
+        states: 0,
+        stock: None,
+    },
+    System {
+        name: "window",
+        about: "two instances, of which one may be open at a time",
+        bounds: Bounds {
+            leaders: &[campaigner(&[1, 2, 3], 2), campaigner(&[1, 2, 3], 1)],
+            instances: 2,
+            window: 1,
+            nacks: false,
+            ..BASE
+        },
+        also: &["a command is chosen"],
+        states: 0,
+        stock: None,
+    },
+    System {
+        name: "two-commands",
+        about: "two leaders with two commands each, and a gap between them",
+        bounds: Bounds {
+            leaders: &[campaigner(&[1, 2, 3], 2), campaigner(&[1, 2, 3], 2)],
+            instances: 2,
+            nacks: false,
+            ..BASE
+        },
+        also: &["a command is chosen", "a gap is filled by a no-op"],
+        states: 0,
+        stock: None,
+    },
+    System {
+        name: "catch-up",
+        about: "a leader that hears of no vote learns from the primary what was chosen",
+        bounds: Bounds {
+            leaders: &[elector(&[1, 2, 3], 2), elector(&[1, 2, 3], 0)],
+            instances: 2,
+            audience: Audience::Proposer,
+            nacks: false,
+            ..BASE
+        },
+        also: &["a command is chosen"],
+        states: 0,
+        stock: None,
+    },
+    System {
+        name: "two-rounds",
+        about: "two leaders, two rounds each, with elections and refusals",
+        bounds: Bounds {
+            leaders: &[elector(&[1, 2, 3], 1), elector(&[1, 2, 3], 1)],
+            rounds: 2,
+            ..BASE
+        },
+        also: &["a command is chosen"],
+        states: 0,
+        stock: None,
     },
 ];
 

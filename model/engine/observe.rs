@@ -27,7 +27,13 @@ pub trait Observer<A: Actor> {
     /// What a message shows, however long ago it was sent.
     fn message(&self, from: usize, message: &A::Msg) -> Option<Self::Fact>;
 
-    /// Whether that is in the facts of a state which is looked for.
+    /// Whether it looks at one actor at a time: at the facts that an actor and what it sent show,
+    /// not at those of the whole state.
+    fn one_at_a_time(&self) -> bool {
+        false
+    }
+
+    /// Whether that is in the facts which is looked for.
     fn finds(&self, facts: &BTreeSet<Self::Fact>) -> bool;
 }
 
@@ -142,7 +148,8 @@ where
 
     /// What it knows, to be read by many threads.
     pub fn lookup(&self) -> Lookup<'_> {
-        Lookup { unions: &self.unions, verdicts: &self.verdicts }
+        let one_at_a_time = self.observer.one_at_a_time();
+        Lookup { unions: &self.unions, verdicts: &self.verdicts, one_at_a_time }
     }
 
     /// The facts of a set.
@@ -156,6 +163,8 @@ where
 pub struct Lookup<'w> {
     unions: &'w FxHashMap<(FactsId, FactsId), FactsId>,
     verdicts: &'w [bool],
+    /// Whether it looks at one actor at a time.
+    pub one_at_a_time: bool,
 }
 
 impl Lookup<'_> {

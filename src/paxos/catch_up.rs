@@ -16,7 +16,7 @@ impl Leader {
         (from, until): (Instance, Instance),
         step: &mut Step,
     ) {
-        let decrees = state.learner.page(from, until, self.setup.limits.page);
+        let decrees = (step.rules.page)(&state.learner, from, until, self.setup.limits.page);
         if !decrees.is_empty() {
             step.send(src, Message::Chosen { first: from, decrees, until });
         }

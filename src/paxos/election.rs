@@ -47,6 +47,7 @@ impl Leader {
         }
         step.cancel(Timer::Election);
         step.set(Timer::Resend);
+        self.become_primary(state, step);
     }
 
     fn own_commands(&self, state: &State) -> Desk {
@@ -78,18 +79,19 @@ impl Leader {
             return step.send(src, Message::Prepare { ballot, from: next });
         }
         (step.rules.count)(&mut candidate.promised, acceptor);
-        if self.setup.members.phase1(candidate.promised) {
-            self.become_primary(state, step);
-        }
+        self.become_primary(state, step);
     }
 
-    /// A quorum has promised. In each instance that anyone may have voted in, the highest vote
+    /// Once a quorum has promised: in each instance that anyone may have voted in, the highest vote
     /// reported must be proposed, or a no-op if there is none (PMS 3); then come the clients.
     fn become_primary(&self, state: &mut State, step: &mut Step) {
-        let stance = std::mem::replace(&mut state.stance, Stance::Follower(None));
-        let Stance::Candidate(Candidate { ballot, adopted, mut desk, .. }) = stance else {
+        let Stance::Candidate(candidate) = &mut state.stance else { return };
+        let Candidate { ballot, promised, .. } = *candidate;
+        if !(step.rules.may_propose)(&self.setup.members, promised, ballot) {
             return;
-        };
+        }
+        let adopted = std::mem::take(&mut candidate.adopted);
+        let mut desk = std::mem::take(&mut candidate.desk);
         let learner = &state.learner;
         let next = learner.first_unchosen();
         let voted = adopted.keys().next_back().map_or(next, |last| last.next());

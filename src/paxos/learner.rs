@@ -65,6 +65,12 @@ impl Learner {
         tally.map_or(AcceptorSet::default(), |tally| tally.voters)
     }
 
+    /// The decrees that anyone is known to have voted for in this instance, by ballot.
+    pub fn voted(&self, instance: Instance) -> impl Iterator<Item = (Ballot, &Decree)> {
+        let ballots = self.votes.get(&instance).into_iter().flatten();
+        ballots.map(|(ballot, tally)| (*ballot, &tally.decree))
+    }
+
     /// Counts a vote. A decree is chosen once a phase-2 quorum has voted for it under the same
     /// ballot (PMS 2.2, 2.3). Votes further ahead than `window` instances are not kept: catching up
     /// brings what they would have said.
@@ -85,7 +91,7 @@ impl Learner {
             .entry(ballot)
             .or_insert_with(|| Tally { decree, voters: AcceptorSet::default() });
         (rules.count)(&mut tally.voters, acceptor);
-        if members.phase2(tally.voters) {
+        if (rules.is_chosen)(members, tally.voters) {
             let decree = tally.decree.clone();
             self.learn(instance, decree);
         }

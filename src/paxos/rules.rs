@@ -10,6 +10,8 @@ use std::ops::Range;
 use super::ballot::Ballot;
 use super::command::{Command, Decree, Instance, RequestId};
 use super::history::History;
+use super::learner::Learner;
+use super::members::Members;
 use super::message::{Message, Vote};
 use super::quorum::{AcceptorId, AcceptorSet};
 use super::storage::{Record, Storage};
@@ -38,6 +40,14 @@ pub struct Rules {
     pub adopt: fn(adopted: &mut Adopted, votes: Vec<Vote>),
     /// Counts an acceptor's answer: a quorum is a set of acceptors (PMS 2.2).
     pub count: fn(answered: &mut AcceptorSet, acceptor: AcceptorId),
+    /// Whether a candidate with these promises may propose: once a phase-1 quorum has promised
+    /// (PMS 2.2, phase 2a).
+    pub may_propose: fn(members: &Members, promised: AcceptorSet, ballot: Ballot) -> bool,
+    /// Whether a decree is chosen that these acceptors have voted for under one ballot: a phase-2
+    /// quorum (PMS 2.2, 2.3).
+    pub is_chosen: fn(members: &Members, voters: AcceptorSet) -> bool,
+    /// What a leader tells another that has missed something: only what is chosen (PMS 2.3).
+    pub page: fn(learner: &Learner, from: Instance, until: Instance, bytes: usize) -> Vec<Decree>,
     /// What an acceptor knows after a crash: all that it saved (PMS 2.5, "stable storage").
     pub recall: fn(storage: Option<&Storage>) -> Storage,
     /// The last round that a leader used before a crash (PMS 2.5, "remembers in stable storage").
@@ -63,6 +73,9 @@ pub const PAXOS: Rules = Rules {
     reported_ballot: |vote, _promised| vote.ballot,
     adopt: adopt_highest,
     count: |answered, acceptor| answered.insert(acceptor),
+    may_propose: |members, promised, _ballot| members.phase1(promised),
+    is_chosen: Members::phase2,
+    page: Learner::page,
     recall: |storage| storage.cloned().unwrap_or_default(),
     last_round,
     gaps: |first, end| first.0..end.0,

@@ -439,6 +439,12 @@ impl<W: Word> Reader<'_, W> {
             let (mut all, mut complete) = (NO_FACTS, true);
             for (actor, id) in state.iter().enumerate() {
                 let more = facts[actor][*id as usize];
+                if watch.one_at_a_time {
+                    if watch.finds(more) {
+                        all = more;
+                    }
+                    continue;
+                }
                 match watch.union(all, more) {
                     Some(union) => all = union,
                     None => {

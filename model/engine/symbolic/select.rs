@@ -19,6 +19,7 @@ where
     pub fn finds<O: Observer<A>>(&self, states: Node, watch: &mut Watch<A, O>) -> bool {
         let mut shown = Diagram::default();
         let small = self.shown(states, watch, &mut shown, &mut FxHashMap::default());
+        let one_at_a_time = watch.observer().one_at_a_time();
         let mut seen = FxHashSet::from_iter([(small, NO_FACTS)]);
         let mut open = vec![(small, NO_FACTS)];
         while let Some((node, facts)) = open.pop() {
@@ -26,7 +27,14 @@ where
                 return true;
             }
             for (more, child) in shown.edges(node) {
-                let next = (*child, watch.union(facts, *more));
+                let mut all = watch.union(facts, *more);
+                if one_at_a_time && shown.variable(*child).block() != shown.variable(node).block() {
+                    if watch.finds(all) {
+                        return true;
+                    }
+                    all = NO_FACTS;
+                }
+                let next = (*child, all);
                 if seen.insert(next) {
                     open.push(next);
                 }
@@ -95,7 +103,11 @@ where
         let mut edges = self.diagram.edges(states).to_vec();
         for (value, child) in &mut edges {
             let more = self.facts_of(variable, *value, watch);
-            let all = watch.union(facts, more);
+            let mut all = watch.union(facts, more);
+            let leaves = self.diagram.variable(*child).block() != variable.block();
+            if watch.observer().one_at_a_time() && leaves && !watch.finds(all) {
+                all = NO_FACTS;
+            }
             *child = self.select_below(*child, all, watch, known);
         }
         let selected = self.diagram.node(variable, edges);
