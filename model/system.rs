@@ -80,6 +80,15 @@ impl Crashes {
     pub const NONE: Crashes = Crashes { who: &[], total: 0 };
 }
 
+/// How long it takes to exhaust a system on two cores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// Seconds: it is part of `cargo test`.
+    Seconds,
+    /// Minutes: it is part of `synod check --all` only.
+    Minutes,
+}
+
 /// A system to be checked.
 #[derive(Debug)]
 pub struct System {
@@ -93,6 +102,8 @@ pub struct System {
     pub also: &'static [&'static str],
     /// How many states it has: a check that ends with another number is no check.
     pub states: u128,
+    /// How long that takes.
+    pub effort: Effort,
     /// How many it has in stock Stateright, if that can count them.
     pub stock: Option<u64>,
 }

@@ -1,6 +1,6 @@
 //! The systems that are checked, each exhausted in seconds, and what each leaves out.
 
-use super::system::{Bounds, ClientBounds, Crashes, LeaderBounds, System};
+use super::system::{Bounds, ClientBounds, Crashes, Effort, LeaderBounds, System};
 use crate::paxos::{Audience, LeaderId, Quorums, Start, Timer};
 
 /// A leader that campaigns at once, with commands of its own and no timers.
@@ -37,7 +37,8 @@ pub static SYSTEMS: [System; 24] = [
         about: "two leaders campaign at once and fight over one instance",
         bounds: Bounds { leaders: &[campaigner(&[1, 2], 1), campaigner(&[2, 3], 1)], ..BASE },
         also: &["a command is chosen", "two primaries at once"],
-        states: 0,
+        states: 12_249,
+        effort: Effort::Seconds,
         stock: Some(96_479),
     },
     System {
@@ -51,7 +52,8 @@ pub static SYSTEMS: [System; 24] = [
             ..BASE
         },
         also: &["a command is chosen", "a gap is filled by a no-op"],
-        states: 0,
+        states: 2_981,
+        effort: Effort::Seconds,
         stock: Some(18_465),
     },
     System {
@@ -64,7 +66,8 @@ pub static SYSTEMS: [System; 24] = [
             ..BASE
         },
         also: &["a command is chosen", "a recovered acceptor votes"],
-        states: 0,
+        states: 34_915,
+        effort: Effort::Seconds,
         stock: Some(117_256),
     },
     System {
@@ -79,7 +82,8 @@ pub static SYSTEMS: [System; 24] = [
             ..BASE
         },
         also: &["a command is chosen", "a request is answered"],
-        states: 0,
+        states: 2_247,
+        effort: Effort::Seconds,
         stock: Some(92_986),
     },
     System {
@@ -93,7 +97,8 @@ pub static SYSTEMS: [System; 24] = [
             ..BASE
         },
         also: &["a command is chosen", "a request is answered"],
-        states: 0,
+        states: 27_968,
+        effort: Effort::Seconds,
         stock: Some(231_932),
     },
     System {
@@ -106,7 +111,8 @@ pub static SYSTEMS: [System; 24] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once", "a primary steps down"],
-        states: 0,
+        states: 7_661,
+        effort: Effort::Seconds,
         stock: Some(48_596),
     },
     System {
@@ -121,7 +127,8 @@ pub static SYSTEMS: [System; 24] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once", "a primary steps down"],
-        states: 0,
+        states: 23_171,
+        effort: Effort::Seconds,
         stock: Some(76_611),
     },
     System {
@@ -138,7 +145,8 @@ pub static SYSTEMS: [System; 24] = [
             ..BASE
         },
         also: &["a command is chosen", "every command can still be chosen"],
-        states: 0,
+        states: 1_111,
+        effort: Effort::Seconds,
         stock: Some(5_188),
     },
     System {
@@ -156,7 +164,8 @@ pub static SYSTEMS: [System; 24] = [
             ..BASE
         },
         also: &["a command is chosen"],
-        states: 0,
+        states: 21_283,
+        effort: Effort::Seconds,
         stock: Some(148_110),
     },
     System {
@@ -169,7 +178,8 @@ pub static SYSTEMS: [System; 24] = [
             ..BASE
         },
         also: &["a command is chosen"],
-        states: 0,
+        states: 31_881,
+        effort: Effort::Seconds,
         stock: Some(203_031),
     },
     System {
@@ -181,7 +191,8 @@ pub static SYSTEMS: [System; 24] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once"],
-        states: 0,
+        states: 1_521_952,
+        effort: Effort::Seconds,
         stock: None,
     },
     System {
@@ -189,7 +200,8 @@ pub static SYSTEMS: [System; 24] = [
         about: "the same, with elections by heartbeats and with refusals",
         bounds: Bounds { leaders: &[elector(&[1, 2, 3], 1), elector(&[1, 2, 3], 1)], ..BASE },
         also: &["a command is chosen", "two primaries at once", "a primary steps down"],
-        states: 0,
+        states: 85_774_989,
+        effort: Effort::Seconds,
         stock: None,
     },
     System {
@@ -205,7 +217,8 @@ pub static SYSTEMS: [System; 24] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once"],
-        states: 0,
+        states: 53_711_617_696,
+        effort: Effort::Seconds,
         stock: None,
     },
     System {
@@ -217,7 +230,8 @@ pub static SYSTEMS: [System; 24] = [
             ..BASE
         },
         also: &["a command is chosen", "a recovered acceptor votes"],
-        states: 0,
+        states: 278_625_055,
+        effort: Effort::Seconds,
         stock: None,
     },
     System {
@@ -229,7 +243,8 @@ pub static SYSTEMS: [System; 24] = [
             ..BASE
         },
         also: &["a command is chosen", "a recovered acceptor votes"],
-        states: 0,
+        states: 2_398_143_319,
+        effort: Effort::Seconds,
         stock: None,
     },
     System {
@@ -243,7 +258,8 @@ pub static SYSTEMS: [System; 24] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once"],
-        states: 0,
+        states: 1_762_536_312,
+        effort: Effort::Seconds,
         stock: None,
     },
     System {
@@ -256,7 +272,8 @@ pub static SYSTEMS: [System; 24] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once"],
-        states: 0,
+        states: 134_401_774_080,
+        effort: Effort::Seconds,
         stock: None,
     },
     System {
@@ -269,7 +286,8 @@ pub static SYSTEMS: [System; 24] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once"],
-        states: 0,
+        states: 731_211_169,
+        effort: Effort::Seconds,
         stock: None,
     },
     System {
@@ -281,7 +299,8 @@ pub static SYSTEMS: [System; 24] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once"],
-        states: 0,
+        states: 215_812_201,
+        effort: Effort::Seconds,
         stock: None,
     },
     System {
@@ -294,7 +313,8 @@ pub static SYSTEMS: [System; 24] = [
             ..BASE
         },
         also: &["a command is chosen", "a request is answered"],
-        states: 0,
+        states: 1_655_509_184,
+        effort: Effort::Seconds,
         stock: None,
     },
     System {
@@ -308,7 +328,8 @@ pub static SYSTEMS: [System; 24] = [
             ..BASE
         },
         also: &["a command is chosen"],
-        states: 0,
+        states: 2_963_684_448,
+        effort: Effort::Seconds,
         stock: None,
     },
     System {
@@ -321,7 +342,8 @@ pub static SYSTEMS: [System; 24] = [
             ..BASE
         },
         also: &["a command is chosen", "a gap is filled by a no-op"],
-        states: 0,
+        states: 588_123_242_528,
+        effort: Effort::Minutes,
         stock: None,
     },
     System {
@@ -335,7 +357,8 @@ pub static SYSTEMS: [System; 24] = [
             ..BASE
         },
         also: &["a command is chosen"],
-        states: 0,
+        states: 161_275_504_961,
+        effort: Effort::Seconds,
         stock: None,
     },
     System {
@@ -348,6 +371,7 @@ pub static SYSTEMS: [System; 24] = [
         },
         also: &["a command is chosen"],
         states: 0,
+        effort: Effort::Minutes,
         stock: None,
     },
 ];
