@@ -50,6 +50,8 @@ pub enum Topic {
     Proposed,
     /// [`Fact::Submitted`].
     Submitted,
+    /// [`Fact::Requested`].
+    Requested,
     /// [`Fact::Answered`].
     Answered,
 }
@@ -83,6 +85,8 @@ pub enum Fact {
     Proposed(Vote),
     /// A client, or a leader on its own, wants this command done.
     Submitted(Command),
+    /// A client has asked for this.
+    Requested(RequestId),
     /// A client was told that its request was done here, after so many others.
     Answered(RequestId, Instance, u64),
 }
@@ -237,6 +241,9 @@ pub fn said(members: &Members, src: Id, message: &Message, topics: &[Topic]) -> 
     match message {
         Message::Request(command) if topics.contains(&Topic::Submitted) => {
             Some(Fact::Submitted(command.clone()))
+        }
+        Message::Request(command) if topics.contains(&Topic::Requested) => {
+            Some(Fact::Requested(command.id))
         }
         Message::Reply { id, instance, position } if topics.contains(&Topic::Answered) => {
             Some(Fact::Answered(*id, *instance, *position))

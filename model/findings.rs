@@ -269,3 +269,11 @@ pub(super) fn all_submitted_are_chosen(members: &Members, facts: &Facts) -> Opti
     let waiting = |fact: &Fact| matches!(fact, Fact::Submitted(c) if !chosen.contains(&Some(c)));
     (!facts.iter().any(waiting)).then(|| "every submitted command is chosen".to_owned())
 }
+
+pub(super) fn all_requests_are_answered(_: &Members, facts: &Facts) -> Option<String> {
+    let answered = |id: &RequestId| {
+        facts.iter().any(|fact| matches!(fact, Fact::Answered(other, ..) if other == id))
+    };
+    let waiting = |fact: &Fact| matches!(fact, Fact::Requested(id) if !answered(id));
+    (!facts.iter().any(waiting)).then(|| "every request is answered".to_owned())
+}

@@ -6,9 +6,11 @@
 //! | [`properties`] | what must hold, what must be reachable, what must stay so; `findings` looks for it |
 //! | [`system`], [`systems`] | small clusters, with their bounds and numbers of states |
 //! | [`mutants`] | faults that the checks must find |
-//! | [`check`] | runs Stateright's checker, and reports |
-//! | [`reach`] | whether a goal stays reachable |
+//! | [`check`] | runs the checks, and reports |
+//! | [`engine`] | explores the states of any Stateright actors |
+//! | [`stock`], [`reach`] | the same systems in Stateright's own actor model |
 //! | [`trace`] | counterexamples in words |
+//! | [`scope`] | what was checked and what was not, as a table |
 
 pub mod check;
 pub mod engine;
@@ -17,6 +19,7 @@ mod findings;
 pub mod mutants;
 pub mod properties;
 pub mod reach;
+pub mod scope;
 pub mod stock;
 pub mod system;
 pub mod systems;

@@ -16,6 +16,9 @@ pub enum Kind {
     Sometimes,
     /// A goal: from every reachable state, one where it is found must be reachable.
     StaysPossible,
+    /// A goal: every fair run must reach a state where it is found. Deliveries, timers and
+    /// recoveries that stay possible must happen; crashes need not.
+    Eventually,
 }
 
 impl Kind {
@@ -25,6 +28,7 @@ impl Kind {
             Kind::Always => "always",
             Kind::Sometimes => "sometimes",
             Kind::StaysPossible => "stays possible",
+            Kind::Eventually => "eventually",
         }
     }
 }
@@ -45,7 +49,7 @@ pub struct Property {
 }
 
 /// All properties there are. Every system is held to all that are of kind [`Kind::Always`].
-pub static PROPERTIES: [Property; 19] = [
+pub static PROPERTIES: [Property; 20] = [
     Property {
         name: "one value per instance",
         kind: Kind::Always,
@@ -178,6 +182,13 @@ pub static PROPERTIES: [Property; 19] = [
         one_at_a_time: false,
         topics: &[Topic::Cast, Topic::Submitted],
         find: all_submitted_are_chosen,
+    },
+    Property {
+        name: "every request is answered",
+        kind: Kind::Eventually,
+        one_at_a_time: false,
+        topics: &[Topic::Requested, Topic::Answered],
+        find: all_requests_are_answered,
     },
 ];
 

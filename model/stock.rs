@@ -62,7 +62,7 @@ impl System {
             let expectation = match kind {
                 Kind::Always => Expectation::Always,
                 Kind::Sometimes => Expectation::Sometimes,
-                Kind::StaysPossible => continue,
+                Kind::StaysPossible | Kind::Eventually => continue,
             };
             let mut conditions = PROPERTIES.iter().zip(conditions::<R>());
             if let Some((_, condition)) = conditions.find(|(property, _)| property.name == *name) {
@@ -128,6 +128,7 @@ fn conditions<R: Rulebook>() -> [Condition<R>; PROPERTIES.len()] {
         condition::<R, 16>,
         condition::<R, 17>,
         condition::<R, 18>,
+        condition::<R, 19>,
     ]
 }
 

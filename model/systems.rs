@@ -31,7 +31,7 @@ const BASE: Bounds = Bounds {
 const RETRYING: ClientBounds = ClientBounds { first: LeaderId(0), commands: 1, retries: true };
 
 /// All systems.
-pub static SYSTEMS: [System; 24] = [
+pub static SYSTEMS: [System; 25] = [
     System {
         name: "dueling",
         about: "two leaders campaign at once and fight over one instance",
@@ -314,6 +314,25 @@ pub static SYSTEMS: [System; 24] = [
         },
         also: &["a command is chosen", "a request is answered"],
         states: 1_655_509_184,
+        effort: Effort::Seconds,
+        stock: None,
+    },
+    System {
+        name: "answers",
+        about: "one leader comes back after every refusal, and every request is answered",
+        bounds: Bounds {
+            leaders: &[
+                LeaderBounds { timers: &[Timer::Election], ..campaigner(&[1], 0) },
+                campaigner(&[1], 1),
+            ],
+            acceptors: 1,
+            instances: 2,
+            rounds: 2,
+            clients: &[RETRYING],
+            ..BASE
+        },
+        also: &["a command is chosen", "a request is answered", "every request is answered"],
+        states: 0,
         effort: Effort::Seconds,
         stock: None,
     },

@@ -109,6 +109,7 @@ impl Trace {
 pub fn finding(property: &Property, found: Option<String>) -> String {
     let found = match property.kind {
         Kind::StaysPossible => "from here on, nothing that may happen leads there".to_owned(),
+        Kind::Eventually => "from here on, the actors may go on for ever without it".to_owned(),
         _ => found.unwrap_or_default(),
     };
     match property.kind {

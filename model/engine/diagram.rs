@@ -196,7 +196,8 @@ impl Diagram {
             match (left.peek(), right.peek()) {
                 (Some(l), Some(r)) if l.0 == r.0 => {
                     both.push((l.0, l.1, r.1));
-                    (left.next(), right.next());
+                    left.next();
+                    right.next();
                 }
                 (Some(l), r) if r.is_none_or(|r| l.0 < r.0) => {
                     both.push((l.0, l.1, EMPTY));

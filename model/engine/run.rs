@@ -98,6 +98,6 @@ where
 }
 
 /// Which of a step's outcomes comes of a crash after how many commands: all but the last.
-fn cut(outcome: usize, outcomes: usize) -> Option<usize> {
+pub(super) fn cut(outcome: usize, outcomes: usize) -> Option<usize> {
     (outcome + 1 < outcomes).then_some(outcome + 1)
 }

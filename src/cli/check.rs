@@ -1,5 +1,8 @@
 //! `synod check`: visits every state of each system.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use clap::{Parser, ValueEnum};
 use serde::Serialize;
 
@@ -8,6 +11,7 @@ use super::worker::{self, Checked, Ended, check_in_child};
 use super::{Verdict, compare, parallel};
 use crate::model::check::{Backend, Hunt, catch};
 use crate::model::mutants::{MUTANTS, Mutant, mutant};
+use crate::model::scope::{self, Measured};
 use crate::model::system::System;
 use crate::model::systems::{SYSTEMS, system};
 
@@ -17,6 +21,7 @@ use crate::model::systems::{SYSTEMS, system};
   synod check                             every system
   synod check dueling gap                 these two
   synod check dueling --backend explicit  state by state
+  synod check --all --table               and write what was checked to model/SCOPE.md
   synod check --compare-stock dueling     on stock Stateright and both back ends of the engine
   synod check --mutant stale-accept       the shortest counterexample of a fault")]
 pub(super) struct Args {
@@ -37,6 +42,9 @@ pub(super) struct Args {
     /// Check this system on stock Stateright and on both back ends of the engine.
     #[arg(long, conflicts_with_all = ["systems", "mutant", "list", "all"])]
     compare_stock: Option<String>,
+    /// Write what was checked, and what was not, to a file.
+    #[arg(long, requires = "all", num_args = 0..=1, default_missing_value = "model/SCOPE.md")]
+    table: Option<PathBuf>,
     /// Print one line of JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -91,13 +99,12 @@ pub(super) fn run(args: &Args) -> Verdict {
         args.systems.iter().map(|name| find_system(name)).collect();
     match named {
         Ok(named) if args.worker => {
-            let checked = named.into_iter().map(|system| worker::serve(system, backend));
-            checked.last().unwrap_or(Verdict::BadUse)
+            named.first().map_or(Verdict::BadUse, |system| worker::serve(system, backend))
         }
         Ok(named) if named.is_empty() => {
-            check_all(&SYSTEMS.iter().collect::<Vec<_>>(), backend, args.json)
+            check_all(&SYSTEMS.iter().collect::<Vec<_>>(), backend, args)
         }
-        Ok(named) => check_all(&named, backend, args.json),
+        Ok(named) => check_all(&named, backend, args),
         Err(error) => fail(error, Verdict::BadUse),
     }
 }
@@ -114,8 +121,8 @@ pub(super) fn find_mutant(name: &str) -> Result<&'static Mutant, String> {
     mutant(name).ok_or_else(|| format!("there is no mutant '{name}'; there are {}", names()))
 }
 
-fn check_all(systems: &[&'static System], backend: Backend, as_json: bool) -> Verdict {
-    let bars = Bars::new(!as_json);
+fn check_all(systems: &[&'static System], backend: Backend, args: &Args) -> Verdict {
+    let bars = Bars::new(!args.json);
     let check = |system: &&'static System| {
         let bar = bars.add(system.name, None);
         let progress = |states: u128| bar.set_position(states.try_into().unwrap_or(u64::MAX));
@@ -134,7 +141,10 @@ fn check_all(systems: &[&'static System], backend: Backend, as_json: bool) -> Ve
     match checked.into_iter().collect::<Result<Vec<Checked>, String>>() {
         Ok(systems) => {
             let passes = systems.iter().all(|checked| checked.passes);
-            if as_json {
+            if let Some(Err(error)) = args.table.as_ref().map(|path| write_table(path, &systems)) {
+                return fail(error, Verdict::BadUse);
+            }
+            if args.json {
                 json(&Json { systems })
             } else {
                 show(&systems)
@@ -143,6 +153,19 @@ fn check_all(systems: &[&'static System], backend: Backend, as_json: bool) -> Ve
         }
         Err(error) => fail(error, Verdict::Fails),
     }
+}
+
+fn write_table(path: &Path, systems: &[Checked]) -> Result<(), String> {
+    let measured = |checked: &Checked| Measured {
+        system: checked.name.clone(),
+        backend: checked.backend.clone(),
+        states: checked.unique_states,
+        seconds: checked.seconds,
+        peak_bytes: checked.peak_bytes,
+    };
+    let measured: Vec<Measured> = systems.iter().map(measured).collect();
+    let written = fs::write(path, scope::page(&measured));
+    written.map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
 #[derive(Serialize)]

@@ -96,7 +96,7 @@ impl<W: Word> Part<W> {
     }
 
     fn insert(&mut self, word: W) -> bool {
-        let mut slot = ((word.mix() & 0xffff_ffff) * self.slots.len() as u64 >> 32) as usize;
+        let mut slot = (((word.mix() & 0xffff_ffff) * self.slots.len() as u64) >> 32) as usize;
         loop {
             let there = self.slots[slot];
             if there == W::NONE {
