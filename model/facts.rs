@@ -50,6 +50,8 @@ pub enum Topic {
     Proposed,
     /// [`Fact::Submitted`].
     Submitted,
+    /// [`Fact::Insisted`].
+    Insisted,
     /// [`Fact::Requested`].
     Requested,
     /// [`Fact::Answered`].
@@ -85,6 +87,8 @@ pub enum Fact {
     Proposed(Vote),
     /// A client, or a leader on its own, wants this command done.
     Submitted(Command),
+    /// A leader that campaigns again whenever it hears of no other wants this command done.
+    Insisted(Command),
     /// A client has asked for this.
     Requested(RequestId),
     /// A client was told that its request was done here, after so many others.
@@ -140,6 +144,8 @@ pub struct Lens {
     pub property: &'static Property,
     members: Members,
     roles: Vec<Role>,
+    /// By actor: whether it campaigns again and again.
+    insists: Vec<bool>,
 }
 
 impl Lens {
@@ -150,7 +156,8 @@ impl Lens {
         nodes: &[Node<R>],
     ) -> Self {
         let roles = nodes.iter().map(|node| node.role().clone()).collect();
-        Lens { property, members: members.clone(), roles }
+        let insists = nodes.iter().map(|node| node.timing().election.is_some()).collect();
+        Lens { property, members: members.clone(), roles, insists }
     }
 
     /// What it finds, in words.
@@ -166,6 +173,12 @@ impl<R: Rulebook> Observer<Node<R>> for Lens {
         let mut facts = Facts::new();
         if let Some(role) = self.roles.get(actor) {
             Situation { role, state, storage }.observe(self.property.topics, &mut facts);
+            if let Role::Leader(leader) = role
+                && self.property.topics.contains(&Topic::Insisted)
+                && self.insists.get(actor) == Some(&true)
+            {
+                facts.extend(leader.backlog.iter().cloned().map(Fact::Insisted));
+            }
         }
         facts.into_iter().collect()
     }

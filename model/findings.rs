@@ -270,6 +270,12 @@ pub(super) fn all_submitted_are_chosen(members: &Members, facts: &Facts) -> Opti
     (!facts.iter().any(waiting)).then(|| "every submitted command is chosen".to_owned())
 }
 
+pub(super) fn all_insisted_are_chosen(members: &Members, facts: &Facts) -> Option<String> {
+    let chosen: BTreeSet<_> = chosen(members, facts).into_iter().map(|c| c.1.command()).collect();
+    let waiting = |fact: &Fact| matches!(fact, Fact::Insisted(c) if !chosen.contains(&Some(c)));
+    (!facts.iter().any(waiting)).then(|| "every command of a stable leader is chosen".to_owned())
+}
+
 pub(super) fn all_requests_are_answered(_: &Members, facts: &Facts) -> Option<String> {
     let answered = |id: &RequestId| {
         facts.iter().any(|fact| matches!(fact, Fact::Answered(other, ..) if other == id))

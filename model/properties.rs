@@ -49,7 +49,7 @@ pub struct Property {
 }
 
 /// All properties there are. Every system is held to all that are of kind [`Kind::Always`].
-pub static PROPERTIES: [Property; 20] = [
+pub static PROPERTIES: [Property; 21] = [
     Property {
         name: "one value per instance",
         kind: Kind::Always,
@@ -182,6 +182,13 @@ pub static PROPERTIES: [Property; 20] = [
         one_at_a_time: false,
         topics: &[Topic::Cast, Topic::Submitted],
         find: all_submitted_are_chosen,
+    },
+    Property {
+        name: "a stable leader's commands are chosen",
+        kind: Kind::Eventually,
+        one_at_a_time: false,
+        topics: &[Topic::Cast, Topic::Insisted],
+        find: all_insisted_are_chosen,
     },
     Property {
         name: "every request is answered",

@@ -129,6 +129,7 @@ fn conditions<R: Rulebook>() -> [Condition<R>; PROPERTIES.len()] {
         condition::<R, 17>,
         condition::<R, 18>,
         condition::<R, 19>,
+        condition::<R, 20>,
     ]
 }
 

@@ -31,7 +31,7 @@ const BASE: Bounds = Bounds {
 const RETRYING: ClientBounds = ClientBounds { first: LeaderId(0), commands: 1, retries: true };
 
 /// All systems.
-pub static SYSTEMS: [System; 25] = [
+pub static SYSTEMS: [System; 28] = [
     System {
         name: "dueling",
         about: "two leaders campaign at once and fight over one instance",
@@ -163,7 +163,7 @@ pub static SYSTEMS: [System; 25] = [
             audience: Audience::Proposer,
             ..BASE
         },
-        also: &["a command is chosen"],
+        also: &["a command is chosen", "a stable leader's commands are chosen"],
         states: 21_283,
         effort: Effort::Seconds,
         stock: Some(148_110),
@@ -277,6 +277,48 @@ pub static SYSTEMS: [System; 25] = [
         stock: None,
     },
     System {
+        name: "five-acceptors-heartbeats",
+        about: "two leaders ask five acceptors, with elections by heartbeats and with refusals",
+        bounds: Bounds {
+            leaders: &[elector(&[1, 2, 3, 4, 5], 1), elector(&[1, 2, 3, 4, 5], 1)],
+            acceptors: 5,
+            ..BASE
+        },
+        also: &["a command is chosen", "two primaries at once", "a primary steps down"],
+        states: 17_296_754_201_089,
+        effort: Effort::Minutes,
+        stock: None,
+    },
+    System {
+        name: "three-leaders-refused",
+        about: "three leaders ask all acceptors, which refuse aloud",
+        bounds: Bounds {
+            leaders: &[
+                campaigner(&[1, 2, 3], 1),
+                campaigner(&[1, 2, 3], 1),
+                campaigner(&[1, 2, 3], 0),
+            ],
+            ..BASE
+        },
+        also: &["a command is chosen", "two primaries at once"],
+        states: 37_697_269_468_832,
+        effort: Effort::Minutes,
+        stock: None,
+    },
+    System {
+        name: "heartbeats-and-crashes",
+        about: "elections and refusals, and two crashes of any acceptors, within a step too",
+        bounds: Bounds {
+            leaders: &[elector(&[1, 2, 3], 1), elector(&[1, 2, 3], 1)],
+            crashes: Crashes { who: &["A1", "A2", "A3"], total: 2 },
+            ..BASE
+        },
+        also: &["a command is chosen", "a primary steps down", "a recovered acceptor votes"],
+        states: 15_482_814_546,
+        effort: Effort::Seconds,
+        stock: None,
+    },
+    System {
         name: "flexible",
         about: "four acceptors: three must promise, but two votes choose",
         bounds: Bounds {
@@ -332,7 +374,7 @@ pub static SYSTEMS: [System; 25] = [
             ..BASE
         },
         also: &["a command is chosen", "a request is answered", "every request is answered"],
-        states: 0,
+        states: 3_995_694,
         effort: Effort::Seconds,
         stock: None,
     },
@@ -382,14 +424,15 @@ pub static SYSTEMS: [System; 25] = [
     },
     System {
         name: "two-rounds",
-        about: "two leaders, two rounds each, with elections and refusals",
+        about: "two leaders, two rounds each, with elections by heartbeats",
         bounds: Bounds {
             leaders: &[elector(&[1, 2, 3], 1), elector(&[1, 2, 3], 1)],
             rounds: 2,
+            nacks: false,
             ..BASE
         },
-        also: &["a command is chosen"],
-        states: 0,
+        also: &["a command is chosen", "two primaries at once", "a primary steps down"],
+        states: 18_903_366_091_841,
         effort: Effort::Minutes,
         stock: None,
     },

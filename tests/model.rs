@@ -82,6 +82,8 @@ systems! {
     retries: "retries";
     window: "window";
     catch_up: "catch-up";
+    answers: "answers";
+    heartbeats_and_crashes: "heartbeats-and-crashes";
 }
 
 /// Catches a mutant, in so many steps: the shortest run is of the same length, whoever finds it.
@@ -146,6 +148,19 @@ mutants! {
     catch_up_trusts_votes: "catch-up-trusts-votes" in 15;
 }
 
+/// Both leave no trace in any one state, but in what never comes.
+#[test]
+fn the_check_of_fair_runs_catches_what_stops_progress() {
+    let chosen = property("a stable leader's commands are chosen").unwrap();
+    for (name, steps) in [("silent-reject", 5), ("lost-command", 15)] {
+        let mutant = mutant(name).unwrap();
+        let (comeback, backend) = (system("comeback").unwrap(), Backend::Explicit);
+        let hunt = hunt(comeback, &mutant, mutant.machine, chosen, backend, &|_| {}).unwrap();
+        let trace = hunt.trace.unwrap_or_else(|| panic!("{name} is not caught"));
+        assert_eq!(trace.steps.len(), steps, "{trace}");
+    }
+}
+
 /// A rulebook for a test.
 #[derive(Clone)]
 struct Other(Rules);
@@ -181,6 +196,8 @@ fn no_property_is_trivial() {
         ("what is answered is chosen", rules_of("duplicate-votes-count"), "retry"),
         ("only what was submitted is chosen", forged, "dueling"),
         ("one answer per request", rules_of("double-decide"), "retry"),
+        ("a stable leader's commands are chosen", rules_of("silent-reject"), "comeback"),
+        ("every request is answered", Rules { is_chosen: |_, _| false, ..PAXOS }, "retry"),
     ];
     let mut broken: BTreeSet<&str> = MUTANTS.iter().map(|mutant| mutant.property).collect();
     for (name, rules, in_system) in breakers {

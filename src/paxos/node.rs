@@ -128,6 +128,11 @@ impl<R: Rulebook> Node<R> {
         &self.role
     }
 
+    /// How long its timers take.
+    pub fn timing(&self) -> &Timing {
+        &self.timing
+    }
+
     /// Whether `src` may say this to this member. What it may not say is ignored, whatever state
     /// the member is in; a runtime counts it.
     pub fn admits(&self, src: Id, message: &Message) -> bool {
