@@ -6,14 +6,16 @@ use num_bigint::BigUint;
 use stateright::HasDiscoveries;
 use thiserror::Error;
 
+use super::alike::Alike;
 use super::engine::diagram::EMPTY;
-use super::engine::explicit::{Until, explore};
+use super::engine::explicit::{Until, explore_up_to};
 use super::engine::faults::Machine;
 use super::engine::liveness::fairness;
 use super::engine::observe::Watch;
 use super::engine::replay::ReplayError;
 use super::engine::run::Run;
 use super::engine::symbolic::Symbolic;
+use super::engine::symmetry::Symmetry;
 use super::engine::universe::{Universe, UniverseError};
 use super::facts::Lens;
 use super::mutants::Mutant;
@@ -47,6 +49,11 @@ pub enum CheckError {
         /// The missing system or property.
         missing: &'static str,
     },
+    /// Acceptors that differ in more than their names.
+    #[error(
+        "the acceptors of system '{0}' are not alike: some are asked, or may crash, and others not"
+    )]
+    NotAlike(&'static str),
     /// Stock Stateright can neither crash an actor within a step nor lose a save.
     #[error("stock Stateright cannot run mutant '{0}', whose machine is at fault; use a back end")]
     NotInStock(&'static str),
@@ -57,6 +64,8 @@ pub enum CheckError {
 pub enum Backend {
     /// The engine, state by state.
     Explicit,
+    /// The engine, state by state, of states that differ in the acceptors' names only one.
+    Alike,
     /// The engine, on decision diagrams.
     Symbolic,
     /// Stateright's own actor model and checker.
@@ -68,6 +77,7 @@ impl Backend {
     pub fn name(self) -> &'static str {
         match self {
             Backend::Explicit => "explicit",
+            Backend::Alike => "alike",
             Backend::Symbolic => "symbolic",
             Backend::Stock => "stock",
         }
@@ -83,6 +93,9 @@ pub struct Report {
     pub backend: Backend,
     /// How many states were reached, each counted once.
     pub states: BigUint,
+    /// How many of them were visited one by one: all, or one for all that differ in the acceptors'
+    /// names only.
+    pub visited: Option<usize>,
     /// How many steps were taken, into known states too; diagrams take none.
     pub steps: Option<u64>,
     /// The number of steps to the state that is furthest from the start.
@@ -119,7 +132,9 @@ impl Report {
     pub fn expected(&self) -> Option<BigUint> {
         match self.backend {
             Backend::Stock => self.system.stock.map(BigUint::from),
-            Backend::Explicit | Backend::Symbolic => Some(BigUint::from(self.system.states)),
+            Backend::Explicit | Backend::Alike | Backend::Symbolic => {
+                Some(BigUint::from(self.system.states))
+            }
         }
     }
 
@@ -139,7 +154,7 @@ pub fn check(
     let start = Instant::now();
     let report = match backend {
         Backend::Stock => check_stock(system, progress)?,
-        Backend::Explicit => check_explicit(system, progress)?,
+        Backend::Explicit | Backend::Alike => check_explicit(system, backend, progress)?,
         Backend::Symbolic => check_symbolic(system, progress)?,
     };
     Ok(Report { elapsed: start.elapsed(), ..report })
@@ -168,6 +183,7 @@ fn check_stock(system: &'static System, progress: &dyn Fn(&BigUint)) -> Result<R
         system,
         backend: Backend::Stock,
         states: finished.unique_states.into(),
+        visited: Some(finished.unique_states),
         steps: Some(finished.total_states as u64),
         depth: Some(finished.depth),
         nodes: None,
@@ -179,6 +195,7 @@ fn check_stock(system: &'static System, progress: &dyn Fn(&BigUint)) -> Result<R
 
 fn check_explicit(
     system: &'static System,
+    backend: Backend,
     progress: &dyn Fn(&BigUint),
 ) -> Result<Report, CheckError> {
     let (mut universe, members) = system.universe(&Paxos, Machine::Sound)?;
@@ -186,7 +203,11 @@ fn check_explicit(
     let held: Vec<_> = system.properties().filter(|property| now(property.kind)).collect();
     let watch = |property: &&'static Property| watch(property, &members, &universe);
     let mut watches: Vec<_> = held.iter().map(watch).collect();
-    let explored = explore(&mut universe, &mut watches, Until::Exhausted, |n| progress(&n.into()))?;
+    let alike = alike(system, backend)?;
+    let symmetry = alike.as_ref().map(|alike| alike as &dyn Symmetry<Node>);
+    let until = Until::Exhausted;
+    let explored =
+        explore_up_to(&mut universe, &mut watches, symmetry, until, |n| progress(&n.into()))?;
     let mut outcomes = Vec::new();
     for (property, run) in held.into_iter().zip(explored.found) {
         let found = run.is_some();
@@ -200,8 +221,9 @@ fn check_explicit(
     }
     Ok(Report {
         system,
-        backend: Backend::Explicit,
-        states: explored.states.into(),
+        backend,
+        states: explored.with_images.into(),
+        visited: Some(explored.states),
         steps: Some(explored.steps),
         depth: Some(explored.depth),
         nodes: None,
@@ -262,6 +284,7 @@ fn check_symbolic(
         system,
         backend: Backend::Symbolic,
         states,
+        visited: None,
         steps: None,
         depth: None,
         nodes: Some(nodes),
@@ -269,6 +292,15 @@ fn check_symbolic(
         complete: true,
         outcomes,
     })
+}
+
+/// How the acceptors of a system may change places, if that is asked for.
+fn alike(system: &'static System, backend: Backend) -> Result<Option<Alike>, CheckError> {
+    if backend != Backend::Alike {
+        return Ok(None);
+    }
+    let alike = Alike::acceptors(&system.bounds).ok_or(CheckError::NotAlike(system.name))?;
+    Ok(Some(alike))
 }
 
 fn watch<R: Rulebook>(
@@ -321,9 +353,13 @@ pub fn hunt<R: Rulebook>(
     let (mut universe, members) = system.universe(rulebook, machine)?;
     let mut watch = watch(property, &members, &universe);
     let (run, states) = match (backend, property.kind) {
-        (Backend::Explicit, Kind::Always | Kind::Sometimes) => {
+        (Backend::Explicit | Backend::Alike, Kind::Always | Kind::Sometimes) => {
             let watches = std::slice::from_mut(&mut watch);
-            let explored = explore(&mut universe, watches, Until::Found, |n| progress(&n.into()))?;
+            let alike = alike(system, backend)?;
+            let symmetry = alike.as_ref().map(|alike| alike as &dyn Symmetry<Node<R>>);
+            let until = Until::Found;
+            let explored =
+                explore_up_to(&mut universe, watches, symmetry, until, |n| progress(&n.into()))?;
             (explored.found.into_iter().flatten().next(), explored.states.into())
         }
         (_, Kind::Eventually) => {

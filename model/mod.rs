@@ -8,10 +8,12 @@
 //! | [`mutants`] | faults that the checks must find |
 //! | [`check`] | runs the checks, and reports |
 //! | [`engine`] | explores the states of any Stateright actors |
+//! | [`alike`] | acceptors that may change places |
 //! | [`stock`], [`reach`] | the same systems in Stateright's own actor model |
 //! | [`trace`] | counterexamples in words |
 //! | [`scope`] | what was checked and what was not, as a table |
 
+pub mod alike;
 pub mod check;
 pub mod engine;
 pub mod facts;

@@ -15,6 +15,7 @@
 //! | [`observe`] | what is seen of a state, as facts, and what is found in them |
 //! | [`run`], [`replay`] | runs, step by step, and once more on the actors themselves |
 //! | [`explicit`] | reachable states one by one, as machine words |
+//! | [`symmetry`] | actors that may change places |
 //! | [`liveness`], [`fair`] | whether every fair run reaches a goal |
 //! | [`diagram`], [`cache`] | sets of states as decision diagrams, one level for each actor |
 //! | [`symbolic`] | all reachable states at once, on diagrams |
@@ -34,4 +35,5 @@ pub mod observe;
 pub mod replay;
 pub mod run;
 pub mod symbolic;
+pub mod symmetry;
 pub mod universe;

@@ -60,6 +60,8 @@ pub(super) enum Choice {
     Auto,
     /// The engine, state by state: steps, depths, shortest runs.
     Explicit,
+    /// The same, but of states that differ in the acceptors' names only one.
+    Alike,
     /// The engine, on decision diagrams: for many states.
     Symbolic,
     /// Stateright's own actor model: for few states.
@@ -71,6 +73,7 @@ impl Choice {
         match self {
             Choice::Auto | Choice::Symbolic => Backend::Symbolic,
             Choice::Explicit => Backend::Explicit,
+            Choice::Alike => Backend::Alike,
             Choice::Stock => Backend::Stock,
         }
     }
@@ -135,7 +138,7 @@ fn check_all(systems: &[&'static System], backend: Backend, args: &Args) -> Verd
     };
     // The explicit back end takes all processors for one system.
     let checked: Vec<Result<Checked, String>> = match backend {
-        Backend::Explicit => systems.iter().map(check).collect(),
+        Backend::Explicit | Backend::Alike => systems.iter().map(check).collect(),
         Backend::Symbolic | Backend::Stock => parallel::map(systems, check),
     };
     match checked.into_iter().collect::<Result<Vec<Checked>, String>>() {

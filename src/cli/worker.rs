@@ -24,6 +24,8 @@ pub(super) struct Checked {
     pub(super) bounds: String,
     pub(super) backend: String,
     pub(super) unique_states: u128,
+    /// How many of the states were visited one by one.
+    pub(super) visited_states: Option<usize>,
     /// Steps taken, into known states too; diagrams take none.
     pub(super) total_states: Option<u64>,
     pub(super) expected_states: Option<u128>,
@@ -66,6 +68,7 @@ impl Checked {
             bounds: report.system.bounds.to_string(),
             backend: report.backend.name().to_owned(),
             unique_states: number(&report.states),
+            visited_states: report.visited,
             total_states: report.steps,
             expected_states: report.expected().as_ref().map(number),
             depth: report.depth,

@@ -71,6 +71,15 @@ impl Learner {
         ballots.map(|(ballot, tally)| (*ballot, &tally.decree))
     }
 
+    /// The same, with acceptors renamed.
+    pub(super) fn with_acceptors_renamed(&self, name: &dyn Fn(AcceptorId) -> AcceptorId) -> Self {
+        let mut learner = self.clone();
+        for tally in learner.votes.values_mut().flat_map(BTreeMap::values_mut) {
+            tally.voters = tally.voters.iter().map(name).collect();
+        }
+        learner
+    }
+
     /// Counts a vote. A decree is chosen once a phase-2 quorum has voted for it under the same
     /// ballot (PMS 2.2, 2.3). Votes further ahead than `window` instances are not kept: catching up
     /// brings what they would have said.

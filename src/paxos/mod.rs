@@ -38,6 +38,7 @@ mod members;
 mod message;
 mod node;
 mod quorum;
+mod renaming;
 mod rules;
 mod step;
 mod storage;

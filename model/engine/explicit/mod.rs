@@ -10,7 +10,9 @@
 //! | [`situations`] | an actor's situation as one integer, and what may follow |
 //! | [`word`] | states as machine words |
 //! | [`store`] | which states were seen |
+//! | [`images`] | what a state becomes when actors change places |
 
+mod images;
 pub mod situations;
 mod store;
 pub mod word;
@@ -23,11 +25,13 @@ use std::thread;
 
 use stateright::actor::Actor;
 
+use self::images::Images;
 use self::situations::{Gap, SituationId, Situations};
 use self::store::{Batches, Store};
 use self::word::{Layout, Word};
 use super::observe::{FactsId, Lookup, NO_FACTS, Observer, Watch};
 use super::run::{Run, Situation, starts, step_between};
+use super::symmetry::{Group, Symmetry};
 use super::universe::{Universe, UniverseError};
 
 /// How many states a thread takes at a time.
@@ -49,6 +53,8 @@ pub struct Explored {
     pub states: usize,
     /// How many steps lead from them, into known states too.
     pub steps: u64,
+    /// How many there are with those that become one of them when actors change places.
+    pub with_images: u64,
     /// The number of steps to the furthest state.
     pub depth: usize,
     /// How many bits a state takes.
@@ -70,6 +76,22 @@ pub fn explore<A: Actor, O: Observer<A>>(
     universe: &mut Universe<A>,
     watches: &mut [Watch<A, O>],
     until: Until,
+    progress: impl FnMut(usize),
+) -> Result<Explored, UniverseError>
+where
+    A::State: Eq + Hash,
+    A::Storage: Eq + Hash,
+{
+    explore_up_to(universe, watches, None, until, progress)
+}
+
+/// The same, but of the states that become one another when actors change places, only one is
+/// visited: the one whose word is the lowest of all.
+pub fn explore_up_to<A: Actor, O: Observer<A>>(
+    universe: &mut Universe<A>,
+    watches: &mut [Watch<A, O>],
+    symmetry: Option<&dyn Symmetry<A>>,
+    until: Until,
     mut progress: impl FnMut(usize),
 ) -> Result<Explored, UniverseError>
 where
@@ -77,13 +99,13 @@ where
     A::Storage: Eq + Hash,
 {
     let mut situations = Situations::new(universe.actors().len());
-    let short = Search::<A, O, u64>::new(universe, watches, &mut situations);
+    let short = Search::<A, O, u64>::new(universe, watches, symmetry, &mut situations);
     match short.run(until, &mut progress) {
         Err(Stop::Universe(error)) => return Err(error),
         Ok(explored) => return Ok(explored),
         Err(Stop::TooWide) => {}
     }
-    let long = Search::<A, O, u128>::new(universe, watches, &mut situations);
+    let long = Search::<A, O, u128>::new(universe, watches, symmetry, &mut situations);
     long.run(until, &mut progress).map_err(|stop| match stop {
         Stop::Universe(error) => error,
         Stop::TooWide => UniverseError::TooMany {
@@ -109,13 +131,29 @@ struct Search<'u, A: Actor, O: Observer<A>, W> {
     layout: Layout,
     store: Store<W>,
     layers: Vec<Layer<W>>,
+    group: Option<Group<'u, A>>,
+    images: Images,
+}
+
+/// What is counted of some states.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    steps: u64,
+    with_images: u64,
+}
+
+impl Counts {
+    fn and(self, other: Self) -> Self {
+        let with_images = self.with_images + other.with_images;
+        Counts { steps: self.steps + other.steps, with_images }
+    }
 }
 
 /// What one pass over some states came to.
 struct Pass<W> {
     /// Room for a state, so that it need not be made for each.
     state: Vec<SituationId>,
-    steps: u64,
+    counts: Counts,
     gaps: BTreeSet<Gap>,
     /// States whose successors are not all known.
     again: Vec<W>,
@@ -133,23 +171,27 @@ where
     fn new(
         universe: &'u mut Universe<A>,
         watches: &'u mut [Watch<A, O>],
+        symmetry: Option<&'u dyn Symmetry<A>>,
         situations: &'u mut Situations,
     ) -> Self {
         let actors = universe.actors().len();
         let facts = watches.iter().map(|_| vec![Vec::new(); actors]).collect();
         let layout = Layout::new((0..actors).map(|_| 1));
         let (store, layers) = (Store::new(), Vec::new());
-        Search { universe, watches, situations, facts, layout, store, layers }
+        let group = symmetry.map(Group::new);
+        let images = Images::new(group.as_ref(), actors);
+        Search { universe, watches, situations, facts, layout, store, layers, group, images }
     }
 
     fn run(mut self, until: Until, progress: &mut dyn FnMut(usize)) -> Result<Explored, Stop> {
         self.start()?;
         let mut found = vec![None; self.watches.len()];
-        let mut steps = 0;
+        let (mut steps, mut with_images) = (0, 0);
         while let Some(layer) = Some(self.store.take_fresh()).filter(|layer| !layer.is_empty()) {
             self.layers.push(layer);
-            let (more, new) = self.expand_layer()?;
-            steps += more;
+            let (expanded, new) = self.expand_layer()?;
+            steps += expanded.steps;
+            with_images += expanded.with_images;
             for (found, new) in found.iter_mut().zip(new) {
                 if found.is_none() {
                     *found = new.map(|state| (self.layers.len() - 1, state));
@@ -168,6 +210,7 @@ where
         Ok(Explored {
             states: self.layers.iter().flatten().map(Vec::len).sum(),
             steps,
+            with_images,
             depth: self.layers.len() - 1,
             bits: self.layout.bits(),
             found,
@@ -185,6 +228,7 @@ where
             };
             states = states.iter().flat_map(each).collect();
         }
+        self.note_images();
         self.note_facts();
         self.make_room()?;
         let budget = u32::from(self.universe.crash_budget());
@@ -193,27 +237,28 @@ where
             let crashes =
                 state.iter().enumerate().map(|(a, id)| u32::from(self.situations.crashes(a, *id)));
             if crashes.sum::<u32>() <= budget {
-                self.store.add(self.layout.pack(&state), &mut batches);
+                let word = self.images.lowest(&self.layout, self.layout.pack(&state)).0;
+                self.store.add(word, &mut batches);
             }
         }
         self.store.flush(&mut batches);
         Ok(())
     }
 
-    /// Expands the last layer, again and again until nothing has to be worked out. Returns how
-    /// many steps lead from it, and a state for each observer that finds something there.
-    fn expand_layer(&mut self) -> Result<(u64, Vec<Option<State>>), Stop> {
+    /// Expands the last layer, again and again until nothing has to be worked out. Returns what
+    /// was counted, and a state for each observer that finds something there.
+    fn expand_layer(&mut self) -> Result<(Counts, Vec<Option<State>>), Stop> {
         let layer = self.layers.len() - 1;
         let mut pass = self.pass(&self.layers[layer]);
         let mut found = vec![None; self.watches.len()];
-        let mut steps = 0;
+        let mut counts = Counts::default();
         loop {
-            steps += pass.steps;
+            counts = counts.and(pass.counts);
             for (found, new) in found.iter_mut().zip(&pass.found) {
                 *found = found.take().or_else(|| new.map(|word| self.layout.state(word)));
             }
             if pass.again.is_empty() {
-                return Ok((steps, found));
+                return Ok((counts, found));
             }
             for gap in pass.gaps {
                 self.situations.fill(self.universe, gap);
@@ -221,11 +266,20 @@ where
             for (watch, one, two) in pass.unions {
                 self.watches[watch].union(one, two);
             }
+            self.note_images();
             self.universe.healthy().map_err(Stop::Universe)?;
             self.note_facts();
             let old = self.layout.clone();
             let again = if self.make_room()? { self.repack(&old, pass.again) } else { pass.again };
             pass = self.pass(&vec![again]);
+        }
+    }
+
+    /// Works out what new situations become when actors change places, and the situations that are
+    /// new because of that.
+    fn note_images(&mut self) {
+        if let Some(group) = &mut self.group {
+            self.images.complete(self.universe, self.situations, group);
         }
     }
 
@@ -291,6 +345,7 @@ where
             situations: &*self.situations,
             facts: &self.facts,
             layout: &self.layout,
+            images: &self.images,
             store: &self.store,
             budget: self.universe.crash_budget(),
         };
@@ -320,7 +375,8 @@ where
         })
     }
 
-    /// A shortest run into a state of the layer at this depth.
+    /// A shortest run into a state of the layer at this depth, or into one that it becomes when
+    /// actors change places.
     fn run_to(&mut self, depth: usize, word: W) -> Run {
         let mut words = vec![word];
         for layer in self.layers[..depth].iter().rev() {
@@ -329,19 +385,63 @@ where
             words.extend(layer.iter().flatten().filter(leads).min().copied());
         }
         words.reverse();
-        let in_full = |word| {
-            let state = self.layout.state(word).into_iter().enumerate();
-            state.map(|(actor, id)| self.situations.get(actor, id).clone()).collect()
+        let states: Vec<State> = words.into_iter().map(|word| self.layout.state(word)).collect();
+        let states = match self.group {
+            Some(_) => self.walk_again(&states),
+            None => states,
         };
-        let states: Vec<Vec<Situation>> = words.into_iter().map(in_full).collect();
+        let in_full = |state: &State| {
+            let each = |(actor, id): (usize, &SituationId)| self.situations.get(actor, *id).clone();
+            state.iter().enumerate().map(each).collect()
+        };
+        let states: Vec<Vec<Situation>> = states.iter().map(in_full).collect();
         run_through(self.universe, &states)
+    }
+
+    /// The states of one run, whose images these are: each follows the one before, and no actor
+    /// changes places.
+    fn walk_again(&mut self, images: &[State]) -> Vec<State> {
+        let mut states: Vec<State> = images.first().cloned().into_iter().collect();
+        for target in images.iter().skip(1) {
+            let Some(now) = states.last().cloned() else { break };
+            let target = self.images.lowest_state(target);
+            for next in self.successors_of(&now) {
+                if self.images.lowest_state(&next) == target {
+                    states.push(next);
+                    break;
+                }
+            }
+        }
+        states
+    }
+
+    fn successors_of(&mut self, state: &State) -> Vec<State> {
+        loop {
+            let (mut next, mut gaps) = (Vec::new(), Vec::new());
+            self.situations.successors(state, |actor, list| match list {
+                Err(gap) => gaps.push(gap),
+                Ok(list) => next.extend(list.iter().map(|id| {
+                    let mut after = state.clone();
+                    after[actor] = *id;
+                    after
+                })),
+            });
+            if gaps.is_empty() {
+                return next;
+            }
+            gaps.into_iter().for_each(|gap| self.situations.fill(self.universe, gap));
+            self.note_images();
+        }
     }
 
     fn leads_to(&self, from: W, target: W) -> bool {
         let state = self.layout.state(from);
         let mut leads = false;
         self.situations.successors(&state, |actor, list| {
-            let into = |id: &SituationId| self.layout.replace(from, actor, state[actor], *id);
+            let into = |id: &SituationId| {
+                let next = self.layout.replace(from, actor, state[actor], *id);
+                self.images.lowest(&self.layout, next).0
+            };
             leads |= list.unwrap_or_default().iter().any(|id| into(id) == target);
         });
         leads
@@ -373,6 +473,7 @@ struct Reader<'s, W> {
     situations: &'s Situations,
     facts: &'s [Vec<Vec<FactsId>>],
     layout: &'s Layout,
+    images: &'s Images,
     store: &'s Store<W>,
     budget: u8,
 }
@@ -399,12 +500,14 @@ impl<W: Word> Reader<'_, W> {
                 let now = state[actor];
                 for id in next.iter().filter(|id| self.within(left, actor, now, **id)) {
                     steps += 1;
-                    self.store.add(self.layout.replace(word, actor, now, *id), batches);
+                    let next = self.layout.replace(word, actor, now, *id);
+                    self.store.add(self.images.lowest(self.layout, next).0, batches);
                 }
             }
         });
         if complete {
-            pass.steps += steps;
+            let images = self.images.lowest(self.layout, word).1;
+            pass.counts = pass.counts.and(Counts { steps, with_images: images });
         } else {
             pass.again.push(word);
         }
@@ -468,7 +571,7 @@ impl<W: Word> Pass<W> {
     fn new(watches: usize) -> Self {
         Pass {
             state: Vec::new(),
-            steps: 0,
+            counts: Counts::default(),
             gaps: BTreeSet::new(),
             again: Vec::new(),
             found: vec![None; watches],
@@ -477,7 +580,7 @@ impl<W: Word> Pass<W> {
     }
 
     fn and(mut self, other: Self) -> Self {
-        self.steps += other.steps;
+        self.counts = self.counts.and(other.counts);
         self.gaps.extend(other.gaps);
         self.again.extend(other.again);
         self.unions.extend(other.unions);

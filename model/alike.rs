@@ -1,0 +1,74 @@
+//! Acceptors are alike, so that states which differ by their names only need not all be visited.
+//!
+//! Leaders are not alike: their names break ties between ballots.
+
+use super::engine::symmetry::Symmetry;
+use super::system::{Bounds, Crashes};
+use crate::paxos::{AcceptorId, Message, Node, Quorums, Rulebook, State, Storage};
+
+/// The acceptors of a system may change places.
+#[derive(Clone, Copy, Debug)]
+pub struct Alike {
+    leaders: usize,
+    acceptors: usize,
+    clients: usize,
+}
+
+impl Alike {
+    /// The acceptors of a system, if nothing in it depends on which is which: all are asked, all or
+    /// none may crash, and any so many are a quorum.
+    pub fn acceptors(bounds: &Bounds) -> Option<Self> {
+        let acceptors = usize::from(bounds.acceptors);
+        let Crashes { who, .. } = bounds.crashes;
+        let may_crash = (1..=acceptors).filter(|a| who.contains(&format!("A{a}").as_str())).count();
+        let alike = bounds.leaders.iter().all(|leader| leader.asks.len() == acceptors)
+            && (may_crash == 0 || may_crash == acceptors)
+            && !matches!(bounds.quorums, Quorums::Sets { .. });
+        let (leaders, clients) = (bounds.leaders.len(), bounds.clients.len());
+        alike.then_some(Alike { leaders, acceptors, clients })
+    }
+}
+
+/// All orders of so many things, the natural one first.
+fn orders(things: usize) -> Vec<Vec<usize>> {
+    if things == 0 {
+        return vec![Vec::new()];
+    }
+    let with_last = |order: Vec<usize>| {
+        (0..things).map(move |place| {
+            let mut order = order.clone();
+            order.insert(place, things - 1);
+            order
+        })
+    };
+    let mut all: Vec<Vec<usize>> = orders(things - 1).into_iter().flat_map(with_last).collect();
+    all.sort();
+    all
+}
+
+impl<R: Rulebook> Symmetry<Node<R>> for Alike {
+    fn group(&self) -> Vec<Vec<usize>> {
+        let Alike { leaders, acceptors, clients } = *self;
+        let places = |order: Vec<usize>| {
+            let acceptors_go = order.into_iter().map(|place| leaders + place);
+            let others = leaders + acceptors..leaders + acceptors + clients;
+            (0..leaders).chain(acceptors_go).chain(others).collect()
+        };
+        orders(acceptors).into_iter().map(places).collect()
+    }
+
+    fn state(&self, state: &State, places: &[usize]) -> State {
+        state.with_acceptors_renamed(&|AcceptorId(acceptor)| {
+            let place = places.get(self.leaders + usize::from(acceptor));
+            AcceptorId(place.map_or(acceptor, |place| (place - self.leaders) as u8))
+        })
+    }
+
+    fn storage(&self, storage: &Storage, _: &[usize]) -> Storage {
+        storage.clone()
+    }
+
+    fn message(&self, message: &Message, _: &[usize]) -> Message {
+        message.clone()
+    }
+}

@@ -1,0 +1,101 @@
+//! What a state becomes when actors change places, and which of its images stands for all.
+
+use std::hash::Hash;
+
+use stateright::actor::Actor;
+
+use super::super::symmetry::Group;
+use super::super::universe::Universe;
+use super::situations::{SituationId, Situations};
+use super::word::{Layout, Word};
+
+/// One way to change places: where each actor goes, and what its situations become there.
+struct Way {
+    places: Vec<usize>,
+    images: Vec<Vec<SituationId>>,
+}
+
+/// All ways to change places but the identity.
+pub(super) struct Images(Vec<Way>);
+
+impl Images {
+    pub(super) fn new<A: Actor>(group: Option<&Group<'_, A>>, actors: usize) -> Self
+    where
+        A::State: Eq + Hash,
+        A::Storage: Eq + Hash,
+    {
+        let Some(group) = group else { return Images(Vec::new()) };
+        let way = |element| {
+            let places = (0..actors).map(|actor| group.place(element, actor)).collect();
+            Way { places, images: vec![Vec::new(); actors] }
+        };
+        Images((1..group.order()).map(way).collect())
+    }
+
+    /// Works out the images of all situations, and of these.
+    pub(super) fn complete<A: Actor>(
+        &mut self,
+        universe: &mut Universe<A>,
+        situations: &mut Situations,
+        group: &mut Group<'_, A>,
+    ) where
+        A::State: Eq + Hash,
+        A::Storage: Eq + Hash,
+    {
+        loop {
+            let mut new = false;
+            for (element, way) in (1..).zip(&mut self.0) {
+                for (actor, images) in way.images.iter_mut().enumerate() {
+                    for id in images.len()..situations.len(actor) {
+                        let situation = situations.get(actor, id as SituationId).clone();
+                        let image = group.image(universe, element, actor, &situation);
+                        images.push(situations.number(universe, way.places[actor], image));
+                        new = true;
+                    }
+                }
+            }
+            if !new {
+                return;
+            }
+        }
+    }
+
+    /// The lowest image of a state, and how many different images it has.
+    pub(super) fn lowest<W: Word>(&self, layout: &Layout, word: W) -> (W, u64) {
+        if self.0.is_empty() {
+            return (word, 1);
+        }
+        let state: Vec<SituationId> = layout.state(word);
+        let (mut lowest, mut same) = (word, 1);
+        let mut image = state.clone();
+        for way in &self.0 {
+            way.apply(&state, &mut image);
+            let other: W = layout.pack(&image);
+            lowest = lowest.min(other);
+            same += u64::from(other == word);
+        }
+        // As many ways lead to each image (orbit and stabiliser).
+        (lowest, (self.0.len() as u64 + 1) / same)
+    }
+
+    /// The same for a state that is not packed, by another order.
+    pub(super) fn lowest_state(&self, state: &[SituationId]) -> Vec<SituationId> {
+        let mut lowest = state.to_vec();
+        let mut image = state.to_vec();
+        for way in &self.0 {
+            way.apply(state, &mut image);
+            if image < lowest {
+                lowest.clone_from(&image);
+            }
+        }
+        lowest
+    }
+}
+
+impl Way {
+    fn apply(&self, state: &[SituationId], image: &mut [SituationId]) {
+        for (actor, id) in state.iter().enumerate() {
+            image[self.places[actor]] = self.images[actor][*id as usize];
+        }
+    }
+}
