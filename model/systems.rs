@@ -301,7 +301,7 @@ pub static SYSTEMS: [System; 28] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once"],
-        states: 37_697_269_468_832,
+        states: 37_662_249_165_152,
         effort: Effort::Minutes,
         stock: None,
     },

@@ -65,7 +65,7 @@ fn a_demo_without_a_quorum_says_why_and_fails() {
 
 #[test]
 fn what_cannot_be_is_bad_use() {
-    let bad: [&[&str]; 9] = [
+    let bad: [&[&str]; 12] = [
         &["demo", "--failed", "6"],
         &["demo", "--acceptors", "0"],
         &["demo", "--acceptors", "65"],
@@ -74,6 +74,9 @@ fn what_cannot_be_is_bad_use() {
         &["demo", "--runtime", "spawn", "--adversarial"],
         &["check", "no-such-system"],
         &["check", "--mutant", "no-such-mutant"],
+        &["check", "--compare-stock", "no-such-system"],
+        &["check", "gap", "--table"],
+        &["check", "gap", "--backend", "no-such-back-end"],
         &["explore", "dueling", "--address", "192.0.2.1:1"],
     ];
     for args in bad {
@@ -95,6 +98,8 @@ fn check_lists_and_checks_systems() {
     let keys = [
         "name",
         "bounds",
+        "backend",
+        "peak_bytes",
         "unique_states",
         "total_states",
         "depth",
@@ -112,6 +117,21 @@ fn check_lists_and_checks_systems() {
         }
     }
     assert_eq!(report["systems"].as_array().unwrap().len(), 2);
+}
+
+/// Three ways to explore one system, each in a process of its own.
+#[test]
+fn a_system_is_compared_with_stock_stateright() {
+    let output = synod(&["check", "--compare-stock", "gap", "--json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let report = json(&output);
+    has_keys(&report, &["system", "stock", "explicit", "symbolic", "agree"]);
+    for side in ["stock", "explicit", "symbolic"] {
+        has_keys(&report[side], &["seconds", "unique_states", "peak_bytes", "complete"]);
+        assert_eq!(report[side]["complete"], true, "{side}");
+    }
+    assert_eq!(report["explicit"]["unique_states"], report["symbolic"]["unique_states"]);
+    assert_eq!(report["agree"], true);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use synod::model::check::{Backend, Hunt, Report, catch, check, hunt};
+use synod::model::check::{Backend, CheckError, Hunt, Report, catch, check, hunt};
 use synod::model::engine::faults::Machine;
 use synod::model::facts::Facts;
 use synod::model::mutants::{MUTANTS, mutant};
@@ -96,6 +96,26 @@ fn caught(name: &str, steps: usize) {
         assert_eq!(trace.steps.len(), steps, "{by}: {trace}");
         assert!(trace.finding.contains(hunt.property.name), "{trace}");
     }
+}
+
+/// Of states that differ in the acceptors' names only, one is enough: together with its images they
+/// are all there are, and verdicts and shortest runs are the same.
+#[test]
+fn alike_acceptors_make_no_difference() {
+    let report = passes(system("passive").unwrap(), Backend::Alike);
+    let visited = report.visited.unwrap();
+    assert!(visited * 6 >= 1_521_952 && visited * 5 < 1_521_952, "{visited}");
+    for name in ["quorums-that-do-not-meet", "one-vote-is-enough", "promise-forgotten"] {
+        let mutant = mutant(name).unwrap();
+        let [alike, all] = [Backend::Alike, Backend::Symbolic].map(|backend| {
+            let trace = catch(mutant, backend, &|_| {}).unwrap().trace;
+            trace.unwrap_or_else(|| panic!("{name} is not caught by {}", backend.name()))
+        });
+        assert_eq!(alike.steps.len(), all.steps.len(), "{name}");
+        assert!(alike.finding.contains(mutant.property), "{alike}");
+    }
+    let some_asked = check(system("dueling").unwrap(), Backend::Alike, &|_| {});
+    assert!(matches!(some_asked, Err(CheckError::NotAlike("dueling"))));
 }
 
 /// Whatever stock Stateright can exhaust, it catches as well.

@@ -43,7 +43,7 @@ pub(super) struct Args {
     #[arg(long, conflicts_with_all = ["systems", "mutant", "list", "all"])]
     compare_stock: Option<String>,
     /// Write what was checked, and what was not, to a file.
-    #[arg(long, requires = "all", num_args = 0..=1, default_missing_value = "model/SCOPE.md")]
+    #[arg(long, num_args = 0..=1, default_missing_value = "model/SCOPE.md")]
     table: Option<PathBuf>,
     /// Print one line of JSON instead of a table.
     #[arg(long)]
@@ -68,14 +68,26 @@ pub(super) enum Choice {
     Stock,
 }
 
+/// So many states are visited one by one if nothing else is asked for.
+const FEW: u128 = 100_000;
+
 impl Choice {
-    pub(super) fn backend(self) -> Backend {
+    /// What suits a system: state by state tells more, as long as there are not too many.
+    pub(super) fn backend(self, system: &System) -> Backend {
         match self {
+            Choice::Auto if system.states <= FEW => Backend::Explicit,
             Choice::Auto | Choice::Symbolic => Backend::Symbolic,
             Choice::Explicit => Backend::Explicit,
             Choice::Alike => Backend::Alike,
             Choice::Stock => Backend::Stock,
         }
+    }
+}
+
+impl Choice {
+    /// What suits the system that a mutant is caught in.
+    pub(super) fn for_mutant(self, mutant: &Mutant) -> Backend {
+        system(mutant.system).map_or(Backend::Symbolic, |system| self.backend(system))
     }
 }
 
@@ -85,12 +97,14 @@ pub(super) fn run(args: &Args) -> Verdict {
         SYSTEMS.iter().for_each(|system| say(system.name));
         return Verdict::Holds;
     }
-    let backend = args.backend.backend();
     if let Some(name) = &args.mutant {
         return match find_mutant(name) {
-            Ok(mutant) => show_mutant(mutant, backend, args.json),
+            Ok(mutant) => show_mutant(mutant, args.backend, args.json),
             Err(error) => fail(error, Verdict::BadUse),
         };
+    }
+    if args.table.is_some() && !args.all {
+        return fail("--table is written for --all systems together", Verdict::BadUse);
     }
     if let Some(name) = &args.compare_stock {
         return match find_system(name) {
@@ -102,12 +116,12 @@ pub(super) fn run(args: &Args) -> Verdict {
         args.systems.iter().map(|name| find_system(name)).collect();
     match named {
         Ok(named) if args.worker => {
-            named.first().map_or(Verdict::BadUse, |system| worker::serve(system, backend))
+            let serve =
+                |system: &&'static System| worker::serve(system, args.backend.backend(system));
+            named.first().map_or(Verdict::BadUse, serve)
         }
-        Ok(named) if named.is_empty() => {
-            check_all(&SYSTEMS.iter().collect::<Vec<_>>(), backend, args)
-        }
-        Ok(named) => check_all(&named, backend, args),
+        Ok(named) if named.is_empty() => check_all(&SYSTEMS.iter().collect::<Vec<_>>(), args),
+        Ok(named) => check_all(&named, args),
         Err(error) => fail(error, Verdict::BadUse),
     }
 }
@@ -124,22 +138,22 @@ pub(super) fn find_mutant(name: &str) -> Result<&'static Mutant, String> {
     mutant(name).ok_or_else(|| format!("there is no mutant '{name}'; there are {}", names()))
 }
 
-fn check_all(systems: &[&'static System], backend: Backend, args: &Args) -> Verdict {
+fn check_all(systems: &[&'static System], args: &Args) -> Verdict {
     let bars = Bars::new(!args.json);
     let check = |system: &&'static System| {
         let bar = bars.add(system.name, None);
         let progress = |states: u128| bar.set_position(states.try_into().unwrap_or(u64::MAX));
-        let ended = check_in_child(system, backend, None, &progress);
+        let ended = check_in_child(system, args.backend.backend(system), None, &progress);
         bar.finish_and_clear();
         match ended? {
             Ended::Checked(checked) => Ok(*checked),
             Ended::GivenUp(..) => Err(format!("the check of {} was given up", system.name)),
         }
     };
-    // The explicit back end takes all processors for one system.
-    let checked: Vec<Result<Checked, String>> = match backend {
-        Backend::Explicit | Backend::Alike => systems.iter().map(check).collect(),
-        Backend::Symbolic | Backend::Stock => parallel::map(systems, check),
+    // What visits many states one by one takes all processors for one system.
+    let checked: Vec<Result<Checked, String>> = match args.backend {
+        Choice::Explicit | Choice::Alike => systems.iter().map(check).collect(),
+        Choice::Auto | Choice::Symbolic | Choice::Stock => parallel::map(systems, check),
     };
     match checked.into_iter().collect::<Result<Vec<Checked>, String>>() {
         Ok(systems) => {
@@ -214,12 +228,12 @@ fn verdict(checked: &Checked) -> String {
     }
 }
 
-fn show_mutant(mutant: &'static Mutant, backend: Backend, as_json: bool) -> Verdict {
+fn show_mutant(mutant: &'static Mutant, choice: Choice, as_json: bool) -> Verdict {
     let bar = Bars::new(!as_json).add(mutant.name, None);
     let progress = |states: &num_bigint::BigUint| {
         bar.set_position(states.try_into().unwrap_or(u64::MAX));
     };
-    let hunt = catch(mutant, backend, &progress);
+    let hunt = catch(mutant, choice.for_mutant(mutant), &progress);
     bar.finish_and_clear();
     let hunt = match hunt {
         Ok(hunt) => hunt,

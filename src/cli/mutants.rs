@@ -48,7 +48,7 @@ pub(super) fn run(args: &Args) -> Verdict {
     let hunts = parallel::map(&mutants, |mutant| {
         let bar = bars.add(mutant.name, None);
         let progress = |states: &BigUint| bar.set_position(states.try_into().unwrap_or(u64::MAX));
-        let hunt = catch(mutant, args.backend.backend(), &progress);
+        let hunt = catch(mutant, args.backend.for_mutant(mutant), &progress);
         bar.finish_and_clear();
         hunt.map(|hunt| {
             let steps = hunt.trace.map(|trace| trace.steps.len());
