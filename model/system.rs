@@ -87,6 +87,8 @@ pub enum Effort {
     Seconds,
     /// Minutes: it is part of `synod check --all` only.
     Minutes,
+    /// Nobody knows: it is only walked through at random.
+    Never,
 }
 
 /// A system to be checked.

@@ -134,6 +134,36 @@ fn a_system_is_compared_with_stock_stateright() {
     assert_eq!(report["agree"], true);
 }
 
+/// Walks that several processes share come to what one process comes to alone.
+#[test]
+fn parts_of_a_swarm_join_into_the_whole() {
+    let folder = std::env::temp_dir().join(format!("synod-swarm-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let swarm = ["check", "swarm", "takeover", "--walks", "30", "--steps", "40", "--json"];
+    let whole = synod(&swarm);
+    assert_eq!(whole.status.code(), Some(0));
+    let mut files = Vec::new();
+    for part in 0..3 {
+        let file = folder.join(format!("{part}.json")).display().to_string();
+        let shard = format!("{part}/3");
+        let output = synod(&[&swarm[..], &["--shard", &shard, "--output", &file]].concat());
+        assert_eq!(output.status.code(), Some(0));
+        files.push(file);
+    }
+    let merge = |files: &[String]| {
+        let files = files.iter().map(String::as_str);
+        synod(&["check", "merge", "--json"].into_iter().chain(files).collect::<Vec<_>>())
+    };
+    let (whole, joined) = (json(&whole), json(&merge(&files)));
+    assert_eq!(joined["exhausted"], false);
+    for same in ["walks", "steps", "ended", "situations", "properties"] {
+        assert_eq!(whole[same], joined[same], "{same}");
+    }
+    files.push(files[0].clone());
+    assert_eq!(merge(&files).status.code(), Some(2), "a part comes twice");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
 #[test]
 fn a_mutant_is_shown_step_by_step() {
     let output = synod(&["check", "--mutant", "stale-accept"]);

@@ -157,13 +157,8 @@ where
     fn meets<O: Observer<A>>(&self, state: &State, watch: &mut Watch<A, O>) -> bool {
         let mut facts = NO_FACTS;
         for (actor, id) in state.iter().enumerate() {
-            let Situation { core, sent } = self.situations.get(actor, *id);
-            let shown = watch.core(self.universe, actor, *core);
+            let shown = watch.situation(self.universe, actor, self.situations.get(actor, *id));
             facts = watch.union(facts, shown);
-            for set in sent {
-                let shown = watch.sent(self.universe, *set);
-                facts = watch.union(facts, shown);
-            }
         }
         watch.finds(facts)
     }

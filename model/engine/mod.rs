@@ -17,6 +17,7 @@
 //! | [`explicit`] | reachable states one by one, as machine words |
 //! | [`symmetry`] | actors that may change places |
 //! | [`liveness`], [`fair`] | whether every fair run reaches a goal |
+//! | [`swarm`] | random walks, for what cannot be exhausted |
 //! | [`diagram`], [`cache`] | sets of states as decision diagrams, one level for each actor |
 //! | [`symbolic`] | all reachable states at once, on diagrams |
 
@@ -34,6 +35,7 @@ pub mod liveness;
 pub mod observe;
 pub mod replay;
 pub mod run;
+pub mod swarm;
 pub mod symbolic;
 pub mod symmetry;
 pub mod universe;

@@ -7,6 +7,7 @@ use indexmap::IndexSet;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use stateright::actor::Actor;
 
+use super::run::Situation;
 use super::universe::{CoreId, MessageId, SetId, Universe};
 
 /// Looks at states, in pieces: each core and each message that was ever sent shows some facts, and
@@ -111,6 +112,21 @@ where
         }
         self.sent.insert(set, facts);
         facts
+    }
+
+    /// What an actor shows: its core, and all that it ever sent.
+    pub fn situation(
+        &mut self,
+        universe: &Universe<A>,
+        actor: usize,
+        situation: &Situation,
+    ) -> FactsId {
+        let mut all = self.core(universe, actor, situation.core);
+        for set in &situation.sent {
+            let more = self.sent(universe, *set);
+            all = self.union(all, more);
+        }
+        all
     }
 
     fn message(&mut self, universe: &Universe<A>, message: MessageId) -> FactsId {

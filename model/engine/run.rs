@@ -101,3 +101,23 @@ where
 pub(super) fn cut(outcome: usize, outcomes: usize) -> Option<usize> {
     (outcome + 1 < outcomes).then_some(outcome + 1)
 }
+
+/// The run through these states.
+pub(super) fn run_through<A: Actor>(universe: &mut Universe<A>, states: &[Vec<Situation>]) -> Run
+where
+    A::State: Eq + Hash,
+    A::Storage: Eq + Hash,
+{
+    let mut run = Run::default();
+    for (actor, situation) in states.first().into_iter().flatten().enumerate() {
+        let starts = starts(universe, actor);
+        let cut = starts.into_iter().find(|(start, _)| start == situation).and_then(|(_, cut)| cut);
+        run.starts.push(cut);
+    }
+    for pair in states.windows(2) {
+        let moved = (0..pair[0].len()).find(|actor| pair[0][*actor] != pair[1][*actor]);
+        let step = moved.and_then(|actor| step_between(universe, &pair[0], actor, &pair[1][actor]));
+        run.steps.extend(step);
+    }
+    run
+}

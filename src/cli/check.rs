@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::output::{Bars, fail, grouped, json, say, table};
 use super::worker::{self, Checked, Ended, check_in_child};
-use super::{Verdict, compare, parallel};
+use super::{Verdict, compare, parallel, swarm};
 use crate::model::check::{Backend, Hunt, catch};
 use crate::model::mutants::{MUTANTS, Mutant, mutant};
 use crate::model::scope::{self, Measured};
@@ -17,14 +17,20 @@ use crate::model::systems::{SYSTEMS, system};
 
 /// Visit every reachable state of each system, and hold it to its properties.
 #[derive(Debug, Parser)]
-#[command(after_help = "Examples:
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
   synod check                             every system
   synod check dueling gap                 these two
   synod check dueling --backend explicit  state by state
   synod check --all --table               and write what was checked to model/SCOPE.md
   synod check --compare-stock dueling     on stock Stateright and both back ends of the engine
-  synod check --mutant stale-accept       the shortest counterexample of a fault")]
+  synod check --mutant stale-accept       the shortest counterexample of a fault
+  synod check swarm everything            random walks through what is too large"
+)]
 pub(super) struct Args {
+    #[command(subcommand)]
+    command: Option<Subcommand>,
     /// The systems to check; all if none is named.
     systems: Vec<String>,
     /// All systems.
@@ -51,6 +57,12 @@ pub(super) struct Args {
     /// Check one system in this process, for a process that waits for it.
     #[arg(long, hide = true)]
     worker: bool,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Subcommand {
+    Swarm(swarm::Args),
+    Merge(swarm::MergeArgs),
 }
 
 /// What explores the states.
@@ -93,6 +105,11 @@ impl Choice {
 
 /// Runs the checks.
 pub(super) fn run(args: &Args) -> Verdict {
+    match &args.command {
+        Some(Subcommand::Swarm(args)) => return swarm::run(args),
+        Some(Subcommand::Merge(args)) => return swarm::merge(args),
+        None => {}
+    }
     if args.list {
         SYSTEMS.iter().for_each(|system| say(system.name));
         return Verdict::Holds;

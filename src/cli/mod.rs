@@ -7,6 +7,7 @@ mod explore;
 mod mutants;
 mod output;
 mod parallel;
+mod swarm;
 mod worker;
 
 use std::process::ExitCode;

@@ -30,7 +30,7 @@ use self::situations::{Gap, SituationId, Situations};
 use self::store::{Batches, Store};
 use self::word::{Layout, Word};
 use super::observe::{FactsId, Lookup, NO_FACTS, Observer, Watch};
-use super::run::{Run, Situation, starts, step_between};
+use super::run::{Run, Situation, run_through};
 use super::symmetry::{Group, Symmetry};
 use super::universe::{Universe, UniverseError};
 
@@ -288,13 +288,8 @@ where
         for (watch, facts) in self.watches.iter_mut().zip(&mut self.facts) {
             for (actor, facts) in facts.iter_mut().enumerate() {
                 for id in facts.len()..self.situations.len(actor) {
-                    let Situation { core, sent } = self.situations.get(actor, id as SituationId);
-                    let mut shown = watch.core(self.universe, actor, *core);
-                    for set in sent {
-                        let more = watch.sent(self.universe, *set);
-                        shown = watch.union(shown, more);
-                    }
-                    facts.push(shown);
+                    let situation = self.situations.get(actor, id as SituationId);
+                    facts.push(watch.situation(self.universe, actor, situation));
                 }
             }
         }
@@ -405,7 +400,11 @@ where
         for target in images.iter().skip(1) {
             let Some(now) = states.last().cloned() else { break };
             let target = self.images.lowest_state(target);
-            for next in self.successors_of(&now) {
+            let successors = self.situations.successors_of(self.universe, &now);
+            self.note_images();
+            for (actor, id) in successors {
+                let mut next = now.clone();
+                next[actor] = id;
                 if self.images.lowest_state(&next) == target {
                     states.push(next);
                     break;
@@ -413,25 +412,6 @@ where
             }
         }
         states
-    }
-
-    fn successors_of(&mut self, state: &State) -> Vec<State> {
-        loop {
-            let (mut next, mut gaps) = (Vec::new(), Vec::new());
-            self.situations.successors(state, |actor, list| match list {
-                Err(gap) => gaps.push(gap),
-                Ok(list) => next.extend(list.iter().map(|id| {
-                    let mut after = state.clone();
-                    after[actor] = *id;
-                    after
-                })),
-            });
-            if gaps.is_empty() {
-                return next;
-            }
-            gaps.into_iter().for_each(|gap| self.situations.fill(self.universe, gap));
-            self.note_images();
-        }
     }
 
     fn leads_to(&self, from: W, target: W) -> bool {
@@ -446,26 +426,6 @@ where
         });
         leads
     }
-}
-
-/// The run through these states.
-fn run_through<A: Actor>(universe: &mut Universe<A>, states: &[Vec<Situation>]) -> Run
-where
-    A::State: Eq + Hash,
-    A::Storage: Eq + Hash,
-{
-    let mut run = Run::default();
-    for (actor, situation) in states.first().into_iter().flatten().enumerate() {
-        let starts = starts(universe, actor);
-        let cut = starts.into_iter().find(|(start, _)| start == situation).and_then(|(_, cut)| cut);
-        run.starts.push(cut);
-    }
-    for pair in states.windows(2) {
-        let moved = (0..pair[0].len()).find(|actor| pair[0][*actor] != pair[1][*actor]);
-        let step = moved.and_then(|actor| step_between(universe, &pair[0], actor, &pair[1][actor]));
-        run.steps.extend(step);
-    }
-    run
 }
 
 /// All that a thread needs to expand states.

@@ -139,6 +139,29 @@ impl Situations {
         (list != UNKNOWN).then(|| &*self.lists[list as usize])
     }
 
+    /// What may become of any one actor in this state; what has to be worked out is.
+    pub fn successors_of<A: Actor>(
+        &mut self,
+        universe: &mut Universe<A>,
+        state: &[SituationId],
+    ) -> Vec<(usize, SituationId)>
+    where
+        A::State: Eq + Hash,
+        A::Storage: Eq + Hash,
+    {
+        loop {
+            let (mut next, mut gaps) = (Vec::new(), Vec::new());
+            self.successors(state, |actor, list| match list {
+                Err(gap) => gaps.push(gap),
+                Ok(list) => next.extend(list.iter().map(|id| (actor, *id))),
+            });
+            if gaps.is_empty() {
+                return next;
+            }
+            gaps.into_iter().for_each(|gap| self.fill(universe, gap));
+        }
+    }
+
     /// Works it out.
     pub fn fill<A: Actor>(&mut self, universe: &mut Universe<A>, gap: Gap)
     where
