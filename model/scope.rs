@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::system::{Bounds, System};
-use super::systems::SYSTEMS;
+use super::systems::systems;
 use crate::paxos::{Audience, Timer};
 
 /// What a check of one system took, as measured.
@@ -57,7 +57,7 @@ pub fn page(measured: &[Measured]) -> String {
          claimed beyond the bounds.\n\n{HEADING}",
         grouped(states)
     );
-    for system in &SYSTEMS {
+    for system in systems() {
         let one = measured.iter().find(|one| one.system == system.name);
         let _ = writeln!(page, "{}{}", row(system), one.map_or(String::new(), measured_columns));
     }

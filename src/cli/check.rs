@@ -13,7 +13,7 @@ use crate::model::check::{Backend, Hunt, catch};
 use crate::model::mutants::{MUTANTS, Mutant, mutant};
 use crate::model::scope::{self, Measured};
 use crate::model::system::System;
-use crate::model::systems::{SYSTEMS, system};
+use crate::model::systems::{system, systems};
 
 /// Visit every reachable state of each system, and hold it to its properties.
 #[derive(Debug, Parser)]
@@ -111,7 +111,7 @@ pub(super) fn run(args: &Args) -> Verdict {
         None => {}
     }
     if args.list {
-        SYSTEMS.iter().for_each(|system| say(system.name));
+        systems().for_each(|system| say(system.name));
         return Verdict::Holds;
     }
     if let Some(name) = &args.mutant {
@@ -137,7 +137,7 @@ pub(super) fn run(args: &Args) -> Verdict {
                 |system: &&'static System| worker::serve(system, args.backend.backend(system));
             named.first().map_or(Verdict::BadUse, serve)
         }
-        Ok(named) if named.is_empty() => check_all(&SYSTEMS.iter().collect::<Vec<_>>(), args),
+        Ok(named) if named.is_empty() => check_all(&systems().collect::<Vec<_>>(), args),
         Ok(named) => check_all(&named, args),
         Err(error) => fail(error, Verdict::BadUse),
     }
@@ -145,7 +145,7 @@ pub(super) fn run(args: &Args) -> Verdict {
 
 /// The system of this name, or what to say.
 pub(super) fn find_system(name: &str) -> Result<&'static System, String> {
-    let names = || SYSTEMS.iter().map(|system| system.name).collect::<Vec<_>>().join(", ");
+    let names = || systems().map(|system| system.name).collect::<Vec<_>>().join(", ");
     system(name).ok_or_else(|| format!("there is no system '{name}'; there are {}", names()))
 }
 

@@ -10,14 +10,15 @@
 //! | [`situations`] | an actor's situation as one integer, and what may follow |
 //! | [`word`] | states as machine words |
 //! | [`store`] | which states were seen |
+//! | [`pass`] | what every thread does on its own |
 //! | [`images`] | what a state becomes when actors change places |
 
 mod images;
+mod pass;
 pub mod situations;
 mod store;
 pub mod word;
 
-use std::collections::BTreeSet;
 use std::hash::Hash;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,10 +27,11 @@ use std::thread;
 use stateright::actor::Actor;
 
 use self::images::Images;
-use self::situations::{Gap, SituationId, Situations};
+use self::pass::{Counts, Pass, Reader};
+use self::situations::{SituationId, Situations};
 use self::store::{Batches, Store};
 use self::word::{Layout, Word};
-use super::observe::{FactsId, Lookup, NO_FACTS, Observer, Watch};
+use super::observe::{FactsId, Observer, Watch};
 use super::run::{Run, Situation, run_through};
 use super::symmetry::{Group, Symmetry};
 use super::universe::{Universe, UniverseError};
@@ -133,34 +135,6 @@ struct Search<'u, A: Actor, O: Observer<A>, W> {
     layers: Vec<Layer<W>>,
     group: Option<Group<'u, A>>,
     images: Images,
-}
-
-/// What is counted of some states.
-#[derive(Clone, Copy, Debug, Default)]
-struct Counts {
-    steps: u64,
-    with_images: u64,
-}
-
-impl Counts {
-    fn and(self, other: Self) -> Self {
-        let with_images = self.with_images + other.with_images;
-        Counts { steps: self.steps + other.steps, with_images }
-    }
-}
-
-/// What one pass over some states came to.
-struct Pass<W> {
-    /// Room for a state, so that it need not be made for each.
-    state: Vec<SituationId>,
-    counts: Counts,
-    gaps: BTreeSet<Gap>,
-    /// States whose successors are not all known.
-    again: Vec<W>,
-    /// For each observer, the lowest state in which it finds something.
-    found: Vec<Option<W>>,
-    /// Facts that were not put together before.
-    unions: BTreeSet<(usize, FactsId, FactsId)>,
 }
 
 impl<'u, A: Actor, O: Observer<A>, W: Word> Search<'u, A, O, W>
@@ -425,131 +399,5 @@ where
             leads |= list.unwrap_or_default().iter().any(|id| into(id) == target);
         });
         leads
-    }
-}
-
-/// All that a thread needs to expand states.
-struct Reader<'s, W> {
-    situations: &'s Situations,
-    facts: &'s [Vec<Vec<FactsId>>],
-    layout: &'s Layout,
-    images: &'s Images,
-    store: &'s Store<W>,
-    budget: u8,
-}
-
-impl<W: Word> Reader<'_, W> {
-    fn expand(
-        &self,
-        word: W,
-        watches: &[Lookup<'_>],
-        pass: &mut Pass<W>,
-        batches: &mut Batches<W>,
-    ) {
-        let mut state = std::mem::take(&mut pass.state);
-        self.layout.unpack(word, &mut state);
-        let mut complete = self.look(word, &state, watches, pass);
-        let left = self.crashes_left(&state);
-        let mut steps = 0;
-        self.situations.successors(&state, |actor, list| match list {
-            Err(gap) => {
-                complete = false;
-                pass.gaps.insert(gap);
-            }
-            Ok(next) => {
-                let now = state[actor];
-                for id in next.iter().filter(|id| self.within(left, actor, now, **id)) {
-                    steps += 1;
-                    let next = self.layout.replace(word, actor, now, *id);
-                    self.store.add(self.images.lowest(self.layout, next).0, batches);
-                }
-            }
-        });
-        if complete {
-            let images = self.images.lowest(self.layout, word).1;
-            pass.counts = pass.counts.and(Counts { steps, with_images: images });
-        } else {
-            pass.again.push(word);
-        }
-        pass.state = state;
-    }
-
-    /// How many more crashes there may be.
-    fn crashes_left(&self, state: &[SituationId]) -> u8 {
-        let each = |(actor, id): (usize, &SituationId)| self.situations.crashes(actor, *id);
-        if self.budget == 0 {
-            0
-        } else {
-            self.budget - state.iter().enumerate().map(each).sum::<u8>()
-        }
-    }
-
-    fn within(&self, left: u8, actor: usize, now: SituationId, next: SituationId) -> bool {
-        let crashes = |id| self.situations.crashes(actor, id);
-        self.budget == 0 || crashes(next) - crashes(now) <= left
-    }
-
-    /// Whether all facts of the state could be put together.
-    fn look(
-        &self,
-        word: W,
-        state: &[SituationId],
-        watches: &[Lookup<'_>],
-        pass: &mut Pass<W>,
-    ) -> bool {
-        let mut all_complete = true;
-        for (number, (watch, facts)) in watches.iter().zip(self.facts).enumerate() {
-            let (mut all, mut complete) = (NO_FACTS, true);
-            for (actor, id) in state.iter().enumerate() {
-                let more = facts[actor][*id as usize];
-                if watch.one_at_a_time {
-                    if watch.finds(more) {
-                        all = more;
-                    }
-                    continue;
-                }
-                match watch.union(all, more) {
-                    Some(union) => all = union,
-                    None => {
-                        pass.unions.insert((number, all, more));
-                        complete = false;
-                        break;
-                    }
-                }
-            }
-            if complete && watch.finds(all) {
-                let found = &mut pass.found[number];
-                *found = Some(found.map_or(word, |other| other.min(word)));
-            }
-            all_complete &= complete;
-        }
-        all_complete
-    }
-}
-
-impl<W: Word> Pass<W> {
-    fn new(watches: usize) -> Self {
-        Pass {
-            state: Vec::new(),
-            counts: Counts::default(),
-            gaps: BTreeSet::new(),
-            again: Vec::new(),
-            found: vec![None; watches],
-            unions: BTreeSet::new(),
-        }
-    }
-
-    fn and(mut self, other: Self) -> Self {
-        self.counts = self.counts.and(other.counts);
-        self.gaps.extend(other.gaps);
-        self.again.extend(other.again);
-        self.unions.extend(other.unions);
-        for (one, two) in self.found.iter_mut().zip(other.found) {
-            *one = match (*one, two) {
-                (Some(one), Some(two)) => Some(one.min(two)),
-                (one, two) => one.or(two),
-            };
-        }
-        self
     }
 }

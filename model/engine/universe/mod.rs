@@ -4,17 +4,17 @@
 //! what it ever sent. Everything is discovered on the fly: nothing is interned before some
 //! reachable combination asks for it.
 
-use std::borrow::Cow;
+mod images;
+mod react;
+
 use std::hash::Hash;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use indexmap::IndexSet;
 use rustc_hash::{FxBuildHasher, FxHashMap};
-use stateright::actor::{Actor, Command, Id, Out};
+use stateright::actor::{Actor, Id};
 use thiserror::Error;
 
 use super::faults::{Faults, Machine};
-use super::symmetry::Symmetry;
 
 /// The core of an actor, as an integer. Each actor counts its own from 0.
 pub type CoreId = u32;
@@ -263,52 +263,6 @@ where
         union
     }
 
-    /// The core that an actor's core becomes once actors have changed places.
-    pub(super) fn core_image(
-        &mut self,
-        actor: usize,
-        core: CoreId,
-        places: &[usize],
-        symmetry: &dyn Symmetry<A>,
-    ) -> CoreId {
-        let place = places[actor];
-        let core = self.tables[actor].cores[core as usize].clone();
-        let [from, to] = [actor, place];
-        let state = core.state.map(|state| {
-            let image = symmetry.state(&self.tables[from].states[state as usize], places);
-            self.tables[to].states.insert_full(image).0 as u32
-        });
-        let mut stored = |storage: u32| {
-            let image = symmetry.storage(&self.tables[from].storages[storage as usize], places);
-            self.tables[to].storages.insert_full(image).0 as u32
-        };
-        let storage = core.storage.map(&mut stored);
-        let replaced = core.replaced.map(|replaced| replaced.map(&mut stored));
-        let mut timers = 0;
-        for timer in (0..MOST_TIMERS as u32).filter(|timer| core.timers & (1 << timer) != 0) {
-            let same = self.tables[from].timers[timer as usize].clone();
-            timers |= self.timer(to, same).map_or(0, |timer| 1 << timer);
-        }
-        let image = Core { state, timers, storage, replaced, crashes: core.crashes };
-        self.number(to, image).unwrap_or_default()
-    }
-
-    /// The set that a set of messages becomes once actors have changed places.
-    pub(super) fn set_image(
-        &mut self,
-        set: SetId,
-        places: &[usize],
-        symmetry: &dyn Symmetry<A>,
-    ) -> SetId {
-        let mut images = Vec::new();
-        for message in self.members(set).to_vec() {
-            let (from, to, text) = self.message(message);
-            let (from, to, text) = (places[from], places[to], symmetry.message(text, places));
-            images.push(self.send(from, to, text));
-        }
-        self.set(images)
-    }
-
     /// What may become of an actor without any other: timers, crashes, recovery.
     pub fn alone(&mut self, actor: usize, core: CoreId) -> &[Outcome] {
         if !self.tables[actor].alone.contains_key(&core) {
@@ -429,114 +383,6 @@ where
             return self.fail_too_many(actor, "cores", MOST_CORES);
         }
         Some(number as CoreId)
-    }
-
-    /// What a handler does to a local state, or to what is in the storage.
-    fn react(&mut self, actor: usize, stimulus: Stimulus, to: Option<u32>) -> Option<Reaction> {
-        if let Some(known) = self.tables[actor].reactions.get(&(stimulus, to)) {
-            return Some(known.clone());
-        }
-        let once = || self.handle(actor, stimulus, to);
-        let Ok((one, two)) = catch_unwind(AssertUnwindSafe(|| (once(), once()))) else {
-            let error = |actor, input| UniverseError::Panicked { actor, input };
-            return self.fail_on(actor, stimulus, error);
-        };
-        let [one, two] = [one, two].map(|(state, out)| self.intern(actor, state, out));
-        if one != two {
-            let error = |actor, input| UniverseError::NotDeterministic { actor, input };
-            return self.fail_on(actor, stimulus, error);
-        }
-        let reaction = one?;
-        self.tables[actor].reactions.insert((stimulus, to), reaction.clone());
-        Some(reaction)
-    }
-
-    /// Runs a handler once.
-    fn handle(&self, actor: usize, stimulus: Stimulus, to: Option<u32>) -> (A::State, Out<A>) {
-        let (node, table, id) = (&self.actors[actor], &self.tables[actor], Id::from(actor));
-        let mut out = Out::new();
-        let Some(event) = (stimulus != Stimulus::Recover).then(|| self.describe(actor, stimulus))
-        else {
-            let saved = to.map(|storage| table.storages[storage as usize].clone());
-            return (node.on_start(id, &saved, &mut out), out);
-        };
-        let local = &table.states[to.unwrap_or_default() as usize];
-        let mut state = Cow::Borrowed(local);
-        match event {
-            Event::Hear(from, text) => node.on_msg(id, &mut state, from, text, &mut out),
-            Event::Fire(timer) => node.on_timeout(id, &mut state, &timer, &mut out),
-            Event::Recover | Event::Crash => {}
-        }
-        (state.into_owned(), out)
-    }
-
-    fn intern(&mut self, actor: usize, state: A::State, out: Out<A>) -> Option<Reaction> {
-        let state = self.tables[actor].states.insert_full(state).0 as u32;
-        let mut effects = Vec::new();
-        for command in out {
-            effects.push(match command {
-                Command::Save(storage) => {
-                    Effect::Save(self.tables[actor].storages.insert_full(storage).0 as u32)
-                }
-                // What is sent to nobody is lost.
-                Command::Send(to, _) if usize::from(to) >= self.actors.len() => continue,
-                Command::Send(to, text) => Effect::Send(self.send(actor, usize::from(to), text)),
-                Command::SetTimer(timer, _) => Effect::Set(self.timer(actor, timer)?),
-                Command::CancelTimer(timer) => Effect::Cancel(self.timer(actor, timer)?),
-                Command::ChooseRandom(..) => {
-                    let name = self.actors[actor].name();
-                    return self.fail(UniverseError::Random(name));
-                }
-            });
-        }
-        // In the order in which a machine performs them; those of a kind keep theirs.
-        let sends_first = self.faults.machine == Machine::SendsFirst;
-        effects.sort_by_key(|effect| match effect {
-            Effect::Save(_) => u8::from(sends_first),
-            Effect::Send(_) => u8::from(!sends_first),
-            Effect::Set(_) | Effect::Cancel(_) => 2,
-        });
-        Some(Reaction { state, effects: effects.into() })
-    }
-
-    fn send(&mut self, from: usize, to: usize, text: A::Msg) -> MessageId {
-        let (number, new) = self.messages.insert_full((from, to, text));
-        if new {
-            self.tables[to].inbox.push(number as MessageId);
-        }
-        number as MessageId
-    }
-
-    fn timer(&mut self, actor: usize, timer: A::Timer) -> Option<u32> {
-        let number = self.tables[actor].timers.insert_full(timer).0;
-        if number >= MOST_TIMERS {
-            return self.fail_too_many(actor, "timers", MOST_TIMERS);
-        }
-        Some(number as u32)
-    }
-
-    fn fail_too_many<T>(&mut self, actor: usize, what: &'static str, most: usize) -> Option<T> {
-        let actor = self.actors[actor].name();
-        self.fail(UniverseError::TooMany { actor, what, most })
-    }
-
-    fn fail_on<T>(
-        &mut self,
-        actor: usize,
-        stimulus: Stimulus,
-        error: fn(String, String) -> UniverseError,
-    ) -> Option<T> {
-        let input = match self.describe(actor, stimulus) {
-            Event::Recover | Event::Crash => "start".to_owned(),
-            Event::Fire(timer) => format!("timer {timer:?}"),
-            Event::Hear(from, text) => format!("message {text:?} from {from:?}"),
-        };
-        self.fail(error(self.actors[actor].name(), input))
-    }
-
-    fn fail<T>(&mut self, error: UniverseError) -> Option<T> {
-        self.failure.get_or_insert(error);
-        None
     }
 }
 

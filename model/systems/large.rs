@@ -1,0 +1,61 @@
+//! Systems that nobody can exhaust: for random walks.
+
+use super::super::system::{Bounds, ClientBounds, Crashes, Effort, LeaderBounds, System};
+use super::BASE;
+use crate::paxos::{LeaderId, Quorums, Start, Timer};
+
+/// Every timer that a leader has.
+const RESTLESS: LeaderBounds = LeaderBounds {
+    start: Start::Follow,
+    asks: &[1, 2, 3],
+    commands: 1,
+    timers: &[Timer::Election, Timer::Heartbeat, Timer::Resend],
+};
+
+/// Systems that are too large to be exhausted, and are only walked through at random. Nobody knows
+/// how many states they have.
+pub static LARGE: [System; 2] = [
+    System {
+        name: "everything",
+        about: "three leaders, clients that retry, resending, small windows, crashes of everybody",
+        bounds: Bounds {
+            leaders: &[RESTLESS, RESTLESS, RESTLESS],
+            instances: 5,
+            window: 2,
+            rounds: 4,
+            clients: &[
+                ClientBounds { first: LeaderId(0), commands: 2, retries: true },
+                ClientBounds { first: LeaderId(2), commands: 1, retries: true },
+            ],
+            crashes: Crashes { who: &["L1", "L2", "L3", "A1", "A2", "A3"], total: 4 },
+            ..BASE
+        },
+        also: &["a command is chosen", "a primary steps down", "a recovered acceptor votes"],
+        states: 0,
+        effort: Effort::Never,
+        stock: None,
+    },
+    System {
+        name: "everything-flexible",
+        about: "the same with four acceptors, of which two choose",
+        bounds: Bounds {
+            leaders: &[
+                LeaderBounds { asks: &[1, 2, 3, 4], ..RESTLESS },
+                LeaderBounds { asks: &[1, 2, 3, 4], ..RESTLESS },
+                LeaderBounds { asks: &[1, 2, 3, 4], ..RESTLESS },
+            ],
+            acceptors: 4,
+            quorums: &Quorums::Sizes { phase1: 3, phase2: 2 },
+            instances: 4,
+            window: 2,
+            rounds: 4,
+            clients: &[ClientBounds { first: LeaderId(0), commands: 2, retries: true }],
+            crashes: Crashes { who: &["L1", "L2", "L3", "A1", "A2", "A3", "A4"], total: 4 },
+            ..BASE
+        },
+        also: &["a command is chosen", "a primary steps down", "a recovered acceptor votes"],
+        states: 0,
+        effort: Effort::Never,
+        stock: None,
+    },
+];

@@ -1,0 +1,54 @@
+//! The systems that are checked, and what each leaves out.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | [`small`] | what stock Stateright can exhaust too |
+//! | [`full`] | everybody asks everybody; for the engine |
+//! | [`large`] | what nobody can exhaust; for random walks |
+
+mod full;
+mod large;
+mod small;
+
+use super::system::{Bounds, ClientBounds, Crashes, LeaderBounds, System};
+use crate::paxos::{Audience, LeaderId, Quorums, Start, Timer};
+
+pub use large::LARGE;
+
+/// A leader that campaigns at once, with commands of its own and no timers.
+pub(super) const fn campaigner(asks: &'static [u8], commands: u64) -> LeaderBounds {
+    LeaderBounds { start: Start::Campaign, asks, commands, timers: &[] }
+}
+
+/// A leader that waits for heartbeats, campaigns when none come, and sends them as primary.
+pub(super) const fn elector(asks: &'static [u8], commands: u64) -> LeaderBounds {
+    let timers = &[Timer::Election, Timer::Heartbeat];
+    LeaderBounds { start: Start::Follow, asks, commands, timers }
+}
+
+/// Bounds that most systems share.
+pub(super) const BASE: Bounds = Bounds {
+    leaders: &[],
+    acceptors: 3,
+    quorums: &Quorums::Majority,
+    instances: 1,
+    window: u64::MAX,
+    rounds: 1,
+    audience: Audience::AllLeaders,
+    nacks: true,
+    clients: &[],
+    crashes: Crashes::NONE,
+};
+
+pub(super) const RETRYING: ClientBounds =
+    ClientBounds { first: LeaderId(0), commands: 1, retries: true };
+
+/// All systems that are exhausted.
+pub fn systems() -> impl Iterator<Item = &'static System> {
+    small::SMALL.iter().chain(&full::FULL)
+}
+
+/// The system of this name.
+pub fn system(name: &str) -> Option<&'static System> {
+    systems().find(|system| system.name == name)
+}

@@ -1,0 +1,158 @@
+//! Systems that stock Stateright can exhaust too, in seconds.
+
+use super::super::system::{Bounds, ClientBounds, Crashes, Effort, LeaderBounds, System};
+use super::{BASE, RETRYING, campaigner, elector};
+use crate::paxos::{Audience, LeaderId, Timer};
+
+pub(super) static SMALL: [System; 10] = [
+    System {
+        name: "dueling",
+        about: "two leaders campaign at once and fight over one instance",
+        bounds: Bounds { leaders: &[campaigner(&[1, 2], 1), campaigner(&[2, 3], 1)], ..BASE },
+        also: &["a command is chosen", "two primaries at once"],
+        states: 12_249,
+        effort: Effort::Seconds,
+        stock: Some(96_479),
+    },
+    System {
+        name: "gap",
+        about: "a new primary finds a vote above an instance that nobody has voted in",
+        bounds: Bounds {
+            leaders: &[campaigner(&[1], 2), campaigner(&[1], 0)],
+            acceptors: 1,
+            instances: 2,
+            audience: Audience::Proposer,
+            ..BASE
+        },
+        also: &["a command is chosen", "a gap is filled by a no-op"],
+        states: 2_981,
+        effort: Effort::Seconds,
+        stock: Some(18_465),
+    },
+    System {
+        name: "acceptor-crash",
+        about: "the acceptor that both quorums share crashes and recovers",
+        bounds: Bounds {
+            leaders: &[campaigner(&[1, 2], 1), campaigner(&[2, 3], 1)],
+            audience: Audience::Proposer,
+            crashes: Crashes { who: &["A2"], total: 2 },
+            ..BASE
+        },
+        also: &["a command is chosen", "a recovered acceptor votes"],
+        states: 34_915,
+        effort: Effort::Seconds,
+        stock: Some(117_256),
+    },
+    System {
+        name: "leader-crash",
+        about: "a leader crashes, recovers and campaigns again, and never reuses a ballot",
+        bounds: Bounds {
+            leaders: &[campaigner(&[1], 0)],
+            acceptors: 1,
+            rounds: 2,
+            clients: &[ClientBounds { first: LeaderId(0), commands: 2, retries: false }],
+            crashes: Crashes { who: &["L1"], total: 1 },
+            ..BASE
+        },
+        also: &["a command is chosen", "a request is answered"],
+        states: 2_247,
+        effort: Effort::Seconds,
+        stock: Some(92_986),
+    },
+    System {
+        name: "retry",
+        about: "a client that gets no answer asks the other leader",
+        bounds: Bounds {
+            leaders: &[campaigner(&[1, 2], 0), campaigner(&[2, 3], 0)],
+            instances: 2,
+            audience: Audience::Proposer,
+            clients: &[RETRYING],
+            ..BASE
+        },
+        also: &["a command is chosen", "a request is answered"],
+        states: 27_968,
+        effort: Effort::Seconds,
+        stock: Some(231_932),
+    },
+    System {
+        name: "election",
+        about: "two leaders elect a primary by heartbeats; the lower one steps down",
+        bounds: Bounds {
+            leaders: &[elector(&[1, 2], 1), elector(&[2, 3], 0)],
+            audience: Audience::Proposer,
+            nacks: false,
+            ..BASE
+        },
+        also: &["a command is chosen", "two primaries at once", "a primary steps down"],
+        states: 7_661,
+        effort: Effort::Seconds,
+        stock: Some(48_596),
+    },
+    System {
+        name: "takeover",
+        about: "two leaders take over from one another, and the higher id does not always win",
+        bounds: Bounds {
+            leaders: &[elector(&[1], 1), elector(&[1], 0)],
+            acceptors: 1,
+            rounds: 2,
+            audience: Audience::Proposer,
+            nacks: false,
+            ..BASE
+        },
+        also: &["a command is chosen", "two primaries at once", "a primary steps down"],
+        states: 23_171,
+        effort: Effort::Seconds,
+        stock: Some(76_611),
+    },
+    System {
+        name: "progress",
+        about: "a refused leader tries again under a higher ballot, so that a decision stays possible",
+        bounds: Bounds {
+            leaders: &[
+                LeaderBounds { timers: &[Timer::Election], ..campaigner(&[1], 1) },
+                campaigner(&[1], 0),
+            ],
+            acceptors: 1,
+            rounds: 2,
+            audience: Audience::Proposer,
+            ..BASE
+        },
+        also: &["a command is chosen", "every command can still be chosen"],
+        states: 1_111,
+        effort: Effort::Seconds,
+        stock: Some(5_188),
+    },
+    System {
+        name: "comeback",
+        about: "a refused leader comes back under a higher ballot and finds the other's votes",
+        bounds: Bounds {
+            leaders: &[
+                LeaderBounds { timers: &[Timer::Election], ..campaigner(&[1], 1) },
+                campaigner(&[1], 1),
+            ],
+            acceptors: 1,
+            instances: 2,
+            rounds: 2,
+            audience: Audience::Proposer,
+            ..BASE
+        },
+        also: &["a command is chosen", "a stable leader's commands are chosen"],
+        states: 21_283,
+        effort: Effort::Seconds,
+        stock: Some(148_110),
+    },
+    System {
+        name: "three-ballots",
+        about: "a third leader finds two different votes and has to take the one of the higher ballot",
+        bounds: Bounds {
+            leaders: &[campaigner(&[1, 2], 1), campaigner(&[2, 3], 1), campaigner(&[1, 3], 0)],
+            audience: Audience::Proposer,
+            nacks: false,
+            ..BASE
+        },
+        also: &["a command is chosen"],
+        states: 31_881,
+        effort: Effort::Seconds,
+        stock: Some(203_031),
+    },
+];
