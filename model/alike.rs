@@ -16,12 +16,16 @@ pub struct Alike {
 
 impl Alike {
     /// The acceptors of a system, if nothing in it depends on which is which: all are asked, all or
-    /// none may crash, and any so many are a quorum.
+    /// none may crash, and any so many are a quorum. A leader must not crash, since it sends to
+    /// acceptors one after another, in the order of their names, and may be cut short.
     pub fn acceptors(bounds: &Bounds) -> Option<Self> {
         let acceptors = usize::from(bounds.acceptors);
         let Crashes { who, .. } = bounds.crashes;
         let may_crash = (1..=acceptors).filter(|a| who.contains(&format!("A{a}").as_str())).count();
-        let alike = bounds.leaders.iter().all(|leader| leader.asks.len() == acceptors)
+        let leaders_crash = who.iter().any(|name| name.starts_with('L'));
+        let everybody = |asks: &[u8]| (1..=bounds.acceptors).all(|a| asks.contains(&a));
+        let alike = bounds.leaders.iter().all(|leader| everybody(leader.asks))
+            && !leaders_crash
             && (may_crash == 0 || may_crash == acceptors)
             && !matches!(bounds.quorums, Quorums::Sets { .. });
         let (leaders, clients) = (bounds.leaders.len(), bounds.clients.len());

@@ -39,6 +39,9 @@ pub enum CheckError {
     /// A run that was found is none.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// A run that was found does not show what it was found for.
+    #[error("the run that was found for '{0}' does not show it: a fault of the checking engine")]
+    NotShown(&'static str),
     /// An actor panicked; Stateright cannot say in which state.
     #[error("an actor of system '{0}' panicked while stock Stateright checked it")]
     Panicked(&'static str),
@@ -52,7 +55,8 @@ pub enum CheckError {
     },
     /// Acceptors that differ in more than their names.
     #[error(
-        "the acceptors of system '{0}' are not alike: some are asked, or may crash, and others not"
+        "the acceptors of system '{0}' are not alike: some are asked, or may crash, and others not, \
+         or a leader may crash between sending to one and to another"
     )]
     NotAlike(&'static str),
     /// Stock Stateright can neither crash an actor within a step nor lose a save.
@@ -103,6 +107,8 @@ pub struct Report {
     pub depth: Option<usize>,
     /// How many nodes the diagram of all states has.
     pub nodes: Option<usize>,
+    /// The most nodes there were at a time.
+    pub peak_nodes: Option<usize>,
     /// How long it took.
     pub elapsed: Duration,
     /// Whether every reachable state was visited. A check that is not complete shows nothing.
@@ -188,6 +194,7 @@ fn check_stock(system: &'static System, progress: &dyn Fn(&BigUint)) -> Result<R
         steps: Some(finished.total_states as u64),
         depth: Some(finished.depth),
         nodes: None,
+        peak_nodes: None,
         elapsed: Duration::ZERO,
         complete: finished.complete,
         outcomes,
@@ -228,6 +235,7 @@ fn check_explicit(
         steps: Some(explored.steps),
         depth: Some(explored.depth),
         nodes: None,
+        peak_nodes: None,
         elapsed: Duration::ZERO,
         complete: true,
         outcomes,
@@ -253,7 +261,7 @@ fn check_symbolic(
     let reach = symbolic.reach()?;
     let states = symbolic.count(reach);
     progress(&states);
-    let nodes = symbolic.diagram().size(reach);
+    let (nodes, peak_nodes) = (symbolic.diagram().size(reach), symbolic.diagram().peak());
     let mut outcomes = Vec::new();
     for property in system.properties() {
         let mut watch = watch_of(property, &members, system)?;
@@ -289,6 +297,7 @@ fn check_symbolic(
         steps: None,
         depth: None,
         nodes: Some(nodes),
+        peak_nodes: Some(peak_nodes),
         elapsed: Duration::ZERO,
         complete: true,
         outcomes,

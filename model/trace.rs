@@ -79,8 +79,11 @@ impl Trace {
         }
         let said = |sent: &Sent<Node<R>>| Observer::<Node<R>>::message(&lens, sent.0, &sent.2);
         facts.extend(replay.sent.iter().filter_map(said));
-        let finding = finding(property, lens.find(&facts));
-        Ok(Trace { start, steps, finding })
+        let found = lens.find(&facts);
+        if found.is_none() && matches!(property.kind, Kind::Always | Kind::Sometimes) {
+            return Err(CheckError::NotShown(property.name));
+        }
+        Ok(Trace { start, steps, finding: finding(property, found) })
     }
 
     /// Puts a run of a stock model into words.

@@ -8,6 +8,7 @@ use proptest::test_runner::{Config, TestRunner};
 use stateright::actor::{Actor, Id, Out, model_timeout};
 use synod::model::engine::explicit::{Until, explore};
 use synod::model::engine::faults::{Faults, Machine};
+use synod::model::engine::liveness::fairness;
 use synod::model::engine::observe::{Observer, Watch};
 use synod::model::engine::replay::Replay;
 use synod::model::engine::symbolic::Symbolic;
@@ -218,24 +219,67 @@ fn simple_steps(
     steps
 }
 
-/// Looks for states in which some actors are in some states.
-#[derive(Clone)]
-struct Wanted(BTreeSet<(usize, usize)>);
+/// Looks for states, or actors, that show all of some facts and none of others.
+#[derive(Clone, Debug)]
+struct Wanted {
+    shown: BTreeSet<usize>,
+    hidden: BTreeSet<usize>,
+    one_at_a_time: bool,
+}
+
+impl Wanted {
+    fn facts(state: Option<&usize>, saved: Option<&usize>) -> Vec<usize> {
+        state.copied().into_iter().chain(saved.map(|saved| 10 + saved)).collect()
+    }
+
+    fn matches(&self, facts: &BTreeSet<usize>) -> bool {
+        self.shown.is_subset(facts) && self.hidden.is_disjoint(facts)
+    }
+
+    /// The same for a state of the simple search.
+    fn looks(&self, state: &[Simple]) -> bool {
+        let facts = |simple: &Simple| -> BTreeSet<usize> {
+            let sent = simple.sent.iter().map(|(_, message)| 20 + message);
+            Self::facts(simple.state.as_ref(), simple.saved.as_ref())
+                .into_iter()
+                .chain(sent)
+                .collect()
+        };
+        if self.one_at_a_time {
+            return state.iter().any(|simple| self.matches(&facts(simple)));
+        }
+        self.matches(&state.iter().flat_map(facts).collect())
+    }
+}
 
 impl Observer<Toy> for Wanted {
-    type Fact = (usize, usize);
+    type Fact = usize;
 
-    fn core(&self, actor: usize, state: Option<&usize>, _: Option<&usize>) -> Vec<(usize, usize)> {
-        state.map(|state| (actor, *state)).into_iter().collect()
+    fn core(&self, _: usize, state: Option<&usize>, saved: Option<&usize>) -> Vec<usize> {
+        Self::facts(state, saved)
     }
 
-    fn message(&self, _: usize, _: &usize) -> Option<(usize, usize)> {
-        None
+    fn message(&self, _: usize, message: &usize) -> Option<usize> {
+        Some(20 + message)
     }
 
-    fn finds(&self, facts: &BTreeSet<(usize, usize)>) -> bool {
-        self.0.is_subset(facts)
+    fn one_at_a_time(&self) -> bool {
+        self.one_at_a_time
     }
+
+    fn finds(&self, facts: &BTreeSet<usize>) -> bool {
+        self.matches(facts)
+    }
+}
+
+fn wanted() -> impl Strategy<Value = Wanted> {
+    let fact = || prop_oneof![0..STATES, 10..10 + STATES, 20..20 + MESSAGES];
+    let some = || proptest::collection::btree_set(fact(), 0..3);
+    (some(), some(), any::<bool>()).prop_map(|(shown, hidden, one_at_a_time)| Wanted {
+        shown,
+        hidden,
+        one_at_a_time,
+    })
 }
 
 fn universe(toys: &[Toy], crashes: &[u8], total: u8) -> Universe<Toy> {
@@ -249,19 +293,15 @@ fn universe(toys: &[Toy], crashes: &[u8], total: u8) -> Universe<Toy> {
 fn back_ends_agree_with_a_simple_search() {
     let mut runner =
         TestRunner::new(Config { cases: 400, failure_persistence: None, ..Config::default() });
-    let wanted = proptest::collection::btree_set((0..ACTORS, 0..STATES), 1..3);
-    let outcome = runner.run(&(toys(), wanted), |((toys, crashes, total), wanted)| {
+    let outcome = runner.run(&(toys(), wanted()), |((toys, crashes, total), wanted)| {
         let simple = simple_search(&toys, &crashes, total);
         prop_assume!(simple.len() < 20_000);
-        let looks = |state: &Vec<Simple>| {
-            let up = state.iter().enumerate().filter_map(|(a, s)| s.state.map(|state| (a, state)));
-            wanted.is_subset(&up.collect())
-        };
+        let looks = |state: &Vec<Simple>| wanted.looks(state);
         let nearest =
             simple.iter().filter(|(state, _)| looks(state)).map(|(_, depth)| *depth).min();
 
         let mut visited = universe(&toys, &crashes, total);
-        let mut watches = [Watch::new(Wanted(wanted.clone()))];
+        let mut watches = [Watch::new(wanted.clone())];
         let explored = explore(&mut visited, &mut watches, Until::Exhausted, |_| {}).unwrap();
         prop_assert_eq!(explored.states, simple.len());
         prop_assert_eq!(explored.depth, *simple.values().max().unwrap());
@@ -277,7 +317,7 @@ fn back_ends_agree_with_a_simple_search() {
             let mut symbolic = Symbolic::with_order(&mut drawn, order);
             let reach = symbolic.reach().unwrap();
             prop_assert_eq!(symbolic.count(reach), simple.len().into());
-            let mut watch = Watch::new(Wanted(wanted.clone()));
+            let mut watch = Watch::new(wanted.clone());
             prop_assert_eq!(symbolic.finds(reach, &mut watch), nearest.is_some());
             let goal = symbolic.select(reach, &mut watch);
             prop_assert_eq!(
@@ -374,4 +414,99 @@ fn actors_that_cannot_be_checked_are_refused_by_name() {
         matches!(&error, UniverseError::Panicked { input, .. } if input == "timer ()"),
         "{error}"
     );
+}
+
+/// An actor that sends itself the same message again and again, and saves while it does.
+#[derive(Clone)]
+struct Stubborn;
+
+impl Actor for Stubborn {
+    type Msg = ();
+    type Timer = ();
+    type State = ();
+    type Storage = usize;
+    type Random = ();
+
+    fn on_start(&self, id: Id, _: &Option<usize>, out: &mut Out<Self>) {
+        out.save(1);
+        out.send(id, ());
+    }
+
+    fn on_msg(&self, id: Id, _: &mut Cow<()>, _: Id, (): (), out: &mut Out<Self>) {
+        out.send(id, ());
+    }
+}
+
+/// Is met while the actor is down.
+struct Down;
+
+impl Observer<Stubborn> for Down {
+    type Fact = ();
+
+    fn core(&self, _: usize, state: Option<&()>, _: Option<&usize>) -> Vec<()> {
+        if state.is_none() { vec![()] } else { vec![] }
+    }
+
+    fn message(&self, _: usize, (): &()) -> Option<()> {
+        None
+    }
+
+    fn finds(&self, facts: &BTreeSet<()>) -> bool {
+        !facts.is_empty()
+    }
+}
+
+/// That a message must be heard does not mean that the hearer must crash on it.
+#[test]
+fn nobody_has_to_crash() {
+    let faults = Faults { crashes: vec![1], total: 1, machine: Machine::Sound };
+    let mut universe = Universe::new(vec![Stubborn], faults).unwrap();
+    let fairness = fairness(&mut universe, &mut Watch::new(Down), |_| {}).unwrap();
+    assert!(fairness.lasso.is_some(), "{fairness:?}");
+}
+
+/// An actor that does nothing at all.
+#[derive(Clone)]
+struct Idle;
+
+impl Actor for Idle {
+    type Msg = ();
+    type Timer = ();
+    type State = ();
+    type Storage = ();
+    type Random = ();
+
+    fn on_start(&self, _: Id, _: &Option<()>, _: &mut Out<Self>) {}
+}
+
+struct Anything;
+
+impl Observer<Idle> for Anything {
+    type Fact = ();
+
+    fn core(&self, _: usize, _: Option<&()>, _: Option<&()>) -> Vec<()> {
+        vec![]
+    }
+
+    fn message(&self, _: usize, (): &()) -> Option<()> {
+        None
+    }
+
+    fn finds(&self, _: &BTreeSet<()>) -> bool {
+        true
+    }
+}
+
+/// Words widen with the number of actors, until two machine words are not enough.
+#[test]
+fn many_actors_fit_or_are_refused() {
+    for (actors, fits) in [(0, true), (1, true), (31, true), (32, true), (63, true), (64, false)] {
+        let mut universe = Universe::new(vec![Idle; actors], Faults::NONE).unwrap();
+        let mut watches = [Watch::new(Anything)];
+        let explored = explore(&mut universe, &mut watches, Until::Exhausted, |_| {});
+        match explored {
+            Ok(explored) => assert!(fits && explored.states == 1, "{actors}"),
+            Err(error) => assert!(!fits && error.to_string().contains("machine words"), "{error}"),
+        }
+    }
 }

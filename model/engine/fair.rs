@@ -21,7 +21,7 @@ pub type Action = u32;
 pub struct Graph {
     /// By state: what may happen, and which state it leads to.
     pub edges: Vec<Vec<(Action, u32)>>,
-    /// By state: whether the goal is met. Once it is, it stays so.
+    /// By state: whether the goal is met.
     pub goal: Vec<bool>,
     /// By action: whether it must happen, if it can from some point on for ever.
     pub fair: Vec<bool>,

@@ -8,7 +8,7 @@ use stateright::actor::Actor;
 
 use super::explicit::situations::{SituationId, Situations};
 use super::fair::{Action, Graph};
-use super::observe::{NO_FACTS, Observer, Watch};
+use super::observe::{Observer, Watch};
 use super::run::{Run, RunStep, Situation, cut};
 use super::universe::{Stimulus, Universe, UniverseError};
 
@@ -69,9 +69,12 @@ where
     let mut graph = Graph::default();
     builder.start();
     while let Some(state) = builder.states.get_index(graph.edges.len()).cloned() {
-        let edges = builder.expand(graph.edges.len() as u32, &state);
+        let meets = builder.meets(&state, watch);
+        // What comes after the goal makes no difference any more.
+        let edges =
+            if meets { Vec::new() } else { builder.expand(graph.edges.len() as u32, &state) };
         graph.edges.push(edges);
-        graph.goal.push(builder.meets(&state, watch));
+        graph.goal.push(meets);
         if graph.edges.len().is_multiple_of(4096) {
             progress(graph.edges.len());
         }
@@ -104,7 +107,6 @@ where
         let left = self.crashes_left(state);
         for (actor, id) in state.iter().copied().enumerate() {
             for stimulus in self.stimuli(state, actor) {
-                let action = self.actions.insert_full((actor, stimulus)).0 as Action;
                 let outcomes = self.outcomes(actor, id, stimulus);
                 for (place, after) in outcomes.iter().copied().enumerate() {
                     let crashes = |id| self.situations.crashes(actor, id);
@@ -114,8 +116,11 @@ where
                     let mut next = state.clone();
                     next[actor] = after;
                     let (to, new) = self.states.insert_full(next);
+                    let cut = cut(place, outcomes.len());
+                    // A step that is cut short is a crash, which need not happen.
+                    let what = if cut.is_some() { Stimulus::Crash } else { stimulus };
+                    let action = self.actions.insert_full((actor, what)).0 as Action;
                     if new {
-                        let cut = cut(place, outcomes.len());
                         self.parents.push(Some((from, RunStep { actor, stimulus, cut })));
                     }
                     edges.push((action, to as u32));
@@ -155,12 +160,9 @@ where
     }
 
     fn meets<O: Observer<A>>(&self, state: &State, watch: &mut Watch<A, O>) -> bool {
-        let mut facts = NO_FACTS;
-        for (actor, id) in state.iter().enumerate() {
-            let shown = watch.situation(self.universe, actor, self.situations.get(actor, *id));
-            facts = watch.union(facts, shown);
-        }
-        watch.finds(facts)
+        let situation = |(actor, id): (usize, &SituationId)| self.situations.get(actor, *id);
+        let situations: Vec<&Situation> = state.iter().enumerate().map(situation).collect();
+        watch.finds_in(self.universe, &situations)
     }
 
     fn run_to(&self, mut state: u32) -> Run {

@@ -129,6 +129,22 @@ where
         all
     }
 
+    /// Whether something is found in a state: a situation for each actor.
+    pub fn finds_in(&mut self, universe: &Universe<A>, state: &[&Situation]) -> bool {
+        let mut all = NO_FACTS;
+        for (actor, situation) in state.iter().enumerate() {
+            let shown = self.situation(universe, actor, situation);
+            if self.observer.one_at_a_time() {
+                if self.finds(shown) {
+                    return true;
+                }
+            } else {
+                all = self.union(all, shown);
+            }
+        }
+        !self.observer.one_at_a_time() && self.finds(all)
+    }
+
     fn message(&mut self, universe: &Universe<A>, message: MessageId) -> FactsId {
         while self.messages.len() <= message as usize {
             let (from, _, text) = universe.message(self.messages.len() as MessageId);

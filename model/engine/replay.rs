@@ -1,7 +1,7 @@
 //! Runs once more, on the actors themselves: no run is shown before it was.
 //!
-//! Nothing here uses the tables that the run was found with, so that a fault in them cannot
-//! produce a run that the actors do not have.
+//! But for the texts of messages and timers, nothing here uses the tables that the run was found
+//! with, so that a fault in them cannot produce a run that the actors do not have.
 
 use std::borrow::Cow;
 

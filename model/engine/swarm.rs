@@ -8,7 +8,7 @@ use rustc_hash::FxBuildHasher;
 use stateright::actor::Actor;
 
 use super::explicit::situations::{SituationId, Situations};
-use super::observe::{FactsId, NO_FACTS, Observer, Watch};
+use super::observe::{Observer, Watch};
 use super::run::{Run, Situation, run_through};
 use super::universe::{Universe, UniverseError};
 
@@ -56,9 +56,8 @@ where
     let situations = Situations::new(universe.actors().len());
     let found = vec![None; watches.len()];
     let swarmed = Swarmed { found, ..Swarmed::default() };
-    let facts = vec![vec![Vec::new(); universe.actors().len()]; watches.len()];
     let visited = BTreeSet::new();
-    let mut walker = Walker { universe, watches, situations, facts, visited, swarmed };
+    let mut walker = Walker { universe, watches, situations, visited, swarmed };
     let (part, parts) = walks.part;
     for walk in (0..walks.walks).filter(|walk| walk % parts.max(1) == part) {
         walker.walk(walk, walks);
@@ -75,8 +74,6 @@ struct Walker<'u, A: Actor, O: Observer<A>> {
     universe: &'u mut Universe<A>,
     watches: &'u mut [Watch<A, O>],
     situations: Situations,
-    /// For each observer, actor and situation, what it shows.
-    facts: Vec<Vec<Vec<FactsId>>>,
     /// The situations that were walked through, with their actors.
     visited: BTreeSet<(usize, SituationId)>,
     swarmed: Swarmed,
@@ -88,9 +85,10 @@ where
     A::Storage: Eq + Hash,
 {
     fn walk(&mut self, walk: u64, Walks { seed, steps, .. }: Walks) {
-        let mut random = fastrand::Rng::with_seed(seed.wrapping_add(walk));
+        let mut random = fastrand::Rng::with_seed(FxBuildHasher.hash_one((seed, walk)));
         let mut states = vec![self.start(&mut random)];
         self.swarmed.walks += 1;
+        self.look(walk, &states);
         for _ in 0..steps {
             let now = &states[states.len() - 1];
             let next = self.successors(now);
@@ -156,24 +154,9 @@ where
     }
 
     fn finds(&mut self, number: usize, state: &State) -> bool {
-        let watch = &mut self.watches[number];
-        let mut all = NO_FACTS;
-        for (actor, id) in state.iter().enumerate() {
-            let known = &mut self.facts[number][actor];
-            for id in known.len()..=*id as usize {
-                let situation = self.situations.get(actor, id as SituationId);
-                known.push(watch.situation(self.universe, actor, situation));
-            }
-            let shown = known[*id as usize];
-            if watch.observer().one_at_a_time() {
-                if watch.finds(shown) {
-                    return true;
-                }
-            } else {
-                all = watch.union(all, shown);
-            }
-        }
-        !watch.observer().one_at_a_time() && watch.finds(all)
+        let situation = |(actor, id): (usize, &SituationId)| self.situations.get(actor, *id);
+        let situations: Vec<&Situation> = state.iter().enumerate().map(situation).collect();
+        self.watches[number].finds_in(self.universe, &situations)
     }
 
     /// What a situation is, whatever number it has here.
@@ -185,7 +168,8 @@ where
             let sets = situation.sent.iter().flat_map(|set| self.universe.members(*set));
             let messages = sets.map(|m| FxBuildHasher.hash_one(self.universe.message(*m)));
             let messages: BTreeSet<u64> = messages.collect();
-            let all = (actor, state, storage, crashes, messages);
+            let timers = self.universe.timers(*actor, situation.core);
+            let all = (actor, state, timers, storage, crashes, messages);
             self.swarmed.situations.insert(FxBuildHasher.hash_one(all));
         }
     }

@@ -11,7 +11,9 @@ use super::universe::{CoreId, SetId, Universe};
 /// How states, storages and messages read once actors have changed places. `places` says where
 /// each actor goes, by number.
 ///
-/// What is looked for must not depend on the names of actors that change places.
+/// What is looked for must not depend on the names of actors that change places, and neither may
+/// steps: what an actor does once others have changed places is what it did before, with them
+/// changed, and so is every part of a step that a crash may leave.
 pub trait Symmetry<A: Actor> {
     /// All ways to change places: a group, the identity first.
     fn group(&self) -> Vec<Vec<usize>>;

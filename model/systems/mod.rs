@@ -4,15 +4,18 @@
 //! | --- | --- |
 //! | [`small`] | what stock Stateright can exhaust too |
 //! | [`full`] | everybody asks everybody; for the engine |
+//! | [`grid`] | one bound grows; to measure |
 //! | [`large`] | what nobody can exhaust; for random walks |
 
 mod full;
+mod grid;
 mod large;
 mod small;
 
 use super::system::{Bounds, ClientBounds, Crashes, LeaderBounds, System};
 use crate::paxos::{Audience, LeaderId, Quorums, Start, Timer};
 
+pub use grid::{GRID, Point};
 pub use large::LARGE;
 
 /// A leader that campaigns at once, with commands of its own and no timers.
@@ -51,4 +54,10 @@ pub fn systems() -> impl Iterator<Item = &'static System> {
 /// The system of this name.
 pub fn system(name: &str) -> Option<&'static System> {
     systems().find(|system| system.name == name)
+}
+
+/// The system of this name, one that is only measured included.
+pub fn measured_system(name: &str) -> Option<&'static System> {
+    let measured = || GRID.iter().map(|point| &point.system);
+    systems().chain(measured()).find(|system| system.name == name)
 }

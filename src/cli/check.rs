@@ -13,7 +13,7 @@ use crate::model::check::{Backend, Hunt, catch};
 use crate::model::mutants::{MUTANTS, Mutant, mutant};
 use crate::model::scope::{self, Measured};
 use crate::model::system::System;
-use crate::model::systems::{system, systems};
+use crate::model::systems::{measured_system, system, systems};
 
 /// Visit every reachable state of each system, and hold it to its properties.
 #[derive(Debug, Parser)]
@@ -129,8 +129,11 @@ pub(super) fn run(args: &Args) -> Verdict {
             Err(error) => fail(error, Verdict::BadUse),
         };
     }
-    let named: Result<Vec<&'static System>, String> =
-        args.systems.iter().map(|name| find_system(name)).collect();
+    let find = |name: &String| match measured_system(name).filter(|_| args.worker) {
+        Some(system) => Ok(system),
+        None => find_system(name),
+    };
+    let named: Result<Vec<&'static System>, String> = args.systems.iter().map(find).collect();
     match named {
         Ok(named) if args.worker => {
             let serve =

@@ -36,6 +36,9 @@ struct Side {
     complete: bool,
     #[serde(skip)]
     failed: BTreeSet<String>,
+    /// The properties that it can judge.
+    #[serde(skip)]
+    judged: BTreeSet<String>,
 }
 
 impl Side {
@@ -46,12 +49,13 @@ impl Side {
             peak_bytes: checked.peak_bytes,
             complete: checked.complete,
             failed: checked.failed().map(|property| property.name.clone()).collect(),
+            judged: checked.properties.iter().map(|property| property.name.clone()).collect(),
         }
     }
 
     fn given_up(after: Duration, unique_states: u128) -> Self {
-        let (seconds, failed) = (after.as_secs_f64(), BTreeSet::new());
-        Side { seconds, unique_states, peak_bytes: None, complete: false, failed }
+        let (seconds, failed, judged) = (after.as_secs_f64(), BTreeSet::new(), BTreeSet::new());
+        Side { seconds, unique_states, peak_bytes: None, complete: false, failed, judged }
     }
 }
 
@@ -76,9 +80,13 @@ fn compare(system: &'static System, as_json: bool) -> Result<Verdict, String> {
     };
     let symbolic = side(Backend::Symbolic, None)?;
     let explicit = side(Backend::Explicit, Some(MOST))?;
-    let limit = Duration::from_secs_f64(symbolic.seconds * PATIENCE).clamp(LEAST, MOST);
+    let quickest = symbolic.seconds.min(explicit.seconds);
+    let limit = Duration::from_secs_f64(quickest * PATIENCE).clamp(LEAST, MOST);
     let stock = side(Backend::Stock, Some(limit))?;
-    let same = |one: &Side, two: &Side| !one.complete || !two.complete || one.failed == two.failed;
+    let same = |one: &Side, two: &Side| {
+        let mut both = one.judged.intersection(&two.judged);
+        both.all(|property| one.failed.contains(property) == two.failed.contains(property))
+    };
     let counts = !explicit.complete || explicit.unique_states == symbolic.unique_states;
     let agree = counts && same(&stock, &symbolic) && same(&explicit, &symbolic);
     if as_json {

@@ -1,5 +1,6 @@
 //! The command line: parses, runs, and shows, as a table for people or as JSON for machines.
 
+mod bench;
 mod check;
 mod compare;
 mod demo;
@@ -34,6 +35,7 @@ enum Command {
     Demo(demo::Args),
     Check(check::Args),
     Mutants(mutants::Args),
+    Bench(bench::Args),
     Explore(explore::Args),
 }
 
@@ -71,6 +73,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Mutants(args) => mutants::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Explore(args) => explore::run(&args),
     };
     ExitCode::from(match verdict {

@@ -30,7 +30,9 @@ pub(super) struct Checked {
     pub(super) total_states: Option<u64>,
     pub(super) expected_states: Option<u128>,
     pub(super) depth: Option<usize>,
+    /// Nodes of the diagram of all states, and the most there were at a time.
     pub(super) nodes: Option<usize>,
+    pub(super) peak_nodes: Option<usize>,
     pub(super) seconds: f64,
     /// The most memory that its process had; none where the system does not say.
     pub(super) peak_bytes: Option<u64>,
@@ -73,6 +75,7 @@ impl Checked {
             expected_states: report.expected().as_ref().map(number),
             depth: report.depth,
             nodes: report.nodes,
+            peak_nodes: report.peak_nodes,
             seconds: report.elapsed.as_secs_f64(),
             peak_bytes: peak_bytes(),
             complete: report.complete,
@@ -147,14 +150,17 @@ pub(super) fn check_in_child(
             None => received.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         match line {
-            Ok(line) => match (line.parse(), serde_json::from_str(&line)) {
-                (Ok(found), _) => {
+            Ok(line) => {
+                if let Ok(found) = line.parse() {
                     states = found;
                     progress(states);
+                    continue;
                 }
-                (_, Ok(checked)) => break Ok(Ended::Checked(Box::new(checked))),
-                (_, Err(error)) => break Err(failed(&error)),
-            },
+                break match serde_json::from_str(&line) {
+                    Ok(checked) => Ok(Ended::Checked(Box::new(checked))),
+                    Err(error) => Err(failed(&error)),
+                };
+            }
             Err(RecvTimeoutError::Timeout) => break Ok(Ended::GivenUp(start.elapsed(), states)),
             Err(RecvTimeoutError::Disconnected) => {
                 break Err(failed(&"its process ended without a result"));

@@ -272,6 +272,9 @@ where
     /// Widens the words if there are more situations than they have room for. Whether it did.
     fn make_room(&mut self) -> Result<bool, Stop> {
         let actors = self.universe.actors().len();
+        if self.layout.bits() > W::BITS {
+            return Err(Stop::TooWide);
+        }
         if self.layout.holds((0..actors).map(|actor| self.situations.len(actor))) {
             return Ok(false);
         }

@@ -107,13 +107,11 @@ impl<W: Word> Reader<'_, W> {
     ) -> bool {
         let mut all_complete = true;
         for (number, (watch, facts)) in watches.iter().zip(self.facts).enumerate() {
-            let (mut all, mut complete) = (NO_FACTS, true);
+            let (mut all, mut complete, mut found) = (NO_FACTS, true, false);
             for (actor, id) in state.iter().enumerate() {
                 let more = facts[actor][*id as usize];
                 if watch.one_at_a_time {
-                    if watch.finds(more) {
-                        all = more;
-                    }
+                    found |= watch.finds(more);
                     continue;
                 }
                 match watch.union(all, more) {
@@ -125,7 +123,8 @@ impl<W: Word> Reader<'_, W> {
                     }
                 }
             }
-            if complete && watch.finds(all) {
+            found |= complete && !watch.one_at_a_time && watch.finds(all);
+            if found {
                 let found = &mut pass.found[number];
                 *found = Some(found.map_or(word, |other| other.min(word)));
             }

@@ -23,7 +23,7 @@ where
         let mut seen = FxHashSet::from_iter([(small, NO_FACTS)]);
         let mut open = vec![(small, NO_FACTS)];
         while let Some((node, facts)) = open.pop() {
-            if node == END && watch.finds(facts) {
+            if node == END && !one_at_a_time && watch.finds(facts) {
                 return true;
             }
             for (more, child) in shown.edges(node) {
@@ -94,7 +94,8 @@ where
         known: &mut FxHashMap<(Node, FactsId), Node>,
     ) -> Node {
         if states == EMPTY || states == END {
-            return if states == END && watch.finds(facts) { END } else { EMPTY };
+            let found = !watch.observer().one_at_a_time() && watch.finds(facts);
+            return if states == END && found { END } else { EMPTY };
         }
         if let Some(known) = known.get(&(states, facts)) {
             return *known;
@@ -105,7 +106,10 @@ where
             let more = self.facts_of(variable, *value, watch);
             let mut all = watch.union(facts, more);
             let leaves = self.diagram.variable(*child).block() != variable.block();
-            if watch.observer().one_at_a_time() && leaves && !watch.finds(all) {
+            if watch.observer().one_at_a_time() && leaves {
+                if watch.finds(all) {
+                    continue;
+                }
                 all = NO_FACTS;
             }
             *child = self.select_below(*child, all, watch, known);

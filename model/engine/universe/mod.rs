@@ -7,7 +7,8 @@
 mod images;
 mod react;
 
-use std::hash::Hash;
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, Hash};
 
 use indexmap::IndexSet;
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -231,6 +232,14 @@ where
         let Core { state, storage, .. } = &table.cores[core as usize];
         let state = state.map(|state| &table.states[state as usize]);
         (state, storage.map(|storage| &table.storages[storage as usize]))
+    }
+
+    /// Which timers of a core are set, as fingerprints.
+    pub fn timers(&self, actor: usize, core: CoreId) -> BTreeSet<u64> {
+        let table = &self.tables[actor];
+        let set = table.cores[core as usize].timers;
+        let timers = (0..).zip(&table.timers).filter(|(number, _)| set & (1 << number) != 0);
+        timers.map(|(_, timer)| FxBuildHasher.hash_one(timer)).collect()
     }
 
     /// The messages of a set, in order.
