@@ -14,7 +14,6 @@ use super::engine::liveness::fairness;
 use super::engine::observe::Watch;
 use super::engine::replay::ReplayError;
 use super::engine::run::Run;
-use super::engine::swarm::{Swarmed, Walks, swarm};
 use super::engine::symbolic::Symbolic;
 use super::engine::symmetry::Symmetry;
 use super::engine::universe::{Universe, UniverseError};
@@ -313,7 +312,7 @@ fn alike(system: &'static System, backend: Backend) -> Result<Option<Alike>, Che
     Ok(Some(alike))
 }
 
-fn watch<R: Rulebook>(
+pub(super) fn watch<R: Rulebook>(
     property: &'static Property,
     members: &Members,
     universe: &Universe<Node<R>>,
@@ -417,37 +416,4 @@ pub fn catch(
         return Err(CheckError::NotInStock(mutant.name));
     }
     hunt(system, &mutant, mutant.machine, property, backend, progress)
-}
-
-/// What random walks through a system showed: never that it holds.
-#[derive(Debug)]
-pub struct Swarm {
-    /// What was seen.
-    pub swarmed: Swarmed,
-    /// Each property, the walk in which something was found for it, and how it came to that.
-    pub found: Vec<(&'static Property, Option<(u64, Trace)>)>,
-}
-
-/// Walks through a system at random, under a rulebook.
-pub fn walk<R: Rulebook>(
-    system: &'static System,
-    rulebook: &R,
-    walks: Walks,
-    progress: &dyn Fn(u64),
-) -> Result<Swarm, CheckError> {
-    let (mut universe, members) = system.universe(rulebook, Machine::Sound)?;
-    let now = |kind| matches!(kind, Kind::Always | Kind::Sometimes);
-    let held: Vec<_> = system.properties().filter(|property| now(property.kind)).collect();
-    let watch = |property: &&'static Property| watch(property, &members, &universe);
-    let mut watches: Vec<_> = held.iter().map(watch).collect();
-    let swarmed = swarm(&mut universe, &mut watches, walks, progress)?;
-    let mut found = Vec::new();
-    for (property, first) in held.into_iter().zip(&swarmed.found) {
-        let trace = first.as_ref().map(|(walk, run)| {
-            let trace = Trace::of_run(system, &universe, &members, run, property);
-            trace.map(|trace| (*walk, trace))
-        });
-        found.push((property, trace.transpose()?));
-    }
-    Ok(Swarm { swarmed, found })
 }

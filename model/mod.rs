@@ -7,6 +7,7 @@
 //! | [`system`], [`systems`] | small clusters, with their bounds and numbers of states |
 //! | [`mutants`] | faults that the checks must find |
 //! | [`check`] | runs the checks, and reports |
+//! | [`walk`] | walks through at random what is too large |
 //! | [`engine`] | explores the states of any Stateright actors |
 //! | [`alike`] | acceptors that may change places |
 //! | [`stock`], [`reach`] | the same systems in Stateright's own actor model |
@@ -26,3 +27,4 @@ pub mod stock;
 pub mod system;
 pub mod systems;
 pub mod trace;
+pub mod walk;

@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use super::Verdict;
 use super::check::find_system;
 use super::output::{Bars, fail, grouped, json, say, table};
-use crate::model::check::{Swarm, walk};
 use crate::model::engine::swarm::Walks;
 use crate::model::properties::Kind;
 use crate::model::system::System;
 use crate::model::systems::LARGE;
+use crate::model::walk::{Swarm, walk};
 use crate::paxos::Paxos;
 
 /// Walk through a large system at random, and look for what must not be.

@@ -1,0 +1,42 @@
+//! Random walks through systems that are too large to be exhausted.
+
+use super::check::{CheckError, watch};
+use super::engine::faults::Machine;
+use super::engine::swarm::{Swarmed, Walks, swarm};
+use super::properties::{Kind, Property};
+use super::system::System;
+use super::trace::Trace;
+use crate::paxos::Rulebook;
+
+/// What random walks through a system showed: never that it holds.
+#[derive(Debug)]
+pub struct Swarm {
+    /// What was seen.
+    pub swarmed: Swarmed,
+    /// Each property, the walk in which something was found for it, and how it came to that.
+    pub found: Vec<(&'static Property, Option<(u64, Trace)>)>,
+}
+
+/// Walks through a system at random, under a rulebook.
+pub fn walk<R: Rulebook>(
+    system: &'static System,
+    rulebook: &R,
+    walks: Walks,
+    progress: &dyn Fn(u64),
+) -> Result<Swarm, CheckError> {
+    let (mut universe, members) = system.universe(rulebook, Machine::Sound)?;
+    let now = |kind| matches!(kind, Kind::Always | Kind::Sometimes);
+    let held: Vec<_> = system.properties().filter(|property| now(property.kind)).collect();
+    let watch = |property: &&'static Property| watch(property, &members, &universe);
+    let mut watches: Vec<_> = held.iter().map(watch).collect();
+    let swarmed = swarm(&mut universe, &mut watches, walks, progress)?;
+    let mut found = Vec::new();
+    for (property, first) in held.into_iter().zip(&swarmed.found) {
+        let trace = first.as_ref().map(|(walk, run)| {
+            let trace = Trace::of_run(system, &universe, &members, run, property);
+            trace.map(|trace| (*walk, trace))
+        });
+        found.push((property, trace.transpose()?));
+    }
+    Ok(Swarm { swarmed, found })
+}

@@ -1,0 +1,165 @@
+//! The checking engine on random little actors, against a search that is too simple to be wrong.
+
+mod odd;
+mod toys;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use synod::model::engine::explicit::{Until, explore};
+use synod::model::engine::faults::{Faults, Machine};
+use synod::model::engine::observe::{Observer, Watch};
+use synod::model::engine::replay::Replay;
+use synod::model::engine::symbolic::Symbolic;
+use synod::model::engine::universe::Universe;
+
+use toys::{MESSAGES, STATES, Simple, Toy, simple_search, simple_steps, toys};
+
+/// Looks for states, or actors, that show all of some facts and none of others.
+#[derive(Clone, Debug)]
+struct Wanted {
+    shown: BTreeSet<usize>,
+    hidden: BTreeSet<usize>,
+    one_at_a_time: bool,
+}
+
+impl Wanted {
+    fn facts(state: Option<&usize>, saved: Option<&usize>) -> Vec<usize> {
+        state.copied().into_iter().chain(saved.map(|saved| 10 + saved)).collect()
+    }
+
+    fn matches(&self, facts: &BTreeSet<usize>) -> bool {
+        self.shown.is_subset(facts) && self.hidden.is_disjoint(facts)
+    }
+
+    /// The same for a state of the simple search.
+    fn looks(&self, state: &[Simple]) -> bool {
+        let facts = |simple: &Simple| -> BTreeSet<usize> {
+            let sent = simple.sent.iter().map(|(_, message)| 20 + message);
+            Self::facts(simple.state.as_ref(), simple.saved.as_ref())
+                .into_iter()
+                .chain(sent)
+                .collect()
+        };
+        if self.one_at_a_time {
+            return state.iter().any(|simple| self.matches(&facts(simple)));
+        }
+        self.matches(&state.iter().flat_map(facts).collect())
+    }
+}
+
+impl Observer<Toy> for Wanted {
+    type Fact = usize;
+
+    fn core(&self, _: usize, state: Option<&usize>, saved: Option<&usize>) -> Vec<usize> {
+        Self::facts(state, saved)
+    }
+
+    fn message(&self, _: usize, message: &usize) -> Option<usize> {
+        Some(20 + message)
+    }
+
+    fn one_at_a_time(&self) -> bool {
+        self.one_at_a_time
+    }
+
+    fn finds(&self, facts: &BTreeSet<usize>) -> bool {
+        self.matches(facts)
+    }
+}
+
+fn wanted() -> impl Strategy<Value = Wanted> {
+    let fact = || prop_oneof![0..STATES, 10..10 + STATES, 20..20 + MESSAGES];
+    let some = || proptest::collection::btree_set(fact(), 0..3);
+    (some(), some(), any::<bool>()).prop_map(|(shown, hidden, one_at_a_time)| Wanted {
+        shown,
+        hidden,
+        one_at_a_time,
+    })
+}
+
+fn universe(toys: &[Toy], crashes: &[u8], total: u8) -> Universe<Toy> {
+    let faults = Faults { crashes: crashes.to_vec(), total, machine: Machine::Sound };
+    Universe::new(toys.to_vec(), faults).unwrap()
+}
+
+/// Both back ends reach exactly the states of the simple search, and find each kind of state after
+/// as many steps, by runs that the actors really have.
+#[test]
+fn back_ends_agree_with_a_simple_search() {
+    let mut runner =
+        TestRunner::new(Config { cases: 400, failure_persistence: None, ..Config::default() });
+    let outcome = runner.run(&(toys(), wanted()), |((toys, crashes, total), wanted)| {
+        let simple = simple_search(&toys, &crashes, total);
+        prop_assume!(simple.len() < 20_000);
+        let looks = |state: &Vec<Simple>| wanted.looks(state);
+        let nearest =
+            simple.iter().filter(|(state, _)| looks(state)).map(|(_, depth)| *depth).min();
+
+        let mut visited = universe(&toys, &crashes, total);
+        let mut watches = [Watch::new(wanted.clone())];
+        let explored = explore(&mut visited, &mut watches, Until::Exhausted, |_| {}).unwrap();
+        prop_assert_eq!(explored.states, simple.len());
+        prop_assert_eq!(explored.depth, *simple.values().max().unwrap());
+        let run = explored.found[0].clone();
+        prop_assert_eq!(run.as_ref().map(|run| run.steps.len()), nearest);
+        if let Some(run) = run {
+            let replayed = Replay::new(&visited, &run, |_, _, _| ());
+            prop_assert!(replayed.is_ok());
+        }
+
+        for order in [vec![0, 1, 2], vec![2, 0, 1]] {
+            let mut drawn = universe(&toys, &crashes, total);
+            let mut symbolic = Symbolic::with_order(&mut drawn, order);
+            let reach = symbolic.reach().unwrap();
+            prop_assert_eq!(symbolic.count(reach), simple.len().into());
+            let mut watch = Watch::new(wanted.clone());
+            prop_assert_eq!(symbolic.finds(reach, &mut watch), nearest.is_some());
+            let goal = symbolic.select(reach, &mut watch);
+            prop_assert_eq!(
+                symbolic.count(goal),
+                simple.keys().filter(|s| looks(s)).count().into()
+            );
+            let run = symbolic.shortest(&mut watch, &mut |_| {}).unwrap();
+            prop_assert_eq!(run.as_ref().map(|run| run.steps.len()), nearest);
+            let stuck = symbolic.stuck(reach, goal).unwrap();
+            let stuck = symbolic.count(stuck);
+            if let Some(run) = run {
+                let replayed = Replay::new(&drawn, &run, |_, _, _| ());
+                prop_assert!(replayed.is_ok());
+            }
+            prop_assert_eq!(stuck, stuck_states(&toys, &crashes, total, &simple, looks).into());
+        }
+        Ok(())
+    });
+    outcome.unwrap();
+}
+
+/// How many states there are from which no state that is looked for can be reached.
+fn stuck_states(
+    toys: &[Toy],
+    crashes: &[u8],
+    total: u8,
+    all: &BTreeMap<Vec<Simple>, usize>,
+    looks: impl Fn(&Vec<Simple>) -> bool,
+) -> usize {
+    let mut before = BTreeMap::<Vec<Simple>, Vec<&Vec<Simple>>>::new();
+    for state in all.keys() {
+        for (actor, after) in simple_steps(toys, state, |actor| crashes[actor].min(total)) {
+            let mut to = state.clone();
+            to[actor] = after;
+            before.entry(to).or_default().push(state);
+        }
+    }
+    let mut good: BTreeSet<&Vec<Simple>> = all.keys().filter(|state| looks(state)).collect();
+    let mut open: Vec<&Vec<Simple>> = good.iter().copied().collect();
+    while let Some(state) = open.pop() {
+        for from in before.get(state).into_iter().flatten() {
+            if good.insert(from) {
+                open.push(from);
+            }
+        }
+    }
+    all.len() - good.len()
+}

@@ -1,0 +1,216 @@
+//! Random little actors, and a search through their states that is too simple to be wrong.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use stateright::actor::{Actor, Id, Out, model_timeout};
+
+pub(crate) const ACTORS: usize = 3;
+pub(crate) const STATES: usize = 3;
+pub(crate) const MESSAGES: usize = 2;
+
+/// What an actor does when something happens: its next state, and commands.
+#[derive(Clone, Debug, Default)]
+struct Reaction {
+    next: usize,
+    sends: Vec<(usize, usize)>,
+    save: bool,
+    set_timer: bool,
+}
+
+/// An actor that looks up what to do. It comes back with the state that it saved.
+#[derive(Clone, Debug)]
+pub(crate) struct Toy {
+    start: Reaction,
+    timer: Vec<Option<Reaction>>,
+    /// By state, sender and message.
+    hears: BTreeMap<(usize, usize, usize), Reaction>,
+}
+
+impl Toy {
+    fn act(reaction: &Reaction, out: &mut Out<Self>) -> usize {
+        if reaction.save {
+            out.save(reaction.next);
+        }
+        reaction.sends.iter().for_each(|(to, message)| out.send(Id::from(*to), *message));
+        if reaction.set_timer {
+            out.set_timer((), model_timeout());
+        }
+        reaction.next
+    }
+}
+
+impl Actor for Toy {
+    type Msg = usize;
+    type Timer = ();
+    type State = usize;
+    type Storage = usize;
+    type Random = ();
+
+    fn on_start(&self, _: Id, storage: &Option<usize>, out: &mut Out<Self>) -> usize {
+        let started = Self::act(&self.start, out);
+        storage.unwrap_or(started)
+    }
+
+    fn on_msg(&self, _: Id, state: &mut Cow<usize>, src: Id, message: usize, out: &mut Out<Self>) {
+        if let Some(reaction) = self.hears.get(&(**state, usize::from(src), message)) {
+            *state.to_mut() = Self::act(reaction, out);
+        }
+    }
+
+    fn on_timeout(&self, _: Id, state: &mut Cow<usize>, (): &(), out: &mut Out<Self>) {
+        if let Some(reaction) = &self.timer[**state] {
+            *state.to_mut() = Self::act(reaction, out);
+        }
+    }
+}
+
+fn reaction() -> impl Strategy<Value = Reaction> {
+    let sends = proptest::collection::vec((0..ACTORS, 0..MESSAGES), 0..3);
+    (0..STATES, sends, any::<bool>(), any::<bool>())
+        .prop_map(|(next, sends, save, set_timer)| Reaction { next, sends, save, set_timer })
+}
+
+fn toy() -> impl Strategy<Value = Toy> {
+    let heard = ((0..STATES, 0..ACTORS, 0..MESSAGES), reaction());
+    let hears = proptest::collection::vec(heard, 0..8);
+    let timer = proptest::collection::vec(proptest::option::of(reaction()), STATES);
+    (reaction(), timer, hears).prop_map(|(start, timer, hears)| Toy {
+        start,
+        timer,
+        hears: hears.into_iter().collect(),
+    })
+}
+
+pub(crate) fn toys() -> impl Strategy<Value = (Vec<Toy>, Vec<u8>, u8)> {
+    let crashes = proptest::collection::vec(0u8..2, ACTORS);
+    (proptest::collection::vec(toy(), ACTORS), crashes, 0u8..3)
+}
+
+/// One actor, as the simple search knows it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Simple {
+    pub(crate) state: Option<usize>,
+    timer: bool,
+    pub(crate) saved: Option<usize>,
+    crashes: u8,
+    pub(crate) sent: BTreeSet<(usize, usize)>,
+}
+
+enum Done {
+    Save(usize),
+    Send(usize, usize),
+    SetTimer,
+}
+
+/// A step of one actor, whole or cut short.
+fn perform(before: &Simple, reaction: &Reaction, state: usize, may_crash: bool) -> Vec<Simple> {
+    let mut done = Vec::new();
+    done.extend(reaction.save.then_some(Done::Save(reaction.next)));
+    done.extend(reaction.sends.iter().map(|(to, message)| Done::Send(*to, *message)));
+    done.extend(reaction.set_timer.then_some(Done::SetTimer));
+    let (mut now, mut after) = (before.clone(), Vec::new());
+    for command in done {
+        match command {
+            Done::Save(state) => now.saved = Some(state),
+            Done::Send(to, message) => drop(now.sent.insert((to, message))),
+            Done::SetTimer => now.timer = true,
+        }
+        if may_crash {
+            after.push(crashed(&now));
+        }
+    }
+    now.state = Some(state);
+    after.push(now);
+    after
+}
+
+fn crashed(simple: &Simple) -> Simple {
+    Simple { state: None, timer: false, crashes: simple.crashes + 1, ..simple.clone() }
+}
+
+/// All states, each with its distance from the start.
+pub(crate) fn simple_search(
+    toys: &[Toy],
+    crashes: &[u8],
+    total: u8,
+) -> BTreeMap<Vec<Simple>, usize> {
+    let most = |actor: usize| crashes[actor].min(total);
+    let within = |state: &[Simple]| state.iter().map(|s| s.crashes).sum::<u8>() <= total;
+    let off = Simple { state: None, timer: false, saved: None, crashes: 0, sent: BTreeSet::new() };
+    let mut layer: Vec<Vec<Simple>> = vec![Vec::new()];
+    for (actor, toy) in toys.iter().enumerate() {
+        let starts = perform(&off, &toy.start, toy.start.next, most(actor) > 0);
+        let with =
+            |state: &Vec<Simple>, start: &Simple| [state.clone(), vec![start.clone()]].concat();
+        layer = layer
+            .iter()
+            .flat_map(|s| starts.iter().map(|start| with(s, start)).collect::<Vec<_>>())
+            .collect();
+    }
+    layer.retain(|state| within(state));
+    let mut depths = BTreeMap::new();
+    for depth in 0.. {
+        layer.retain(|state| !depths.contains_key(state));
+        layer.sort();
+        layer.dedup();
+        if layer.is_empty() {
+            break;
+        }
+        depths.extend(layer.iter().map(|state| (state.clone(), depth)));
+        let mut next = Vec::new();
+        for state in &layer {
+            for (actor, after) in simple_steps(toys, state, most) {
+                let mut to = state.clone();
+                to[actor] = after;
+                next.push(to);
+            }
+        }
+        next.retain(|state| within(state));
+        layer = next;
+    }
+    depths
+}
+
+pub(crate) fn simple_steps(
+    toys: &[Toy],
+    state: &[Simple],
+    most: impl Fn(usize) -> u8,
+) -> Vec<(usize, Simple)> {
+    let mut steps = Vec::new();
+    for (actor, simple) in state.iter().enumerate() {
+        let toy = &toys[actor];
+        let may_crash = simple.crashes < most(actor);
+        let mut after = Vec::new();
+        match simple.state {
+            None => {
+                let state = simple.saved.unwrap_or(toy.start.next);
+                after.extend(perform(simple, &toy.start, state, may_crash));
+            }
+            Some(now) => {
+                if may_crash {
+                    after.push(crashed(simple));
+                }
+                if simple.timer {
+                    let fired = Simple { timer: false, ..simple.clone() };
+                    match &toy.timer[now] {
+                        Some(reaction) => {
+                            after.extend(perform(&fired, reaction, reaction.next, may_crash))
+                        }
+                        None => after.push(fired),
+                    }
+                }
+                for (from, other) in state.iter().enumerate() {
+                    for (_, message) in other.sent.iter().filter(|(to, _)| *to == actor) {
+                        if let Some(reaction) = toy.hears.get(&(now, from, *message)) {
+                            after.extend(perform(simple, reaction, reaction.next, may_crash));
+                        }
+                    }
+                }
+            }
+        }
+        steps.extend(after.into_iter().map(|after| (actor, after)));
+    }
+    steps
+}
