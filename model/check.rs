@@ -257,6 +257,7 @@ fn check_symbolic(
 ) -> Result<Report, CheckError> {
     let (mut universe, members) = system.universe(&Paxos, Machine::Sound)?;
     let mut symbolic = Symbolic::new(&mut universe);
+    symbolic.report_to(&progress);
     let reach = symbolic.reach()?;
     let states = symbolic.count(reach);
     progress(&states);

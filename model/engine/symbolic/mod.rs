@@ -25,6 +25,7 @@ mod select;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
+use std::time::{Duration, Instant};
 
 use indexmap::IndexSet;
 use num_bigint::BigUint;
@@ -61,6 +62,9 @@ type Slots = BTreeMap<Value, Slot>;
 /// left.
 const COLLECT_AT: usize = 1 << 20;
 
+/// How long nothing is reported.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+
 /// Is told of the states found so far, now and then.
 pub type Progress<'p> = &'p mut dyn FnMut(BigUint);
 
@@ -85,6 +89,8 @@ pub struct Symbolic<'u, A: Actor> {
     /// Sets that are still needed, whatever is collected.
     kept: Vec<Node>,
     collect_at: usize,
+    /// Who is told of the states found so far, and when that was done last.
+    progress: Option<(&'u dyn Fn(&BigUint), Instant)>,
 }
 
 impl<'u, A: Actor> Symbolic<'u, A>
@@ -119,6 +125,7 @@ where
             frames: Vec::new(),
             kept: Vec::new(),
             collect_at: COLLECT_AT,
+            progress: None,
         }
     }
 
@@ -130,6 +137,11 @@ where
     /// How many states a set has.
     pub fn count(&self, states: Node) -> BigUint {
         self.diagram.count(states)
+    }
+
+    /// Tells `progress`, now and then while all reachable states are looked for, how many were found.
+    pub fn report_to(&mut self, progress: &'u dyn Fn(&BigUint)) {
+        self.progress = Some((progress, Instant::now()));
     }
 
     /// All reachable states.
@@ -256,6 +268,7 @@ where
                 continue;
             }
             self.slot(core).closed = more;
+            self.report();
             for (outcome, states) in self.moves(actor, core, more, env) {
                 let states = self.note(states, outcome.sent);
                 let slot = self.slot(outcome.core);
@@ -268,6 +281,17 @@ where
         let slots = self.frames.pop().unwrap_or_default();
         let edges = slots.into_iter().map(|(core, slot)| (core, slot.closed)).collect();
         self.diagram.node(top, edges)
+    }
+
+    /// What is closed at the top was reached.
+    fn report(&mut self) {
+        let Some((progress, last)) = self.progress else { return };
+        let [slots] = &self.frames[..] else { return };
+        if last.elapsed() < REPORT_EVERY {
+            return;
+        }
+        progress(&slots.values().map(|slot| self.diagram.count(slot.closed)).sum());
+        self.progress = Some((progress, Instant::now()));
     }
 
     /// Part of the node that is under construction now.
