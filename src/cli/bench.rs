@@ -35,7 +35,7 @@ enum What {
   synod bench engine --against before.json --plot engine.svg")]
 struct EngineArgs {
     /// Give a check up after so many seconds.
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 120)]
     limit: u64,
     /// Compare with what an earlier run has printed as JSON.
     #[arg(long)]
@@ -249,7 +249,12 @@ fn draw(
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], style));
     }
     if lines.len() > 1 {
-        chart.configure_series_labels().border_style(BLACK).background_style(WHITE).draw()?;
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::UpperLeft)
+            .border_style(BLACK)
+            .background_style(WHITE)
+            .draw()?;
     }
     Ok(())
 }
