@@ -2,10 +2,10 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | [`small`] | what stock Stateright can exhaust too |
-//! | [`full`] | everybody asks everybody; for the engine |
-//! | [`grid`] | one bound grows; to measure |
-//! | [`large`] | what nobody can exhaust; for random walks |
+//! | `small` | what stock Stateright can exhaust too |
+//! | `full` | everybody asks everybody; for the engine |
+//! | `grid` | one bound grows; to measure |
+//! | `large` | what nobody can exhaust; for random walks |
 
 mod full;
 mod grid;

@@ -9,9 +9,9 @@
 //! | this one | the search |
 //! | [`situations`] | an actor's situation as one integer, and what may follow |
 //! | [`word`] | states as machine words |
-//! | [`store`] | which states were seen |
-//! | [`pass`] | what every thread does on its own |
-//! | [`images`] | what a state becomes when actors change places |
+//! | `store` | which states were seen |
+//! | `pass` | what every thread does on its own |
+//! | `images` | what a state becomes when actors change places |
 
 mod images;
 mod pass;

@@ -15,9 +15,9 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | this one | environments and the closure |
-//! | [`moves`] | one step forward and back |
-//! | [`select`] | the states in which something is found |
-//! | [`path`] | shortest runs |
+//! | `moves` | one step forward and back |
+//! | `select` | the states in which something is found |
+//! | `path` | shortest runs |
 
 mod moves;
 mod path;
