@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::output::{Bars, fail, grouped, json, say, table};
 use super::worker::{self, Checked, Ended, check_in_child};
 use super::{Verdict, compare, parallel, swarm};
+use crate::model::alike::Alike;
 use crate::model::check::{Backend, Hunt, catch};
 use crate::model::mutants::{MUTANTS, Mutant, mutant};
 use crate::model::scope::{self, Measured};
@@ -140,7 +141,7 @@ pub(super) fn run(args: &Args) -> Verdict {
                 |system: &&'static System| worker::serve(system, args.backend.backend(system));
             named.first().map_or(Verdict::BadUse, serve)
         }
-        Ok(named) if named.is_empty() => check_all(&systems().collect::<Vec<_>>(), args),
+        Ok(named) if named.is_empty() => check_all(&every_system(args.backend), args),
         Ok(named) => check_all(&named, args),
         Err(error) => fail(error, Verdict::BadUse),
     }
@@ -156,6 +157,16 @@ pub(super) fn find_system(name: &str) -> Result<&'static System, String> {
 pub(super) fn find_mutant(name: &str) -> Result<&'static Mutant, String> {
     let names = || MUTANTS.iter().map(|mutant| mutant.name).collect::<Vec<_>>().join(", ");
     mutant(name).ok_or_else(|| format!("there is no mutant '{name}'; there are {}", names()))
+}
+
+/// All systems that this can explore, if none is named.
+fn every_system(choice: Choice) -> Vec<&'static System> {
+    let fits = |system: &&'static System| match choice {
+        Choice::Alike => Alike::acceptors(&system.bounds).is_some(),
+        Choice::Stock => system.stock.is_some(),
+        Choice::Auto | Choice::Explicit | Choice::Symbolic => true,
+    };
+    systems().filter(fits).collect()
 }
 
 fn check_all(systems: &[&'static System], args: &Args) -> Verdict {
@@ -175,21 +186,22 @@ fn check_all(systems: &[&'static System], args: &Args) -> Verdict {
         Choice::Explicit | Choice::Alike => systems.iter().map(check).collect(),
         Choice::Auto | Choice::Symbolic | Choice::Stock => parallel::map(systems, check),
     };
-    match checked.into_iter().collect::<Result<Vec<Checked>, String>>() {
-        Ok(systems) => {
-            let passes = systems.iter().all(|checked| checked.passes);
-            if let Some(Err(error)) = args.table.as_ref().map(|path| write_table(path, &systems)) {
-                return fail(error, Verdict::BadUse);
-            }
-            if args.json {
-                json(&Json { systems })
-            } else {
-                show(&systems)
-            }
-            passes.into()
-        }
-        Err(error) => fail(error, Verdict::Fails),
+    // What one check comes to says nothing about the others, so all that came to an end are shown.
+    let (checked, failures): (Vec<_>, Vec<_>) = checked.into_iter().partition(Result::is_ok);
+    let systems: Vec<Checked> = checked.into_iter().flatten().collect();
+    let passes = systems.iter().all(|checked| checked.passes) && failures.is_empty();
+    if let Some(Err(error)) = args.table.as_ref().map(|path| write_table(path, &systems)) {
+        return fail(error, Verdict::BadUse);
     }
+    if args.json {
+        json(&Json { systems });
+    } else {
+        show(&systems);
+    }
+    for error in failures.into_iter().filter_map(Result::err) {
+        fail(error, Verdict::Fails);
+    }
+    passes.into()
 }
 
 fn write_table(path: &Path, systems: &[Checked]) -> Result<(), String> {

@@ -62,10 +62,13 @@ type Slots = BTreeMap<Value, Slot>;
 /// left.
 const COLLECT_AT: usize = 1 << 20;
 
+/// Is told of the states found so far, now and then.
+pub type Told<'u> = &'u dyn Fn(&BigUint);
+
 /// How long nothing is reported.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 
-/// Is told of the states found so far, now and then.
+/// The same, where it is counted anew.
 pub type Progress<'p> = &'p mut dyn FnMut(BigUint);
 
 /// The states of a universe on diagrams.
@@ -90,7 +93,7 @@ pub struct Symbolic<'u, A: Actor> {
     kept: Vec<Node>,
     collect_at: usize,
     /// Who is told of the states found so far, and when that was done last.
-    progress: Option<(&'u dyn Fn(&BigUint), Instant)>,
+    progress: Option<(Told<'u>, Instant)>,
 }
 
 impl<'u, A: Actor> Symbolic<'u, A>
@@ -140,7 +143,7 @@ where
     }
 
     /// Tells `progress`, now and then while all reachable states are looked for, how many were found.
-    pub fn report_to(&mut self, progress: &'u dyn Fn(&BigUint)) {
+    pub fn report_to(&mut self, progress: Told<'u>) {
         self.progress = Some((progress, Instant::now()));
     }
 
