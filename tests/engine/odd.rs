@@ -141,6 +141,16 @@ impl Observer<Idle> for Anything {
     }
 }
 
+#[test]
+fn more_actors_than_a_byte_numbers_are_refused() {
+    let too_many = Universe::new(vec![Idle; 129], Faults::NONE);
+    assert!(matches!(too_many.err(), Some(UniverseError::TooMany { what: "actors", .. })));
+    let mut universe = Universe::new(vec![Idle; 128], Faults::NONE).unwrap();
+    let mut symbolic = Symbolic::new(&mut universe);
+    let reach = symbolic.reach().unwrap();
+    assert_eq!(symbolic.count(reach), 1u8.into());
+}
+
 /// Words widen with the number of actors, until two machine words are not enough.
 #[test]
 fn many_actors_fit_or_are_refused() {

@@ -58,13 +58,15 @@ pub enum UniverseError {
     TooMany {
         /// Which actor.
         actor: String,
-        /// Cores or timers.
+        /// Actors, cores or timers.
         what: &'static str,
         /// How many there may be.
         most: usize,
     },
 }
 
+/// The most actors: diagrams number them with a byte.
+const MOST_ACTORS: usize = 128;
 /// The most cores of one actor.
 const MOST_CORES: usize = 1 << 24;
 /// The most kinds of timers of one actor: one bit each.
@@ -155,6 +157,10 @@ where
 {
     /// A world of these actors, which may fail so. They are started.
     pub fn new(actors: Vec<A>, faults: Faults) -> Result<Self, UniverseError> {
+        if actors.len() > MOST_ACTORS {
+            let (actor, most) = ("the system".to_owned(), MOST_ACTORS);
+            return Err(UniverseError::TooMany { actor, what: "actors", most });
+        }
         let mut universe = Universe {
             tables: actors.iter().map(|_| Table::new()).collect(),
             actors,
