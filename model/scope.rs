@@ -1,6 +1,6 @@
 //! What was checked within which bounds, and what was not, as a table in Markdown.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 use super::system::{Bounds, System};
 use super::systems::systems;
@@ -82,11 +82,25 @@ fn measured_columns(one: &Measured) -> String {
 }
 
 /// Digits in groups of three.
-fn grouped(number: u128) -> String {
+pub fn grouped(number: impl Display) -> String {
     let digits = number.to_string();
-    let places = digits.chars().enumerate().map(|(index, digit)| {
-        let comma = index > 0 && (digits.len() - index).is_multiple_of(3);
-        format!("{}{digit}", if comma { "," } else { "" })
-    });
-    places.collect()
+    let mut grouped = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn digits_are_grouped_by_three() {
+        let of = [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")];
+        of.into_iter().for_each(|(number, text)| assert_eq!(grouped(number), text));
+    }
 }

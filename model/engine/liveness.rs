@@ -104,13 +104,13 @@ where
 
     fn expand(&mut self, from: u32, state: &State) -> Vec<(Action, u32)> {
         let mut edges = Vec::new();
-        let left = self.crashes_left(state);
+        let budget = self.universe.crash_budget();
+        let left = self.situations.crashes_left(state, budget).unwrap_or_default();
         for (actor, id) in state.iter().copied().enumerate() {
             for stimulus in self.stimuli(state, actor) {
                 let outcomes = self.outcomes(actor, id, stimulus);
                 for (place, after) in outcomes.iter().copied().enumerate() {
-                    let crashes = |id| self.situations.crashes(actor, id);
-                    if after == id || crashes(after) - crashes(id) > left {
+                    if after == id || !self.situations.within(left, actor, id, after) {
                         continue;
                     }
                     let mut next = state.clone();
@@ -128,11 +128,6 @@ where
             }
         }
         edges
-    }
-
-    fn crashes_left(&self, state: &State) -> u8 {
-        let each = |(actor, id): (usize, &SituationId)| self.situations.crashes(actor, *id);
-        self.universe.crash_budget() - state.iter().enumerate().map(each).sum::<u8>()
     }
 
     fn stimuli(&self, state: &State, actor: usize) -> Vec<Stimulus> {

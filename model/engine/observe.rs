@@ -157,16 +157,10 @@ where
 
     /// The facts of both sets.
     pub fn union(&mut self, one: FactsId, two: FactsId) -> FactsId {
-        if one == two || two == NO_FACTS {
-            return one;
-        }
-        if one == NO_FACTS {
-            return two;
+        if let Some(known) = self.lookup().union(one, two) {
+            return known;
         }
         let key = (one.min(two), one.max(two));
-        if let Some(known) = self.unions.get(&key) {
-            return *known;
-        }
         let both = self.sets[one as usize].union(&self.sets[two as usize]).cloned().collect();
         let union = self.number(both);
         self.unions.insert(key, union);
@@ -182,11 +176,6 @@ where
     pub fn lookup(&self) -> Lookup<'_> {
         let one_at_a_time = self.observer.one_at_a_time();
         Lookup { unions: &self.unions, verdicts: &self.verdicts, one_at_a_time }
-    }
-
-    /// The facts of a set.
-    pub fn facts(&self, facts: FactsId) -> &BTreeSet<O::Fact> {
-        &self.sets[facts as usize]
     }
 }
 

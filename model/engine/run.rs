@@ -1,6 +1,5 @@
 //! A run: what happened to which actor, one step after another.
 
-use std::collections::BTreeMap;
 use std::hash::Hash;
 
 use stateright::actor::Actor;
@@ -45,12 +44,7 @@ impl Situation {
         A::Storage: Eq + Hash,
     {
         let mut sent = self.sent.clone();
-        let mut by_addressee = BTreeMap::<usize, Vec<u32>>::new();
-        for message in universe.members(more) {
-            by_addressee.entry(universe.message(*message).1).or_default().push(*message);
-        }
-        for (to, messages) in by_addressee {
-            let more = universe.set(messages);
+        for (to, more) in universe.by_addressee(more) {
             sent[to] = universe.union(sent[to], more);
         }
         Situation { core, sent }
@@ -102,18 +96,30 @@ pub(super) fn cut(outcome: usize, outcomes: usize) -> Option<usize> {
     (outcome + 1 < outcomes).then_some(outcome + 1)
 }
 
+/// For each actor, after how many commands of its start it crashed to be as in this state.
+pub(super) fn cuts_of_start<A: Actor>(
+    universe: &mut Universe<A>,
+    state: &[Situation],
+) -> Vec<Option<usize>>
+where
+    A::State: Eq + Hash,
+    A::Storage: Eq + Hash,
+{
+    let cut = |(actor, situation): (usize, &Situation)| {
+        let starts = starts(universe, actor).into_iter();
+        starts.filter(|(start, _)| start == situation).find_map(|(_, cut)| cut)
+    };
+    state.iter().enumerate().map(cut).collect()
+}
+
 /// The run through these states.
 pub(super) fn run_through<A: Actor>(universe: &mut Universe<A>, states: &[Vec<Situation>]) -> Run
 where
     A::State: Eq + Hash,
     A::Storage: Eq + Hash,
 {
-    let mut run = Run::default();
-    for (actor, situation) in states.first().into_iter().flatten().enumerate() {
-        let starts = starts(universe, actor);
-        let cut = starts.into_iter().find(|(start, _)| start == situation).and_then(|(_, cut)| cut);
-        run.starts.push(cut);
-    }
+    let starts = states.first().map_or_else(Vec::new, |start| cuts_of_start(universe, start));
+    let mut run = Run { starts, steps: Vec::new() };
     for pair in states.windows(2) {
         let moved = (0..pair[0].len()).find(|actor| pair[0][*actor] != pair[1][*actor]);
         let step = moved.and_then(|actor| step_between(universe, &pair[0], actor, &pair[1][actor]));

@@ -107,7 +107,7 @@ where
         let mut state = State::new();
         for actor in 0..self.universe.actors().len() {
             let starts = self.situations.starts(self.universe, actor);
-            let left = budget - self.crashes(&state);
+            let left = self.situations.crashes_left(&state, budget).unwrap_or_default();
             let allowed =
                 starts.into_iter().filter(|id| self.situations.crashes(actor, *id) <= left);
             state.extend(random.choice(allowed.collect::<Vec<_>>()));
@@ -115,17 +115,12 @@ where
         state
     }
 
-    fn crashes(&self, state: &State) -> u8 {
-        let each = |(actor, id): (usize, &SituationId)| self.situations.crashes(actor, *id);
-        state.iter().enumerate().map(each).sum()
-    }
-
     fn successors(&mut self, state: &State) -> Vec<State> {
-        let left = self.universe.crash_budget() - self.crashes(state);
+        let budget = self.universe.crash_budget();
+        let left = self.situations.crashes_left(state, budget).unwrap_or_default();
         let successors = self.situations.successors_of(self.universe, state).into_iter();
         let within = |(actor, id): &(usize, SituationId)| {
-            let crashes = |id| self.situations.crashes(*actor, id);
-            crashes(*id) - crashes(state[*actor]) <= left
+            self.situations.within(left, *actor, state[*actor], *id)
         };
         let after = |(actor, id): (usize, SituationId)| {
             let mut after = state.clone();

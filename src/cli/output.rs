@@ -9,6 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::Verdict;
+pub(super) use crate::model::scope::grouped;
 
 /// Writes a line to the standard output. Nobody may be reading any more, as with `| head`; that
 /// is no failure.
@@ -50,19 +51,6 @@ pub(super) fn table<const N: usize>(headings: [&str; N], right: &[usize]) -> Tab
     table
 }
 
-/// Digits in groups of three.
-pub(super) fn grouped(number: impl Display) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
 /// Progress bars on the standard error, if it is a terminal and they are to be shown.
 pub(super) struct Bars(MultiProgress);
 
@@ -88,16 +76,5 @@ impl Bars {
         bar.set_prefix(name.to_owned());
         bar.enable_steady_tick(Duration::from_millis(250));
         bar
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::grouped;
-
-    #[test]
-    fn digits_are_grouped_by_three() {
-        let of = [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")];
-        of.into_iter().for_each(|(number, text)| assert_eq!(grouped(number), text));
     }
 }

@@ -205,12 +205,10 @@ where
         self.note_images();
         self.note_facts();
         self.make_room()?;
-        let budget = u32::from(self.universe.crash_budget());
+        let budget = self.universe.crash_budget();
         let mut batches = Batches::new();
         for state in states {
-            let crashes =
-                state.iter().enumerate().map(|(a, id)| u32::from(self.situations.crashes(a, *id)));
-            if crashes.sum::<u32>() <= budget {
+            if self.situations.crashes_left(&state, budget).is_some() {
                 let word = self.images.lowest(&self.layout, self.layout.pack(&state)).0;
                 self.store.add(word, &mut batches);
             }

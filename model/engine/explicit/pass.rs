@@ -57,7 +57,10 @@ impl<W: Word> Reader<'_, W> {
         let mut state = std::mem::take(&mut pass.state);
         self.layout.unpack(word, &mut state);
         let mut complete = self.look(word, &state, watches, pass);
-        let left = self.crashes_left(&state);
+        let left = self.situations.crashes_left(&state, self.budget).unwrap_or_default();
+        // Nobody crashes in most systems, and this is asked of every step.
+        let within =
+            |actor, now, next| self.budget == 0 || self.situations.within(left, actor, now, next);
         let mut steps = 0;
         self.situations.successors(&state, |actor, list| match list {
             Err(gap) => {
@@ -66,7 +69,7 @@ impl<W: Word> Reader<'_, W> {
             }
             Ok(next) => {
                 let now = state[actor];
-                for id in next.iter().filter(|id| self.within(left, actor, now, **id)) {
+                for id in next.iter().filter(|id| within(actor, now, **id)) {
                     steps += 1;
                     let next = self.layout.replace(word, actor, now, *id);
                     self.store.add(self.images.lowest(self.layout, next).0, batches);
@@ -80,21 +83,6 @@ impl<W: Word> Reader<'_, W> {
             pass.again.push(word);
         }
         pass.state = state;
-    }
-
-    /// How many more crashes there may be.
-    fn crashes_left(&self, state: &[SituationId]) -> u8 {
-        let each = |(actor, id): (usize, &SituationId)| self.situations.crashes(actor, *id);
-        if self.budget == 0 {
-            0
-        } else {
-            self.budget - state.iter().enumerate().map(each).sum::<u8>()
-        }
-    }
-
-    fn within(&self, left: u8, actor: usize, now: SituationId, next: SituationId) -> bool {
-        let crashes = |id| self.situations.crashes(actor, id);
-        self.budget == 0 || crashes(next) - crashes(now) <= left
     }
 
     /// Whether all facts of the state could be put together.

@@ -76,6 +76,17 @@ impl Situations {
         self.tables[actor].crashes[id as usize]
     }
 
+    /// How many crashes of the budget this state has left; none if it took more.
+    pub fn crashes_left(&self, state: &[SituationId], budget: u8) -> Option<u8> {
+        let each = |(actor, id): (usize, &SituationId)| self.crashes(actor, *id);
+        state.iter().enumerate().map(each).try_fold(budget, u8::checked_sub)
+    }
+
+    /// Whether an actor can get from one situation to another with so many crashes.
+    pub fn within(&self, left: u8, actor: usize, now: SituationId, next: SituationId) -> bool {
+        self.crashes(actor, next) - self.crashes(actor, now) <= left
+    }
+
     /// The number of a situation.
     pub fn number<A: Actor>(
         &mut self,

@@ -99,12 +99,10 @@ where
 
     /// Messages of one actor, by where they are noted.
     fn notes(&mut self, sent: SetId) -> Notes {
-        let mut outboxes = BTreeMap::<Variable, Vec<MessageId>>::new();
-        for message in self.universe.members(sent) {
-            let (from, to, _) = self.universe.message(*message);
-            outboxes.entry(Variable::outbox(self.block[from], to)).or_default().push(*message);
-        }
-        outboxes.into_iter().map(|(outbox, sent)| (outbox, self.universe.set(sent))).collect()
+        let Some(first) = self.universe.members(sent).first() else { return Notes::new() };
+        let block = self.block[self.universe.message(*first).0];
+        let parts = self.universe.by_addressee(sent).into_iter();
+        parts.map(|(to, sent)| (Variable::outbox(block, to), sent)).collect()
     }
 
     /// The states, with these messages of one actor sent.

@@ -7,7 +7,7 @@ use stateright::actor::Actor;
 
 use super::super::diagram::{EMPTY, END, Node, Variable};
 use super::super::observe::{Observer, Watch};
-use super::super::run::{Run, RunStep, Situation, starts, step_between};
+use super::super::run::{Run, RunStep, Situation, cuts_of_start, step_between};
 use super::super::universe::{NOTHING, UniverseError};
 use super::{Progress, Symbolic};
 
@@ -105,11 +105,7 @@ where
             }
         }
         steps.reverse();
-        let start_of = |(actor, situation): (usize, &Situation)| {
-            let starts = starts(self.universe, actor);
-            starts.into_iter().find(|(start, _)| start == situation).and_then(|(_, cut)| cut)
-        };
-        let starts = state.iter().enumerate().map(start_of).collect();
+        let starts = cuts_of_start(self.universe, &state);
         Run { starts, steps }
     }
 

@@ -7,7 +7,7 @@
 mod images;
 mod react;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hash};
 
 use indexmap::IndexSet;
@@ -258,6 +258,15 @@ where
         messages.sort_unstable();
         messages.dedup();
         self.sets.insert_full(messages.into()).0 as SetId
+    }
+
+    /// The messages of a set, by addressee.
+    pub fn by_addressee(&mut self, set: SetId) -> Vec<(usize, SetId)> {
+        let mut parts = BTreeMap::<usize, Vec<MessageId>>::new();
+        for message in self.members(set) {
+            parts.entry(self.messages[*message as usize].1).or_default().push(*message);
+        }
+        parts.into_iter().map(|(to, messages)| (to, self.set(messages))).collect()
     }
 
     /// The messages of either set.
