@@ -7,22 +7,20 @@ use stateright::HasDiscoveries;
 use thiserror::Error;
 
 use super::alike::Alike;
+use super::bfs;
 use super::engine::diagram::EMPTY;
 use super::engine::explicit::{Until, explore_up_to};
 use super::engine::faults::Machine;
-use super::engine::liveness::fairness;
 use super::engine::observe::Watch;
 use super::engine::replay::ReplayError;
-use super::engine::run::Run;
 use super::engine::symbolic::Symbolic;
 use super::engine::symmetry::Symmetry;
 use super::engine::universe::{Universe, UniverseError};
 use super::facts::Lens;
-use super::mutants::Mutant;
-use super::properties::{Kind, Property, property};
+use super::hunt::hunt;
+use super::properties::{Kind, Property};
 use super::stock;
 use super::system::System;
-use super::systems::system;
 use super::trace::Trace;
 use crate::paxos::{Members, MembersError, Node, Paxos, Rulebook};
 
@@ -168,7 +166,7 @@ pub fn check(
 
 fn check_stock(system: &'static System, progress: &dyn Fn(&BigUint)) -> Result<Report, CheckError> {
     let model = system.model(&Paxos)?;
-    let finished = stock::explore(model, HasDiscoveries::All, |n| progress(&n.into()))
+    let finished = bfs::explore(model, HasDiscoveries::All, |n| progress(&n.into()))
         .ok_or(CheckError::Panicked(system.name))?;
     let mut outcomes = Vec::new();
     for property in system.properties() {
@@ -180,8 +178,9 @@ fn check_stock(system: &'static System, progress: &dyn Fn(&BigUint)) -> Result<R
                 let hunt = stock::hunt(system, &Paxos, property, &|n| progress(&n.into()))?;
                 hunt.run.is_none()
             }
-            // Stateright's own check of such properties misses counterexamples.
-            Kind::Eventually => continue,
+            // Stateright's own check of the first kind misses counterexamples, and its states do
+            // not remember.
+            Kind::Eventually | Kind::Throughout => continue,
         };
         outcomes.push(Outcome { property, holds, counterexample: None });
     }
@@ -256,6 +255,8 @@ fn check_symbolic(
     progress: &dyn Fn(&BigUint),
 ) -> Result<Report, CheckError> {
     let (mut universe, members) = system.universe(&Paxos, Machine::Sound)?;
+    let watch = |property| (property, watch(property, &members, &universe));
+    let watches: Vec<_> = system.properties().map(watch).collect();
     let mut symbolic = Symbolic::new(&mut universe);
     symbolic.report_to(&progress);
     let reach = symbolic.reach()?;
@@ -263,8 +264,7 @@ fn check_symbolic(
     progress(&states);
     let (nodes, peak_nodes) = (symbolic.diagram().size(reach), symbolic.diagram().peak());
     let mut outcomes = Vec::new();
-    for property in system.properties() {
-        let mut watch = watch_of(property, &members, system)?;
+    for (property, mut watch) in watches {
         let holds = match property.kind {
             Kind::Always => !symbolic.finds(reach, &mut watch),
             Kind::Sometimes => symbolic.finds(reach, &mut watch),
@@ -272,7 +272,7 @@ fn check_symbolic(
                 let goal = symbolic.select(reach, &mut watch);
                 symbolic.stuck(reach, goal)? == EMPTY
             }
-            Kind::Eventually => {
+            Kind::Eventually | Kind::Throughout => {
                 outcomes.push(of_all_runs(system, property, progress)?);
                 continue;
             }
@@ -305,7 +305,10 @@ fn check_symbolic(
 }
 
 /// How the acceptors of a system may change places, if that is asked for.
-fn alike(system: &'static System, backend: Backend) -> Result<Option<Alike>, CheckError> {
+pub(super) fn alike(
+    system: &'static System,
+    backend: Backend,
+) -> Result<Option<Alike>, CheckError> {
     if backend != Backend::Alike {
         return Ok(None);
     }
@@ -319,102 +322,4 @@ pub(super) fn watch<R: Rulebook>(
     universe: &Universe<Node<R>>,
 ) -> Watch<Node<R>, Lens> {
     Watch::new(Lens::new(property, members, universe.actors()))
-}
-
-fn watch_of(
-    property: &'static Property,
-    members: &Members,
-    system: &'static System,
-) -> Result<Watch<Node, Lens>, CheckError> {
-    let (nodes, _) = system.bounds.nodes(&Paxos)?;
-    Ok(Watch::new(Lens::new(property, members, &nodes)))
-}
-
-/// What the search for one counterexample showed.
-#[derive(Debug)]
-pub struct Hunt {
-    /// The system that was searched.
-    pub system: &'static System,
-    /// The property that was to be broken.
-    pub property: &'static Property,
-    /// A shortest run that breaks it.
-    pub trace: Option<Trace>,
-    /// How many states were visited.
-    pub states: BigUint,
-    /// How long it took.
-    pub elapsed: Duration,
-}
-
-/// Looks for a shortest run that breaks a property, or shows an example of it, and stops at the
-/// first.
-pub fn hunt<R: Rulebook>(
-    system: &'static System,
-    rulebook: &R,
-    machine: Machine,
-    property: &'static Property,
-    backend: Backend,
-    progress: &dyn Fn(&BigUint),
-) -> Result<Hunt, CheckError> {
-    let start = Instant::now();
-    if backend == Backend::Stock {
-        return stock::hunt(system, rulebook, property, &|n| progress(&n.into()))
-            .map(|hunt| hunt.into_hunt(start.elapsed()));
-    }
-    let (mut universe, members) = system.universe(rulebook, machine)?;
-    let mut watch = watch(property, &members, &universe);
-    let (run, states) = match (backend, property.kind) {
-        (Backend::Explicit | Backend::Alike, Kind::Always | Kind::Sometimes) => {
-            let watches = std::slice::from_mut(&mut watch);
-            let alike = alike(system, backend)?;
-            let symmetry = alike.as_ref().map(|alike| alike as &dyn Symmetry<Node<R>>);
-            let until = Until::Found;
-            let explored =
-                explore_up_to(&mut universe, watches, symmetry, until, |n| progress(&n.into()))?;
-            (explored.found.into_iter().flatten().next(), explored.states.into())
-        }
-        (_, Kind::Eventually) => {
-            let fairness = fairness(&mut universe, &mut watch, |n| progress(&n.into()))?;
-            (fairness.lasso.map(|lasso| lasso.stem), fairness.states.into())
-        }
-        _ => hunt_symbolic(&mut universe, &mut watch, progress)?,
-    };
-    let trace = run.map(|run| Trace::of_run(system, &universe, &members, &run, property));
-    Ok(Hunt { system, property, trace: trace.transpose()?, states, elapsed: start.elapsed() })
-}
-
-fn hunt_symbolic<R: Rulebook>(
-    universe: &mut Universe<Node<R>>,
-    watch: &mut Watch<Node<R>, Lens>,
-    progress: &dyn Fn(&BigUint),
-) -> Result<(Option<Run>, BigUint), CheckError> {
-    let mut symbolic = Symbolic::new(universe);
-    let mut states = BigUint::ZERO;
-    let mut count = |reached: BigUint| {
-        progress(&reached);
-        states = reached;
-    };
-    let run = if watch.observer().property.kind == Kind::StaysPossible {
-        let reach = symbolic.reach()?;
-        let goal = symbolic.select(reach, watch);
-        let stuck = symbolic.stuck(reach, goal)?;
-        symbolic.shortest_to(stuck, &mut count)?
-    } else {
-        symbolic.shortest(watch, &mut count)?
-    };
-    Ok((run, states))
-}
-
-/// Looks for the counterexample that a mutant must give.
-pub fn catch(
-    mutant: &'static Mutant,
-    backend: Backend,
-    progress: &dyn Fn(&BigUint),
-) -> Result<Hunt, CheckError> {
-    let missing = |missing| CheckError::Misnamed { mutant: mutant.name, missing };
-    let system = system(mutant.system).ok_or(missing(mutant.system))?;
-    let property = property(mutant.property).ok_or(missing(mutant.property))?;
-    if backend == Backend::Stock && mutant.machine != Machine::Sound {
-        return Err(CheckError::NotInStock(mutant.name));
-    }
-    hunt(system, &mutant, mutant.machine, property, backend, progress)
 }

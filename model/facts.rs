@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use stateright::actor::Id;
 
-use super::engine::observe::Observer;
+use super::engine::observe::{Observer, Remember};
 use super::properties::Property;
 use crate::paxos::leader::{self, Stance};
 use crate::paxos::{
@@ -93,6 +93,10 @@ pub enum Fact {
     Requested(RequestId),
     /// A client was told that its request was done here, after so many others.
     Answered(RequestId, Instance, u64),
+    /// Remembered: this was chosen at some time.
+    WasChosen(Instance, Decree),
+    /// Remembered: the first request was answered before the second was made.
+    Precedes(RequestId, RequestId),
 }
 
 /// All that was observed.
@@ -193,6 +197,12 @@ impl<R: Rulebook> Observer<Node<R>> for Lens {
 
     fn finds(&self, facts: &Facts) -> bool {
         self.find(facts).is_some()
+    }
+}
+
+impl<R: Rulebook> Remember<Node<R>> for Lens {
+    fn remember(&self, before: &Facts, after: &Facts) -> Vec<Fact> {
+        (self.property.remember)(&self.members, before, after)
     }
 }
 

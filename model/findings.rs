@@ -283,3 +283,18 @@ pub(super) fn all_requests_are_answered(_: &Members, facts: &Facts) -> Option<St
     let waiting = |fact: &Fact| matches!(fact, Fact::Requested(id) if !answered(id));
     (!facts.iter().any(waiting)).then(|| "every request is answered".to_owned())
 }
+
+/// Remembers what is chosen.
+pub(super) fn what_is_chosen(members: &Members, _: &Facts, after: &Facts) -> Vec<Fact> {
+    let chosen = chosen(members, after).into_iter();
+    chosen.map(|(instance, decree, ..)| Fact::WasChosen(instance, decree.clone())).collect()
+}
+
+pub(super) fn chosen_otherwise_before(_: &Members, facts: &Facts) -> Option<String> {
+    let mut seen = BTreeMap::new();
+    facts.iter().find_map(|fact| {
+        let Fact::WasChosen(instance, decree) = fact else { return None };
+        let first = *seen.entry(*instance).or_insert(decree);
+        (first != decree).then(|| format!("{first} and {decree} were both chosen at {instance}"))
+    })
+}

@@ -3,10 +3,11 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | [`facts`] | what can be observed of a system |
-//! | [`properties`] | what must hold, what must be reachable, what must stay so; `findings` looks for it |
+//! | [`properties`] | what must hold, what must be reachable, what must stay so; `findings` and `order` look for it |
 //! | [`system`], [`systems`] | small clusters, with their bounds and numbers of states |
 //! | [`mutants`] | faults that the checks must find |
-//! | [`check`] | runs the checks, and reports |
+//! | [`check`], [`hunt`] | run the checks, and look for counterexamples |
+//! | [`bfs`] | Stateright's own search |
 //! | [`walk`] | walks through at random what is too large |
 //! | [`engine`] | explores the states of any Stateright actors |
 //! | [`alike`] | acceptors that may change places |
@@ -15,11 +16,14 @@
 //! | [`scope`] | what was checked and what was not, as a table |
 
 pub mod alike;
+pub mod bfs;
 pub mod check;
 pub mod engine;
 pub mod facts;
 mod findings;
+pub mod hunt;
 pub mod mutants;
+mod order;
 pub mod properties;
 pub mod reach;
 pub mod scope;

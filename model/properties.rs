@@ -3,8 +3,9 @@
 //! Each property looks for a finding in the facts, and says in words what it found: a violation,
 //! an example, or a goal, by its [`Kind`].
 
-use super::facts::{Facts, Topic};
+use super::facts::{Fact, Facts, Topic};
 use super::findings::*;
+use super::order::{no_order_explains, what_came_first};
 use crate::paxos::Members;
 
 /// What a finding means.
@@ -12,6 +13,9 @@ use crate::paxos::Members;
 pub enum Kind {
     /// A violation: in no reachable state may it be found.
     Always,
+    /// A violation, given what is remembered of the way there: in no reachable state may it be
+    /// found. It takes a search of its own, since what is remembered is a part of the state.
+    Throughout,
     /// An example: in some reachable state it must be found, or the system shows too little.
     Sometimes,
     /// A goal: from every reachable state, one where it is found must be reachable.
@@ -26,6 +30,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Kind::Always => "always",
+            Kind::Throughout => "throughout",
             Kind::Sometimes => "sometimes",
             Kind::StaysPossible => "stays possible",
             Kind::Eventually => "eventually",
@@ -46,157 +51,142 @@ pub struct Property {
     pub topics: &'static [Topic],
     /// What it finds in them, in words.
     pub find: fn(&Members, &Facts) -> Option<String>,
+    /// What it remembers of a step, given the facts before it and after it.
+    pub remember: fn(&Members, before: &Facts, after: &Facts) -> Vec<Fact>,
+}
+
+impl Property {
+    const fn new(
+        name: &'static str,
+        kind: Kind,
+        topics: &'static [Topic],
+        find: fn(&Members, &Facts) -> Option<String>,
+    ) -> Self {
+        let remember = |_: &Members, _: &Facts, _: &Facts| Vec::new();
+        Property { name, kind, one_at_a_time: false, topics, find, remember }
+    }
+
+    const fn one_at_a_time(self) -> Self {
+        Property { one_at_a_time: true, ..self }
+    }
+
+    const fn remembering(self, remember: fn(&Members, &Facts, &Facts) -> Vec<Fact>) -> Self {
+        Property { remember, ..self }
+    }
 }
 
 /// All properties there are. Every system is held to all that are of kind [`Kind::Always`].
-pub static PROPERTIES: [Property; 21] = [
-    Property {
-        name: "one value per instance",
-        kind: Kind::Always,
-        one_at_a_time: false,
-        topics: &[Topic::Cast],
-        find: two_values_chosen,
-    },
-    Property {
-        name: "only what is chosen is learned",
-        kind: Kind::Always,
-        one_at_a_time: false,
-        topics: &[Topic::Cast, Topic::Learned],
-        find: learned_but_not_chosen,
-    },
-    Property {
-        name: "only what was submitted is chosen",
-        kind: Kind::Always,
-        one_at_a_time: false,
-        topics: &[Topic::Cast, Topic::Submitted],
-        find: chosen_but_not_submitted,
-    },
-    Property {
-        name: "one value per ballot",
-        kind: Kind::Always,
-        one_at_a_time: false,
-        topics: &[Topic::Cast, Topic::Proposed],
-        find: two_values_in_a_ballot,
-    },
-    Property {
-        name: "memory never goes back",
-        kind: Kind::Always,
-        one_at_a_time: true,
-        topics: &[Topic::Voted, Topic::Promised],
-        find: said_but_not_remembered,
-    },
-    Property {
-        name: "nothing is applied twice",
-        kind: Kind::Always,
-        one_at_a_time: true,
-        topics: &[Topic::Applied, Topic::Learned],
-        find: applied_twice,
-    },
-    Property {
-        name: "every chosen command is applied",
-        kind: Kind::Always,
-        one_at_a_time: true,
-        topics: &[Topic::Applied, Topic::Learned],
-        find: chosen_but_not_applied,
-    },
-    Property {
-        name: "what is answered is chosen",
-        kind: Kind::Always,
-        one_at_a_time: false,
-        topics: &[Topic::Cast, Topic::Answered],
-        find: answered_but_not_chosen,
-    },
-    Property {
-        name: "one answer per request",
-        kind: Kind::Always,
-        one_at_a_time: false,
-        topics: &[Topic::Answered],
-        find: two_answers,
-    },
-    Property {
-        name: "no gap is left",
-        kind: Kind::Always,
-        one_at_a_time: true,
-        topics: &[Topic::Neglected],
-        find: neglected_instance,
-    },
-    Property {
-        name: "no request is forgotten",
-        kind: Kind::Always,
-        one_at_a_time: true,
-        topics: &[Topic::Forgotten],
-        find: forgotten_request,
-    },
-    Property {
-        name: "a command is chosen",
-        kind: Kind::Sometimes,
-        one_at_a_time: false,
-        topics: &[Topic::Cast],
-        find: command_chosen,
-    },
-    Property {
-        name: "two primaries at once",
-        kind: Kind::Sometimes,
-        one_at_a_time: false,
-        topics: &[Topic::Primary],
-        find: two_primaries,
-    },
-    Property {
-        name: "a gap is filled by a no-op",
-        kind: Kind::Sometimes,
-        one_at_a_time: false,
-        topics: &[Topic::Cast],
-        find: noop_below_a_command,
-    },
-    Property {
-        name: "a recovered acceptor votes",
-        kind: Kind::Sometimes,
-        one_at_a_time: false,
-        topics: &[Topic::Cast, Topic::Recovered],
-        find: vote_since_recovery,
-    },
-    Property {
-        name: "a command is chosen at two instances",
-        kind: Kind::Sometimes,
-        one_at_a_time: false,
-        topics: &[Topic::Cast],
-        find: chosen_at_two_instances,
-    },
-    Property {
-        name: "a request is answered",
-        kind: Kind::Sometimes,
-        one_at_a_time: false,
-        topics: &[Topic::Answered],
-        find: request_answered,
-    },
-    Property {
-        name: "a primary steps down",
-        kind: Kind::Sometimes,
-        one_at_a_time: false,
-        topics: &[Topic::Proposed, Topic::Primary],
-        find: stepped_down,
-    },
-    Property {
-        name: "every command can still be chosen",
-        kind: Kind::StaysPossible,
-        one_at_a_time: false,
-        topics: &[Topic::Cast, Topic::Submitted],
-        find: all_submitted_are_chosen,
-    },
-    Property {
-        name: "a stable leader's commands are chosen",
-        kind: Kind::Eventually,
-        one_at_a_time: false,
-        topics: &[Topic::Cast, Topic::Insisted],
-        find: all_insisted_are_chosen,
-    },
-    Property {
-        name: "every request is answered",
-        kind: Kind::Eventually,
-        one_at_a_time: false,
-        topics: &[Topic::Requested, Topic::Answered],
-        find: all_requests_are_answered,
-    },
+pub static PROPERTIES: [Property; 23] = [
+    Property::new("one value per instance", Kind::Always, &[Topic::Cast], two_values_chosen),
+    Property::new(
+        "only what is chosen is learned",
+        Kind::Always,
+        &[Topic::Cast, Topic::Learned],
+        learned_but_not_chosen,
+    ),
+    Property::new(
+        "only what was submitted is chosen",
+        Kind::Always,
+        &[Topic::Cast, Topic::Submitted],
+        chosen_but_not_submitted,
+    ),
+    Property::new(
+        "one value per ballot",
+        Kind::Always,
+        &[Topic::Cast, Topic::Proposed],
+        two_values_in_a_ballot,
+    ),
+    Property::new(
+        "memory never goes back",
+        Kind::Always,
+        &[Topic::Voted, Topic::Promised],
+        said_but_not_remembered,
+    )
+    .one_at_a_time(),
+    Property::new(
+        "nothing is applied twice",
+        Kind::Always,
+        &[Topic::Applied, Topic::Learned],
+        applied_twice,
+    )
+    .one_at_a_time(),
+    Property::new(
+        "every chosen command is applied",
+        Kind::Always,
+        &[Topic::Applied, Topic::Learned],
+        chosen_but_not_applied,
+    )
+    .one_at_a_time(),
+    Property::new(
+        "what is answered is chosen",
+        Kind::Always,
+        &[Topic::Cast, Topic::Answered],
+        answered_but_not_chosen,
+    ),
+    Property::new("one answer per request", Kind::Always, &[Topic::Answered], two_answers),
+    Property::new("no gap is left", Kind::Always, &[Topic::Neglected], neglected_instance)
+        .one_at_a_time(),
+    Property::new("no request is forgotten", Kind::Always, &[Topic::Forgotten], forgotten_request)
+        .one_at_a_time(),
+    Property::new(
+        "what was chosen stays chosen",
+        Kind::Throughout,
+        &[Topic::Cast],
+        chosen_otherwise_before,
+    )
+    .remembering(what_is_chosen),
+    Property::new(
+        "clients see one order",
+        Kind::Throughout,
+        &[Topic::Submitted, Topic::Requested, Topic::Answered],
+        no_order_explains,
+    )
+    .remembering(what_came_first),
+    Property::new("a command is chosen", Kind::Sometimes, &[Topic::Cast], command_chosen),
+    Property::new("two primaries at once", Kind::Sometimes, &[Topic::Primary], two_primaries),
+    Property::new(
+        "a gap is filled by a no-op",
+        Kind::Sometimes,
+        &[Topic::Cast],
+        noop_below_a_command,
+    ),
+    Property::new(
+        "a recovered acceptor votes",
+        Kind::Sometimes,
+        &[Topic::Cast, Topic::Recovered],
+        vote_since_recovery,
+    ),
+    Property::new(
+        "a command is chosen at two instances",
+        Kind::Sometimes,
+        &[Topic::Cast],
+        chosen_at_two_instances,
+    ),
+    Property::new("a request is answered", Kind::Sometimes, &[Topic::Answered], request_answered),
+    Property::new(
+        "a primary steps down",
+        Kind::Sometimes,
+        &[Topic::Proposed, Topic::Primary],
+        stepped_down,
+    ),
+    Property::new(
+        "every command can still be chosen",
+        Kind::StaysPossible,
+        &[Topic::Cast, Topic::Submitted],
+        all_submitted_are_chosen,
+    ),
+    Property::new(
+        "a stable leader's commands are chosen",
+        Kind::Eventually,
+        &[Topic::Cast, Topic::Insisted],
+        all_insisted_are_chosen,
+    ),
+    Property::new(
+        "every request is answered",
+        Kind::Eventually,
+        &[Topic::Requested, Topic::Answered],
+        all_requests_are_answered,
+    ),
 ];
 
 /// The property of this name.

@@ -5,18 +5,17 @@
 //! engine drops the one and splits the other. So the numbers of states differ, and the verdicts do
 //! not.
 
-use std::collections::HashMap;
-use std::thread;
 use std::time::Duration;
 
 use stateright::actor::{ActorModel, ActorModelState, Id, Network};
-use stateright::{
-    Checker, Expectation, HasDiscoveries, Model, Path, Property as StaterightProperty,
-};
+use stateright::{Expectation, HasDiscoveries, Model, Path};
 
-use super::check::{CheckError, Hunt};
+use super::bfs;
+use super::check::CheckError;
+use super::engine::bridge::numbered::{self, Numbered};
 use super::facts::{Facts, Situation, Topic, said};
-use super::properties::{Kind, PROPERTIES, Property};
+use super::hunt::Hunt;
+use super::properties::{Kind, Property};
 use super::reach::stays_reachable;
 use super::system::{Crashes, System};
 use super::trace::{Action, StockRun, Trace, finding};
@@ -29,6 +28,8 @@ pub struct Config {
     pub system: &'static System,
     /// Who takes part.
     pub members: Members,
+    /// What it is held to, in order.
+    pub held: Vec<&'static Property>,
 }
 
 /// A system as a stock Stateright model.
@@ -45,30 +46,28 @@ impl System {
     }
 
     /// The system under a rulebook, held to these properties only. Stateright has no place for
-    /// those that are to stay possible: see [`super::reach`].
+    /// those that look at more than one state: see [`super::hunt`].
     pub fn model_of<R: Rulebook>(
         &'static self,
         rulebook: &R,
         properties: impl Iterator<Item = &'static Property>,
     ) -> Result<Stock<R>, CheckError> {
         let (nodes, members) = self.bounds.nodes(rulebook)?;
-        let config = Config { system: self, members };
+        let expectation = |property: &'static Property| match property.kind {
+            Kind::Always => Some((property, Expectation::Always)),
+            Kind::Sometimes => Some((property, Expectation::Sometimes)),
+            Kind::StaysPossible | Kind::Eventually | Kind::Throughout => None,
+        };
+        let (held, expectations): (Vec<_>, Vec<_>) = properties.filter_map(expectation).unzip();
+        let names = expectations.into_iter().zip(&held).map(|(e, property)| (e, property.name));
+        let properties = numbered::properties(names);
+        let config = Config { system: self, members, held };
         let mut model = ActorModel::new(config, ())
             .actors(nodes)
             .init_network(Network::new_unordered_duplicating([]))
             .max_crashes(usize::from(self.bounds.crashes.total > 0))
             .within_boundary(only_expected_crashes);
-        for Property { name, kind, .. } in properties {
-            let expectation = match kind {
-                Kind::Always => Expectation::Always,
-                Kind::Sometimes => Expectation::Sometimes,
-                Kind::StaysPossible | Kind::Eventually => continue,
-            };
-            let mut conditions = PROPERTIES.iter().zip(conditions::<R>());
-            if let Some((_, condition)) = conditions.find(|(property, _)| property.name == *name) {
-                model.properties.push(StaterightProperty { expectation, name, condition });
-            }
-        }
+        model.properties = properties;
         Ok(model)
     }
 }
@@ -104,81 +103,11 @@ pub fn find<R: Rulebook>(
     (property.find)(&model.cfg.members, &facts(model, state, property.topics))
 }
 
-type Condition<R> = fn(&Stock<R>, &StockState<R>) -> bool;
-
-/// Stateright takes plain functions, so there is one for each place in [`PROPERTIES`].
-fn conditions<R: Rulebook>() -> [Condition<R>; PROPERTIES.len()] {
-    [
-        condition::<R, 0>,
-        condition::<R, 1>,
-        condition::<R, 2>,
-        condition::<R, 3>,
-        condition::<R, 4>,
-        condition::<R, 5>,
-        condition::<R, 6>,
-        condition::<R, 7>,
-        condition::<R, 8>,
-        condition::<R, 9>,
-        condition::<R, 10>,
-        condition::<R, 11>,
-        condition::<R, 12>,
-        condition::<R, 13>,
-        condition::<R, 14>,
-        condition::<R, 15>,
-        condition::<R, 16>,
-        condition::<R, 17>,
-        condition::<R, 18>,
-        condition::<R, 19>,
-        condition::<R, 20>,
-    ]
-}
-
-#[allow(clippy::indexing_slicing, reason = "the array of conditions is as long as PROPERTIES")]
-fn condition<R: Rulebook, const N: usize>(model: &Stock<R>, state: &StockState<R>) -> bool {
-    let property = &PROPERTIES[N];
-    find(property, model, state).is_some() == (property.kind == Kind::Sometimes)
-}
-
-/// What Stateright's checker has to say at its end.
-pub struct Finished<R: Rulebook> {
-    /// How many states were reached, each counted once.
-    pub unique_states: usize,
-    /// How many steps were taken, into known states too.
-    pub total_states: usize,
-    /// The length of the longest of the shortest runs into each state.
-    pub depth: usize,
-    /// Whether every reachable state was visited.
-    pub complete: bool,
-    /// For each property that something was found for, a run that leads there.
-    pub runs: HashMap<&'static str, StockRun<R>>,
-}
-
-/// Runs Stateright's breadth-first search on one thread, so that runs are shortest and depths
-/// exact. None if an actor panicked.
-pub fn explore<R: Rulebook>(
-    model: Stock<R>,
-    until: HasDiscoveries,
-    progress: impl Fn(usize),
-) -> Option<Finished<R>> {
-    let mut checker = model.checker().finish_when(until).spawn_bfs();
-    let handles = checker.handles();
-    while !handles.iter().all(thread::JoinHandle::is_finished) {
-        progress(checker.unique_state_count());
-        thread::sleep(Duration::from_millis(20));
+impl<R: Rulebook> Numbered for Stock<R> {
+    fn holds(&self, number: usize, state: &StockState<R>) -> bool {
+        let Some(property) = self.cfg.held.get(number) else { return true };
+        find(property, self, state).is_some() == (property.kind == Kind::Sometimes)
     }
-    if handles.into_iter().any(|handle| handle.join().is_err()) {
-        return None;
-    }
-    let runs = checker.discoveries();
-    // With every property decided, the checker stops before it has seen every state.
-    let complete = checker.is_done() && runs.len() < checker.model().properties().len();
-    Some(Finished {
-        unique_states: checker.unique_state_count(),
-        total_states: checker.state_count(),
-        depth: checker.max_depth(),
-        complete,
-        runs,
-    })
 }
 
 /// What the search for one counterexample showed.
@@ -204,7 +133,7 @@ impl<R: Rulebook> StockHunt<R> {
     /// The same, without the model.
     pub fn into_hunt(self, elapsed: Duration) -> Hunt {
         let (system, property, trace) = (self.model.cfg.system, self.property, self.trace());
-        Hunt { system, property, trace, states: self.states.into(), elapsed }
+        Hunt { system, property, run: None, trace, states: self.states.into(), elapsed }
     }
 }
 
@@ -221,7 +150,7 @@ pub fn hunt<R: Rulebook>(
         let graph = stays_reachable(&model, goal, progress);
         (graph.stuck.and_then(|states| run_through(&model, states)), graph.unique_states)
     } else {
-        let finished = explore(model.clone(), HasDiscoveries::Any, progress)
+        let finished = bfs::explore(model.clone(), HasDiscoveries::Any, progress)
             .ok_or(CheckError::Panicked(system.name))?;
         (finished.runs.get(property.name).cloned(), finished.unique_states)
     };

@@ -32,8 +32,10 @@ pub struct LeaderBounds {
 pub struct ClientBounds {
     /// The leader that it asks first.
     pub first: LeaderId,
-    /// How many commands it wants done, all at once.
+    /// How many commands it wants done.
     pub commands: u64,
+    /// How many of them may be unanswered at a time.
+    pub at_once: u64,
     /// Whether it asks again, at the next leader.
     pub retries: bool,
 }
@@ -169,9 +171,9 @@ impl Bounds {
             .map(AcceptorId)
             .map(|me| node(Role::Acceptor(Acceptor { me, setup: Arc::clone(&setup) }), &[]));
         let clients = (0..).zip(self.clients).map(|(i, bounds)| {
-            let ClientBounds { first, commands, retries } = *bounds;
+            let ClientBounds { first, commands, at_once, retries } = *bounds;
             let (me, setup) = (ClientId(i), Arc::clone(&setup));
-            let client = Client { me, first, commands, window: commands, setup };
+            let client = Client { me, first, commands, window: at_once, setup };
             node(Role::Client(client), if retries { &[Timer::Retry] } else { &[] })
         });
         let nodes = leaders.chain(acceptors).chain(clients).collect();

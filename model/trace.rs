@@ -7,7 +7,8 @@ use stateright::Path;
 use stateright::actor::{ActorModelAction, Envelope, Id};
 
 use super::check::CheckError;
-use super::engine::observe::Observer;
+use super::engine::bridge::Words;
+use super::engine::observe::{Observer, Remember};
 use super::engine::replay::{Replay, Sent};
 use super::engine::run::Run;
 use super::engine::universe::{Event, Universe};
@@ -54,9 +55,14 @@ impl Trace {
         property: &'static Property,
     ) -> Result<Self, CheckError> {
         let bounds = &system.bounds;
+        let lens = Lens::new(property, members, universe.actors());
+        let (mut facts, mut remembered) = (Facts::new(), Facts::new());
         let mut heard = HashSet::new();
         let (mut start, mut steps) = (Vec::new(), Vec::new());
-        let replay = Replay::new(universe, run, |replay, happened, before| {
+        Replay::new(universe, run, |replay, happened, before| {
+            let now = observed(&lens, replay);
+            remembered.extend(Remember::<Node<R>>::remember(&lens, &facts, &now));
+            facts = now;
             let sent = in_words(bounds, replay.sent.get(before..).unwrap_or_default());
             let Some((actor, event, crashed)) = happened else {
                 start = sent;
@@ -70,17 +76,10 @@ impl Trace {
             let event = format!("{}{within}", event_in_words(bounds, actor, &event, again));
             steps.push(TraceStep { event, sent });
         })?;
-        let lens = Lens::new(property, members, universe.actors());
-        let mut facts = Facts::new();
-        for (number, actor) in replay.actors.iter().enumerate() {
-            let shown =
-                Observer::<Node<R>>::core(&lens, number, actor.state.as_ref(), actor.storage());
-            facts.extend(shown);
-        }
-        let said = |sent: &Sent<Node<R>>| Observer::<Node<R>>::message(&lens, sent.0, &sent.2);
-        facts.extend(replay.sent.iter().filter_map(said));
+        facts.extend(remembered);
         let found = lens.find(&facts);
-        if found.is_none() && matches!(property.kind, Kind::Always | Kind::Sometimes) {
+        let at_the_end = matches!(property.kind, Kind::Always | Kind::Throughout | Kind::Sometimes);
+        if found.is_none() && at_the_end {
             return Err(CheckError::NotShown(property.name));
         }
         Ok(Trace { start, steps, finding: finding(property, found) })
@@ -105,6 +104,36 @@ impl Trace {
             before = action.map(|action| (state, action));
         }
         Trace { start, steps, finding }
+    }
+}
+
+/// What is to be seen in the actors themselves.
+fn observed<R: Rulebook>(lens: &Lens, replay: &Replay<'_, Node<R>>) -> Facts {
+    let mut facts = Facts::new();
+    for (number, actor) in replay.actors.iter().enumerate() {
+        let (state, storage) = (actor.state.as_ref(), actor.storage());
+        facts.extend(Observer::<Node<R>>::core(lens, number, state, storage));
+    }
+    let said = |sent: &Sent<Node<R>>| Observer::<Node<R>>::message(lens, sent.0, &sent.2);
+    facts.extend(replay.sent.iter().filter_map(said));
+    facts
+}
+
+/// Actors, messages and events of a system, in words.
+#[derive(Debug)]
+pub struct InWords(pub &'static Bounds);
+
+impl<R: Rulebook> Words<Node<R>> for InWords {
+    fn actor(&self, actor: usize) -> String {
+        self.0.name(Id::from(actor))
+    }
+
+    fn message(&self, message: &Message) -> String {
+        message.to_string()
+    }
+
+    fn event(&self, actor: usize, event: &Event<Node<R>>) -> String {
+        event_in_words(self.0, actor, event, false)
     }
 }
 

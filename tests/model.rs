@@ -2,16 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use synod::model::check::{Backend, CheckError, Hunt, Report, catch, check, hunt};
+use stateright::{Checker, Model};
+use synod::model::check::{Backend, CheckError, Report, check};
 use synod::model::engine::faults::Machine;
 use synod::model::facts::Facts;
+use synod::model::hunt::{Hunt, catch, explorable, hunt};
 use synod::model::mutants::{MUTANTS, mutant};
 use synod::model::properties::{Kind, PROPERTIES, property};
 use synod::model::system::{Bounds, ClientBounds, Crashes, Effort, LeaderBounds, System};
 use synod::model::systems::{system, systems};
 use synod::paxos::{
-    Audience, Ballot, ClientId, Command, Decree, Instance, LeaderId, PAXOS, Quorums, RequestId,
-    Rulebook, Rules, Start,
+    Audience, Ballot, ClientId, Command, Decree, Instance, LeaderId, PAXOS, Paxos, Quorums,
+    RequestId, Rulebook, Rules, Start,
 };
 
 /// So many states are visited one by one in a test.
@@ -64,6 +66,7 @@ systems! {
     gap: "gap";
     acceptor_crash: "acceptor-crash";
     leader_crash: "leader-crash";
+    two_clients: "two-clients";
     retry: "retry";
     election: "election";
     takeover: "takeover";
@@ -83,6 +86,7 @@ systems! {
     window: "window";
     catch_up: "catch-up";
     answers: "answers";
+    one_by_one: "one-by-one";
     heartbeats_and_crashes: "heartbeats-and-crashes";
 }
 
@@ -96,6 +100,27 @@ fn caught(name: &str, steps: usize) {
         assert_eq!(trace.steps.len(), steps, "{by}: {trace}");
         let found = trace.finding.strip_prefix(&format!("violates '{}': ", hunt.property.name));
         assert!(found.is_some_and(|found| !found.is_empty()), "{trace}");
+    }
+}
+
+/// Stateright visits the engine's states one by one, and the Explorer can show every mutant's run.
+#[test]
+fn stateright_explores_the_states_of_the_engine() {
+    for name in ["dueling", "gap", "progress"] {
+        let system = system(name).unwrap();
+        let model = explorable(system, &Paxos, Machine::Sound).unwrap();
+        let checker = model.checker().spawn_bfs().join();
+        assert_eq!(checker.unique_state_count() as u128, system.states, "{name}");
+        checker.assert_properties();
+    }
+    for mutant in &MUTANTS {
+        let system = system(mutant.system).unwrap();
+        let run = catch(mutant, Backend::Symbolic, &|_| {}).unwrap().run.unwrap();
+        let model = explorable(system, &mutant, mutant.machine).unwrap();
+        let path = model.path(&run).unwrap_or_else(|| panic!("{} has no path", mutant.name));
+        assert_eq!(model.run(path.clone()), run, "{}", mutant.name);
+        let picture = model.as_svg(path).unwrap();
+        assert_eq!(picture.matches("svg-event-label").count(), run.steps.len(), "{}", mutant.name);
     }
 }
 
@@ -220,6 +245,8 @@ fn no_property_is_trivial() {
         ("what is answered is chosen", rules_of("duplicate-votes-count"), "retry"),
         ("only what was submitted is chosen", forged, "dueling"),
         ("one answer per request", rules_of("double-decide"), "retry"),
+        ("what was chosen stays chosen", rules_of("amnesia"), "acceptor-crash"),
+        ("clients see one order", rules_of("double-decide"), "retry"),
         ("a stable leader's commands are chosen", rules_of("silent-reject"), "comeback"),
         ("every request is answered", Rules { is_chosen: |_, _| false, ..PAXOS }, "retry"),
     ];
@@ -260,7 +287,7 @@ static RETRY: System = System {
         rounds: 1,
         audience: Audience::Proposer,
         nacks: true,
-        clients: &[ClientBounds { first: LeaderId(0), commands: 1, retries: true }],
+        clients: &[ClientBounds { first: LeaderId(0), commands: 1, at_once: 1, retries: true }],
         crashes: Crashes::NONE,
         quorums: &Quorums::Majority,
         window: u64::MAX,

@@ -15,6 +15,8 @@
 //! | [`observe`] | what is seen of a state, as facts, and what is found in them |
 //! | [`run`], [`replay`] | runs, step by step, and once more on the actors themselves |
 //! | [`explicit`] | reachable states one by one, as machine words |
+//! | [`steps`] | steps one by one, each with what happened |
+//! | [`bridge`] | the same states for Stateright's own checkers and its Explorer |
 //! | [`symmetry`] | actors that may change places |
 //! | [`liveness`], [`fair`] | whether every fair run reaches a goal |
 //! | [`swarm`] | random walks, for what cannot be exhausted |
@@ -26,6 +28,7 @@
     reason = "ids index the tables that handed them out, and nothing else"
 )]
 
+pub mod bridge;
 pub mod cache;
 pub mod diagram;
 pub mod explicit;
@@ -35,6 +38,7 @@ pub mod liveness;
 pub mod observe;
 pub mod replay;
 pub mod run;
+pub mod steps;
 pub mod swarm;
 pub mod symbolic;
 pub mod symmetry;

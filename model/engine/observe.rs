@@ -38,6 +38,18 @@ pub trait Observer<A: Actor> {
     fn finds(&self, facts: &BTreeSet<Self::Fact>) -> bool;
 }
 
+/// An observer that also remembers what was seen on the way to a state: a history variable (Abadi and
+/// Lamport, "The existence of refinement mappings", 1991).
+pub trait Remember<A: Actor>: Observer<A> {
+    /// What is to be remembered for ever of a step, given what was seen before it and what after.
+    /// Before the start, nothing was seen.
+    fn remember(
+        &self,
+        before: &BTreeSet<Self::Fact>,
+        after: &BTreeSet<Self::Fact>,
+    ) -> Vec<Self::Fact>;
+}
+
 /// A set of facts, as an integer; 0 is empty.
 pub type FactsId = u32;
 
@@ -80,7 +92,8 @@ where
         &self.observer
     }
 
-    fn number(&mut self, facts: BTreeSet<O::Fact>) -> FactsId {
+    /// The set of these facts.
+    pub fn number(&mut self, facts: BTreeSet<O::Fact>) -> FactsId {
         let (number, new) = self.sets.insert_full(facts);
         if new {
             self.verdicts.push(self.observer.finds(&self.sets[number]));
@@ -129,20 +142,32 @@ where
         all
     }
 
-    /// Whether something is found in a state: a situation for each actor.
-    pub fn finds_in(&mut self, universe: &Universe<A>, state: &[&Situation]) -> bool {
+    /// What a state shows: a situation for each actor.
+    pub fn facts(&mut self, universe: &Universe<A>, state: &[&Situation]) -> FactsId {
         let mut all = NO_FACTS;
         for (actor, situation) in state.iter().enumerate() {
             let shown = self.situation(universe, actor, situation);
-            if self.observer.one_at_a_time() {
-                if self.finds(shown) {
-                    return true;
-                }
-            } else {
-                all = self.union(all, shown);
-            }
+            all = self.union(all, shown);
         }
-        !self.observer.one_at_a_time() && self.finds(all)
+        all
+    }
+
+    /// Whether something is found in a state.
+    pub fn finds_in(&mut self, universe: &Universe<A>, state: &[&Situation]) -> bool {
+        if !self.observer.one_at_a_time() {
+            let all = self.facts(universe, state);
+            return self.finds(all);
+        }
+        let mut each = state.iter().enumerate();
+        each.any(|(actor, situation)| {
+            let shown = self.situation(universe, actor, situation);
+            self.finds(shown)
+        })
+    }
+
+    /// The facts of a set.
+    pub fn members(&self, facts: FactsId) -> &BTreeSet<O::Fact> {
+        &self.sets[facts as usize]
     }
 
     fn message(&mut self, universe: &Universe<A>, message: MessageId) -> FactsId {

@@ -1,7 +1,9 @@
 //! A run: what happened to which actor, one step after another.
 
-use std::hash::Hash;
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, Hash};
 
+use rustc_hash::FxBuildHasher;
 use stateright::actor::Actor;
 
 use super::universe::{CoreId, SetId, Stimulus, Universe};
@@ -48,6 +50,23 @@ impl Situation {
             sent[to] = universe.union(sent[to], more);
         }
         Situation { core, sent }
+    }
+
+    /// What it is, whatever the numbers in it.
+    pub fn fingerprint<A: Actor>(&self, universe: &Universe<A>, actor: usize) -> u64
+    where
+        A::State: Eq + Hash,
+        A::Storage: Eq + Hash,
+    {
+        let (state, storage) = universe.view(actor, self.core);
+        let timers = universe.timers(actor, self.core).map(|timer| FxBuildHasher.hash_one(timer));
+        let timers: BTreeSet<u64> = timers.collect();
+        let crashes = universe.crashes(actor, self.core);
+        let sent = self.sent.iter().flat_map(|set| universe.members(*set));
+        let sent = sent.map(|message| FxBuildHasher.hash_one(universe.message(*message)));
+        let sent: BTreeSet<u64> = sent.collect();
+        let replaced = universe.replaced(actor, self.core);
+        FxBuildHasher.hash_one((actor, state, timers, storage, replaced, crashes, sent))
     }
 }
 

@@ -154,18 +154,10 @@ where
         self.watches[number].finds_in(self.universe, &situations)
     }
 
-    /// What a situation is, whatever number it has here.
     fn fingerprint(&mut self) {
         for (actor, id) in &self.visited {
             let situation = self.situations.get(*actor, *id);
-            let (state, storage) = self.universe.view(*actor, situation.core);
-            let crashes = self.universe.crashes(*actor, situation.core);
-            let sets = situation.sent.iter().flat_map(|set| self.universe.members(*set));
-            let messages = sets.map(|m| FxBuildHasher.hash_one(self.universe.message(*m)));
-            let messages: BTreeSet<u64> = messages.collect();
-            let timers = self.universe.timers(*actor, situation.core);
-            let all = (actor, state, timers, storage, crashes, messages);
-            self.swarmed.situations.insert(FxBuildHasher.hash_one(all));
+            self.swarmed.situations.insert(situation.fingerprint(self.universe, *actor));
         }
     }
 }

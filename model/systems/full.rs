@@ -1,10 +1,10 @@
 //! Systems in which every leader asks every acceptor: for the engine.
 
-use super::super::system::{Bounds, Crashes, Effort, LeaderBounds, System};
+use super::super::system::{Bounds, ClientBounds, Crashes, Effort, LeaderBounds, System};
 use super::{BASE, RETRYING, campaigner, elector};
-use crate::paxos::{Audience, Quorums, Timer};
+use crate::paxos::{Audience, LeaderId, Quorums, Timer};
 
-pub(super) static FULL: [System; 18] = [
+pub(super) static FULL: [System; 19] = [
     System {
         name: "passive",
         about: "two leaders ask all acceptors, and all leaders learn from every vote",
@@ -198,6 +198,22 @@ pub(super) static FULL: [System; 18] = [
         },
         also: &["a command is chosen", "a request is answered", "every request is answered"],
         states: 3_995_694,
+        effort: Effort::Seconds,
+        stock: None,
+    },
+    System {
+        name: "one-by-one",
+        about: "a client asks for one thing after another, and asks the other leader if need be",
+        bounds: Bounds {
+            leaders: &[campaigner(&[1], 0), campaigner(&[1], 0)],
+            acceptors: 1,
+            instances: 2,
+            audience: Audience::Proposer,
+            clients: &[ClientBounds { first: LeaderId(0), commands: 2, at_once: 1, retries: true }],
+            ..BASE
+        },
+        also: &["a command is chosen", "a request is answered", "clients see one order"],
+        states: 105_074,
         effort: Effort::Seconds,
         stock: None,
     },

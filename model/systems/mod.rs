@@ -44,7 +44,7 @@ pub(super) const BASE: Bounds = Bounds {
 };
 
 pub(super) const RETRYING: ClientBounds =
-    ClientBounds { first: LeaderId(0), commands: 1, retries: true };
+    ClientBounds { first: LeaderId(0), commands: 1, at_once: 1, retries: true };
 
 /// All systems that are exhausted.
 pub fn systems() -> impl Iterator<Item = &'static System> {

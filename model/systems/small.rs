@@ -4,7 +4,7 @@ use super::super::system::{Bounds, ClientBounds, Crashes, Effort, LeaderBounds, 
 use super::{BASE, RETRYING, campaigner, elector};
 use crate::paxos::{Audience, LeaderId, Timer};
 
-pub(super) static SMALL: [System; 10] = [
+pub(super) static SMALL: [System; 11] = [
     System {
         name: "dueling",
         about: "two leaders campaign at once and fight over one instance",
@@ -38,7 +38,11 @@ pub(super) static SMALL: [System; 10] = [
             crashes: Crashes { who: &["A2"], total: 2 },
             ..BASE
         },
-        also: &["a command is chosen", "a recovered acceptor votes"],
+        also: &[
+            "a command is chosen",
+            "a recovered acceptor votes",
+            "what was chosen stays chosen",
+        ],
         states: 34_915,
         effort: Effort::Seconds,
         stock: Some(117_256),
@@ -50,11 +54,21 @@ pub(super) static SMALL: [System; 10] = [
             leaders: &[campaigner(&[1], 0)],
             acceptors: 1,
             rounds: 2,
-            clients: &[ClientBounds { first: LeaderId(0), commands: 2, retries: false }],
+            clients: &[ClientBounds {
+                first: LeaderId(0),
+                commands: 2,
+                at_once: 2,
+                retries: false,
+            }],
             crashes: Crashes { who: &["L1"], total: 1 },
             ..BASE
         },
-        also: &["a command is chosen", "a request is answered"],
+        also: &[
+            "a command is chosen",
+            "a request is answered",
+            "what was chosen stays chosen",
+            "clients see one order",
+        ],
         states: 2_247,
         effort: Effort::Seconds,
         stock: Some(92_986),
@@ -69,7 +83,7 @@ pub(super) static SMALL: [System; 10] = [
             clients: &[RETRYING],
             ..BASE
         },
-        also: &["a command is chosen", "a request is answered"],
+        also: &["a command is chosen", "a request is answered", "clients see one order"],
         states: 27_968,
         effort: Effort::Seconds,
         stock: Some(231_932),
@@ -154,5 +168,24 @@ pub(super) static SMALL: [System; 10] = [
         states: 31_881,
         effort: Effort::Seconds,
         stock: Some(203_031),
+    },
+    System {
+        name: "two-clients",
+        about: "two clients ask two leaders, which campaign at once",
+        bounds: Bounds {
+            leaders: &[campaigner(&[1, 2], 0), campaigner(&[2, 3], 0)],
+            instances: 2,
+            audience: Audience::Proposer,
+            nacks: false,
+            clients: &[
+                ClientBounds { first: LeaderId(0), commands: 1, at_once: 1, retries: false },
+                ClientBounds { first: LeaderId(1), commands: 1, at_once: 1, retries: false },
+            ],
+            ..BASE
+        },
+        also: &["a command is chosen", "a request is answered", "clients see one order"],
+        states: 28_996,
+        effort: Effort::Seconds,
+        stock: Some(250_893),
     },
 ];

@@ -3,26 +3,34 @@
 use std::net::{SocketAddr, TcpListener};
 
 use clap::Parser;
+use num_bigint::BigUint;
 use stateright::Model;
-use stateright::actor::Id;
 
 use super::Verdict;
-use super::check::{find_mutant, find_system};
-use super::output::{fail, say, warn};
+use super::check::{Choice, find_mutant, find_system};
+use super::output::{Bars, fail, say, warn};
 use crate::model::check::CheckError;
+use crate::model::engine::faults::Machine;
+use crate::model::engine::run::Run;
+use crate::model::hunt::{explorable, hunt};
 use crate::model::mutants::Mutant;
 use crate::model::properties::property;
-use crate::model::stock::hunt;
+use crate::model::scope::grouped;
 use crate::model::system::System;
 use crate::paxos::{Paxos, Rulebook};
 
+/// Stateright's checker is done with so many states in about a minute.
+const MANY: u128 = 5_000_000;
+
 /// Walk through a system's states in a browser.
 ///
-/// With a mutant, the address printed leads straight to the state that breaks its property.
+/// They are the engine's states, so a crash may fall within a step. With a mutant, the address
+/// printed leads straight to the state that breaks its property.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   synod explore dueling
-  synod explore dueling --mutant stale-accept --address 127.0.0.1:8080")]
+  synod explore dueling --mutant stale-accept --address 127.0.0.1:8080
+  synod explore acceptor-crashes --mutant send-before-save")]
 pub(super) struct Args {
     /// The system; `synod check --list` prints the names.
     system: String,
@@ -53,7 +61,7 @@ pub(super) fn run(args: &Args) -> Verdict {
         }
     };
     let served = match mutant {
-        None => serve(system, &Paxos, address, ""),
+        None => serve(system, &Paxos, Machine::Sound, address, None),
         Some(mutant) => serve_mutant(system, mutant, address),
     };
     served.map_or_else(|error| fail(error, Verdict::Fails), |()| Verdict::Holds)
@@ -66,33 +74,41 @@ fn serve_mutant(
 ) -> Result<(), CheckError> {
     let missing = CheckError::Misnamed { mutant: mutant.name, missing: mutant.property };
     let property = property(mutant.property).ok_or(missing)?;
-    let hunt = hunt(system, &mutant, property, &|_| {})?;
-    let path = match &hunt.run {
-        Some(run) => format!("/{}", run.encode(&hunt.model)),
+    let bars = Bars::new(true);
+    let bar = bars.add(mutant.name, None);
+    let progress = |states: &BigUint| bar.set_position(states.try_into().unwrap_or(u64::MAX));
+    let backend = Choice::Auto.backend(system);
+    let hunt = hunt(system, &mutant, mutant.machine, property, backend, &progress);
+    bar.finish_and_clear();
+    let hunt = hunt?;
+    match &hunt.trace {
+        Some(trace) => say(trace),
         None => {
             let (mutant, property) = (mutant.name, property.name);
             warn(format_args!("'{property}' holds in {} in spite of {mutant}", system.name));
-            String::new()
         }
-    };
-    if let Some(trace) = hunt.trace() {
-        say(trace);
     }
-    serve(system, &mutant, address, &path)
+    serve(system, &mutant, mutant.machine, address, hunt.run.as_ref())
 }
 
 fn serve<R: Rulebook>(
     system: &'static System,
     rulebook: &R,
+    machine: Machine,
     address: SocketAddr,
-    path: &str,
+    run: Option<&Run>,
 ) -> Result<(), CheckError> {
-    let model = system.model(rulebook)?;
-    let name = |id: usize| format!("Id({id}) is {}", system.bounds.name(Id::from(id)));
-    let names: Vec<String> = (0..model.actors.len()).map(name).collect();
-    warn(names.join(", "));
+    let model = explorable(system, rulebook, machine)?;
+    let path = run.and_then(|run| model.path(run)).map(|path| path.encode(&model));
+    let path = path.map_or_else(String::new, |path| format!("/{path}"));
     say(format_args!("http://{address}/#/steps{path}"));
     warn("press 'Run to completion' there to have every property decided; end with Ctrl-C");
+    if system.states > MANY {
+        warn(format_args!(
+            "'Run to completion' would not end: Stateright visits {} states one by one",
+            grouped(system.states.to_string())
+        ));
+    }
     model.checker().serve(address);
     Ok(())
 }

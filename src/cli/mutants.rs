@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::check::Choice;
 use super::output::{Bars, fail, grouped, json, say, table};
 use super::{Verdict, parallel};
-use crate::model::check::{CheckError, catch};
+use crate::model::check::CheckError;
+use crate::model::hunt::catch;
 use crate::model::mutants::{MUTANTS, Mutant};
 
 /// Put one fault after another into the protocol, and see each caught by its property.

@@ -1,5 +1,7 @@
 //! The checking engine on random little actors, against a search that is too simple to be wrong.
 
+mod bridge;
+mod fair;
 mod odd;
 mod toys;
 
@@ -33,19 +35,22 @@ impl Wanted {
         self.shown.is_subset(facts) && self.hidden.is_disjoint(facts)
     }
 
-    /// The same for a state of the simple search.
-    fn looks(&self, state: &[Simple]) -> bool {
-        let facts = |simple: &Simple| -> BTreeSet<usize> {
+    /// What it sees of a state of the simple search.
+    fn sees(&self, state: &[Simple]) -> BTreeSet<usize> {
+        let facts = |simple: &Simple| {
             let sent = simple.sent.iter().map(|(_, message)| 20 + message);
-            Self::facts(simple.state.as_ref(), simple.saved.as_ref())
-                .into_iter()
-                .chain(sent)
-                .collect()
+            let seen = Self::facts(simple.state.as_ref(), simple.saved.as_ref()).into_iter();
+            seen.chain(sent).collect::<Vec<_>>()
         };
+        state.iter().flat_map(facts).collect()
+    }
+
+    /// Whether what it looks for is in a state of the simple search.
+    fn looks(&self, state: &[Simple]) -> bool {
         if self.one_at_a_time {
-            return state.iter().any(|simple| self.matches(&facts(simple)));
+            return state.chunks(1).any(|simple| self.matches(&self.sees(simple)));
         }
-        self.matches(&state.iter().flat_map(facts).collect())
+        self.matches(&self.sees(state))
     }
 }
 
@@ -146,7 +151,7 @@ fn stuck_states(
 ) -> usize {
     let mut before = BTreeMap::<Vec<Simple>, Vec<&Vec<Simple>>>::new();
     for state in all.keys() {
-        for (actor, after) in simple_steps(toys, state, |actor| crashes[actor].min(total)) {
+        for (actor, _, after) in simple_steps(toys, state, |actor| crashes[actor].min(total)) {
             let mut to = state.clone();
             to[actor] = after;
             before.entry(to).or_default().push(state);

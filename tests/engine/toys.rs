@@ -94,9 +94,12 @@ pub(crate) struct Simple {
     pub(crate) state: Option<usize>,
     timer: bool,
     pub(crate) saved: Option<usize>,
-    crashes: u8,
+    pub(crate) crashes: u8,
     pub(crate) sent: BTreeSet<(usize, usize)>,
 }
+
+const OFF: Simple =
+    Simple { state: None, timer: false, saved: None, crashes: 0, sent: BTreeSet::new() };
 
 enum Done {
     Save(usize),
@@ -138,10 +141,9 @@ pub(crate) fn simple_search(
 ) -> BTreeMap<Vec<Simple>, usize> {
     let most = |actor: usize| crashes[actor].min(total);
     let within = |state: &[Simple]| state.iter().map(|s| s.crashes).sum::<u8>() <= total;
-    let off = Simple { state: None, timer: false, saved: None, crashes: 0, sent: BTreeSet::new() };
     let mut layer: Vec<Vec<Simple>> = vec![Vec::new()];
     for (actor, toy) in toys.iter().enumerate() {
-        let starts = perform(&off, &toy.start, toy.start.next, most(actor) > 0);
+        let starts = perform(&OFF, &toy.start, toy.start.next, most(actor) > 0);
         let with =
             |state: &Vec<Simple>, start: &Simple| [state.clone(), vec![start.clone()]].concat();
         layer = layer
@@ -161,7 +163,7 @@ pub(crate) fn simple_search(
         depths.extend(layer.iter().map(|state| (state.clone(), depth)));
         let mut next = Vec::new();
         for state in &layer {
-            for (actor, after) in simple_steps(toys, state, most) {
+            for (actor, _, after) in simple_steps(toys, state, most) {
                 let mut to = state.clone();
                 to[actor] = after;
                 next.push(to);
@@ -173,44 +175,60 @@ pub(crate) fn simple_search(
     depths
 }
 
+/// What happens to an actor in a step. One that is cut short is a crash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum What {
+    Recover,
+    Crash,
+    Fire,
+    Hear(usize, usize),
+}
+
 pub(crate) fn simple_steps(
     toys: &[Toy],
     state: &[Simple],
     most: impl Fn(usize) -> u8,
-) -> Vec<(usize, Simple)> {
+) -> Vec<(usize, What, Simple)> {
     let mut steps = Vec::new();
     for (actor, simple) in state.iter().enumerate() {
         let toy = &toys[actor];
         let may_crash = simple.crashes < most(actor);
-        let mut after = Vec::new();
-        match simple.state {
-            None => {
-                let state = simple.saved.unwrap_or(toy.start.next);
-                after.extend(perform(simple, &toy.start, state, may_crash));
+        let mut add = |what, outcomes: Vec<Simple>| {
+            let whole = outcomes.len() - 1;
+            for (place, after) in outcomes.into_iter().enumerate() {
+                steps.push((actor, if place < whole { What::Crash } else { what }, after));
             }
-            Some(now) => {
-                if may_crash {
-                    after.push(crashed(simple));
-                }
-                if simple.timer {
-                    let fired = Simple { timer: false, ..simple.clone() };
-                    match &toy.timer[now] {
-                        Some(reaction) => {
-                            after.extend(perform(&fired, reaction, reaction.next, may_crash))
-                        }
-                        None => after.push(fired),
-                    }
-                }
-                for (from, other) in state.iter().enumerate() {
-                    for (_, message) in other.sent.iter().filter(|(to, _)| *to == actor) {
-                        if let Some(reaction) = toy.hears.get(&(now, from, *message)) {
-                            after.extend(perform(simple, reaction, reaction.next, may_crash));
-                        }
-                    }
+        };
+        let Some(now) = simple.state else {
+            let state = simple.saved.unwrap_or(toy.start.next);
+            add(What::Recover, perform(simple, &toy.start, state, may_crash));
+            continue;
+        };
+        if may_crash {
+            add(What::Crash, vec![crashed(simple)]);
+        }
+        if simple.timer {
+            let fired = Simple { timer: false, ..simple.clone() };
+            let after = toy.timer[now].as_ref().map_or_else(
+                || vec![fired.clone()],
+                |reaction| perform(&fired, reaction, reaction.next, may_crash),
+            );
+            add(What::Fire, after);
+        }
+        for (from, other) in state.iter().enumerate() {
+            for (_, message) in other.sent.iter().filter(|(to, _)| *to == actor) {
+                if let Some(reaction) = toy.hears.get(&(now, from, *message)) {
+                    let after = perform(simple, reaction, reaction.next, may_crash);
+                    add(What::Hear(from, *message), after);
                 }
             }
         }
-        steps.extend(after.into_iter().map(|after| (actor, after)));
     }
     steps
+}
+
+/// The state in which everybody has started, and nobody has crashed within it.
+pub(crate) fn simple_start(toys: &[Toy]) -> Vec<Simple> {
+    let started = |toy: &Toy| perform(&OFF, &toy.start, toy.start.next, false).remove(0);
+    toys.iter().map(started).collect()
 }

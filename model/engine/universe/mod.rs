@@ -7,8 +7,8 @@
 mod images;
 mod react;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{BuildHasher, Hash};
+use std::collections::BTreeMap;
+use std::hash::Hash;
 
 use indexmap::IndexSet;
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -240,12 +240,20 @@ where
         (state, storage.map(|storage| &table.storages[storage as usize]))
     }
 
-    /// Which timers of a core are set, as fingerprints.
-    pub fn timers(&self, actor: usize, core: CoreId) -> BTreeSet<u64> {
+    /// What a crash would bring back instead of what was saved last, where it can: nothing, or an
+    /// older storage.
+    pub fn replaced(&self, actor: usize, core: CoreId) -> Option<Option<&A::Storage>> {
+        let table = &self.tables[actor];
+        let older = table.cores[core as usize].replaced?;
+        Some(older.map(|storage| &table.storages[storage as usize]))
+    }
+
+    /// Which timers of a core are set.
+    pub fn timers(&self, actor: usize, core: CoreId) -> impl Iterator<Item = &A::Timer> {
         let table = &self.tables[actor];
         let set = table.cores[core as usize].timers;
-        let timers = (0..).zip(&table.timers).filter(|(number, _)| set & (1 << number) != 0);
-        timers.map(|(_, timer)| FxBuildHasher.hash_one(timer)).collect()
+        let timers = (0..).zip(&table.timers).filter(move |(number, _)| set & (1 << number) != 0);
+        timers.map(|(_, timer)| timer)
     }
 
     /// The messages of a set, in order.

@@ -1,0 +1,363 @@
+//! The engine's states for Stateright's own checkers, and for its Explorer.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | this one | a universe as a Stateright model |
+//! | [`numbered`] | properties by number |
+//! | `svg` | runs as pictures |
+
+pub mod numbered;
+mod svg;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use stateright::actor::Actor;
+use stateright::{Expectation, Model, Path, Property};
+
+use self::numbered::Numbered;
+use super::explicit::situations::SituationId;
+use super::observe::{Remember, Watch};
+use super::run::{Run, RunStep};
+use super::steps::{Start, Steps};
+use super::universe::{Event, MessageId, Universe, UniverseError};
+
+/// How actors, messages and events are put into words.
+pub trait Words<A: Actor>: Send + Sync {
+    /// An actor's name.
+    fn actor(&self, actor: usize) -> String {
+        format!("actor {actor}")
+    }
+
+    /// A message.
+    fn message(&self, message: &A::Msg) -> String {
+        format!("{message:?}")
+    }
+
+    /// What happens to an actor.
+    fn event(&self, actor: usize, event: &Event<A>) -> String {
+        let name = self.actor(actor);
+        match event {
+            Event::Recover => format!("{name} recovers"),
+            Event::Crash => format!("{name} crashes"),
+            Event::Fire(timer) => format!("{name} times out: {timer:?}"),
+            Event::Hear(from, text) => {
+                let (from, text) = (self.actor(usize::from(*from)), self.message(text));
+                format!("{name} hears from {from}: {text}")
+            }
+        }
+    }
+}
+
+/// One actor's situation, in words.
+pub struct Seen {
+    id: SituationId,
+    /// What it is, whatever its number here.
+    fingerprint: u64,
+    sent: Vec<MessageId>,
+    text: String,
+}
+
+/// A state: a situation for each actor, and what is remembered of the way to it.
+pub struct BridgeState<F> {
+    actors: Box<[Arc<Seen>]>,
+    remembered: Arc<BTreeSet<F>>,
+}
+
+/// What may happen in a state.
+#[derive(Clone, PartialEq)]
+pub struct BridgeStep {
+    /// The step.
+    pub step: RunStep,
+    after: SituationId,
+    text: Arc<str>,
+}
+
+/// A universe, and the properties that it is held to, as a Stateright model.
+///
+/// What observers remember of the way to a state is a part of the state here, and only here.
+pub struct Bridge<A: Actor, O: Remember<A>> {
+    inner: Arc<Mutex<Inner<A, O>>>,
+    properties: Vec<(Expectation, &'static str)>,
+    words: Arc<dyn Words<A>>,
+}
+
+struct Inner<A: Actor, O: Remember<A>> {
+    universe: Universe<A>,
+    steps: Steps,
+    watches: Vec<Watch<A, O>>,
+    /// By actor and situation.
+    seen: Vec<Vec<Option<Arc<Seen>>>>,
+}
+
+impl<A: Actor, O: Remember<A>> Bridge<A, O>
+where
+    A::State: Eq + Hash,
+    A::Storage: Eq + Hash,
+{
+    /// A universe, held to nothing yet.
+    pub fn new(universe: Universe<A>, words: Arc<dyn Words<A>>) -> Self {
+        let actors = universe.actors().len();
+        let (steps, seen) = (Steps::new(actors), vec![Vec::new(); actors]);
+        let inner = Inner { universe, steps, watches: Vec::new(), seen };
+        let inner = Arc::new(Mutex::new(inner));
+        Bridge { inner, properties: Vec::new(), words }
+    }
+
+    /// The same, held to one property more. [`Expectation::Always`] says that what the watch looks
+    /// for is never found, [`Expectation::Sometimes`] that it is.
+    pub fn held_to(
+        mut self,
+        expectation: Expectation,
+        name: &'static str,
+        watch: Watch<A, O>,
+    ) -> Self {
+        self.lock().watches.push(watch);
+        self.properties.push((expectation, name));
+        self
+    }
+
+    /// What actors did that makes it impossible to check them.
+    pub fn healthy(&self) -> Result<(), UniverseError> {
+        self.lock().universe.healthy()
+    }
+
+    /// Calls `each` with the universe.
+    pub fn with_universe<T>(&self, each: impl FnOnce(&Universe<A>) -> T) -> T {
+        each(&self.lock().universe)
+    }
+
+    /// The path of a run; none if there is no such run.
+    pub fn path(&self, run: &Run) -> Option<Path<BridgeState<O::Fact>, BridgeStep>> {
+        let place = self.starts().iter().position(|(_, cuts)| *cuts == run.starts)?;
+        let start = self.init_states().into_iter().nth(place)?;
+        let (mut now, mut taken) = (start.clone(), Vec::new());
+        for step in &run.steps {
+            let (action, next) =
+                self.next_steps(&now).into_iter().find(|(action, _)| action.step == *step)?;
+            taken.push(action);
+            now = next;
+        }
+        Path::from_actions(self, start, &taken)
+    }
+
+    /// The run of a path.
+    pub fn run(&self, path: Path<BridgeState<O::Fact>, BridgeStep>) -> Run {
+        let states = path.clone().into_states();
+        let place = self.init_states().iter().position(|start| Some(start) == states.first());
+        let start = place.and_then(|place| self.starts().into_iter().nth(place));
+        let starts = start.map_or_else(Vec::new, |(_, cuts)| cuts);
+        Run { starts, steps: path.into_actions().into_iter().map(|action| action.step).collect() }
+    }
+
+    fn starts(&self) -> Vec<Start> {
+        let inner = &mut *self.lock();
+        inner.steps.starts(&mut inner.universe)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner<A, O>> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<A: Actor, O: Remember<A>> Inner<A, O>
+where
+    A::State: Eq + Hash,
+    A::Storage: Eq + Hash,
+{
+    fn seen(&mut self, words: &dyn Words<A>, actor: usize, id: SituationId) -> Arc<Seen> {
+        if let Some(Some(known)) = self.seen[actor].get(id as usize) {
+            return Arc::clone(known);
+        }
+        let situation = self.steps.situations().get(actor, id);
+        let fingerprint = situation.fingerprint(&self.universe, actor);
+        let sets = situation.sent.iter().flat_map(|set| self.universe.members(*set));
+        let sent: Vec<MessageId> = sets.copied().collect();
+        let text = self.in_words(words, actor, id, &sent);
+        let seen = Arc::new(Seen { id, fingerprint, sent, text });
+        let row = &mut self.seen[actor];
+        row.resize(row.len().max(id as usize + 1), None);
+        row[id as usize] = Some(Arc::clone(&seen));
+        seen
+    }
+
+    fn in_words(
+        &self,
+        words: &dyn Words<A>,
+        actor: usize,
+        id: SituationId,
+        sent: &[MessageId],
+    ) -> String {
+        let core = self.steps.situations().get(actor, id).core;
+        let (state, storage) = self.universe.view(actor, core);
+        let state = state.map_or_else(|| "down".to_owned(), |state| format!("{state:#?}"));
+        let storage = storage.map_or_else(|| "nothing".to_owned(), |s| format!("{s:#?}"));
+        let timers = self.universe.timers(actor, core).collect::<Vec<_>>();
+        let name = words.actor(actor);
+        let sent: String =
+            sent.iter().map(|m| format!("\n  {}", self.addressed(words, *m))).collect();
+        format!("{name}: {state}\nsaved: {storage}\ntimers: {timers:?}\nsent:{sent}\n")
+    }
+
+    fn addressed(&self, words: &dyn Words<A>, message: MessageId) -> String {
+        let (_, to, text) = self.universe.message(message);
+        format!("to {}: {}", words.actor(to), words.message(text))
+    }
+
+    /// A state in which the watches have this to remember, beside what they did before.
+    fn state(
+        &mut self,
+        words: &dyn Words<A>,
+        ids: &[SituationId],
+        before: Option<&BridgeState<O::Fact>>,
+    ) -> BridgeState<O::Fact> {
+        let actors = ids.iter().enumerate();
+        let actors = actors.map(|(actor, id)| self.seen(words, actor, *id)).collect();
+        let before_ids = before.map(BridgeState::ids);
+        let mut remembered = before.map(|state| Arc::clone(&state.remembered)).unwrap_or_default();
+        for watch in &mut self.watches {
+            let mut facts = |ids: &[SituationId]| self.steps.facts(&self.universe, ids, watch);
+            let (then, now) = (before_ids.as_deref().map(&mut facts), facts(ids));
+            if then != Some(now) {
+                let nothing = BTreeSet::new();
+                let then = then.map_or(&nothing, |then| watch.members(then));
+                let more = watch.observer().remember(then, watch.members(now));
+                if more.iter().any(|fact| !remembered.contains(fact)) {
+                    Arc::make_mut(&mut remembered).extend(more);
+                }
+            }
+        }
+        BridgeState { actors, remembered }
+    }
+}
+
+impl<F> BridgeState<F> {
+    fn ids(&self) -> Vec<SituationId> {
+        self.actors.iter().map(|seen| seen.id).collect()
+    }
+}
+
+impl<A: Actor, O: Remember<A>> Numbered for Bridge<A, O>
+where
+    A::State: Eq + Hash,
+    A::Storage: Eq + Hash,
+{
+    fn holds(&self, number: usize, state: &BridgeState<O::Fact>) -> bool {
+        let Inner { universe, steps, watches, .. } = &mut *self.lock();
+        // Nothing holds of actors that cannot be checked.
+        let healthy = universe.healthy().is_ok();
+        let Some(watch) = watches.get_mut(number).filter(|_| healthy) else { return false };
+        let mut found = steps.finds(universe, &state.ids(), watch);
+        if !state.remembered.is_empty() && !watch.observer().one_at_a_time() {
+            let now = steps.facts(universe, &state.ids(), watch);
+            let before = watch.number((*state.remembered).clone());
+            let all = watch.union(now, before);
+            found = watch.finds(all);
+        }
+        found == (self.properties[number].0 == Expectation::Sometimes)
+    }
+}
+
+impl<A: Actor, O: Remember<A>> Model for Bridge<A, O>
+where
+    A::State: Eq + Hash,
+    A::Storage: Eq + Hash,
+{
+    type State = BridgeState<O::Fact>;
+    type Action = BridgeStep;
+
+    fn init_states(&self) -> Vec<Self::State> {
+        let starts = self.starts();
+        let mut inner = self.lock();
+        starts.iter().map(|(ids, _)| inner.state(&*self.words, ids, None)).collect()
+    }
+
+    fn actions(&self, state: &Self::State, actions: &mut Vec<Self::Action>) {
+        let Inner { universe, steps, .. } = &mut *self.lock();
+        let from = actions.len();
+        for (step, after) in steps.next(universe, &state.ids()) {
+            let event = universe.describe(step.actor, step.stimulus);
+            let text = self.words.event(step.actor, &event);
+            let cut = |commands| format!(", and crashes after {commands} of what it does");
+            let text = format!("{text}{}", step.cut.map_or_else(String::new, cut)).into();
+            actions.push(BridgeStep { step, after, text });
+        }
+        // By what they say: numbers depend on what was explored before, and the Explorer's
+        // addresses are made of places in this list.
+        let (.., new) = actions.split_at_mut(from);
+        new.sort_by(|one, two| (one.step.actor, &one.text).cmp(&(two.step.actor, &two.text)));
+    }
+
+    fn next_state(&self, before: &Self::State, action: Self::Action) -> Option<Self::State> {
+        let mut ids = before.ids();
+        ids[action.step.actor] = action.after;
+        Some(self.lock().state(&*self.words, &ids, Some(before)))
+    }
+
+    fn format_action(&self, action: &Self::Action) -> String {
+        action.text.to_string()
+    }
+
+    fn format_step(&self, before: &Self::State, action: Self::Action) -> Option<String> {
+        let actor = action.step.actor;
+        let mut inner = self.lock();
+        let after = inner.seen(&*self.words, actor, action.after);
+        let new = after.sent.iter().filter(|message| !before.actors[actor].sent.contains(message));
+        let sends: String = new
+            .map(|m| {
+                format!("{} sends {}\n", self.words.actor(actor), inner.addressed(&*self.words, *m))
+            })
+            .collect();
+        Some(format!("{}\n\n{sends}\n{}", action.text, after.text))
+    }
+
+    fn as_svg(&self, path: Path<Self::State, Self::Action>) -> Option<String> {
+        Some(self.with_universe(|universe| svg::picture(universe, &*self.words, path.into_vec())))
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        numbered::properties(self.properties.iter().cloned())
+    }
+}
+
+impl<A: Actor, O: Remember<A>> Clone for Bridge<A, O> {
+    /// Another handle to the same tables.
+    fn clone(&self) -> Self {
+        let (inner, words) = (Arc::clone(&self.inner), Arc::clone(&self.words));
+        Bridge { inner, properties: self.properties.clone(), words }
+    }
+}
+
+impl<F> Clone for BridgeState<F> {
+    fn clone(&self) -> Self {
+        BridgeState { actors: self.actors.clone(), remembered: Arc::clone(&self.remembered) }
+    }
+}
+
+impl<F: PartialEq> PartialEq for BridgeState<F> {
+    fn eq(&self, other: &Self) -> bool {
+        self.ids() == other.ids() && self.remembered == other.remembered
+    }
+}
+
+impl<F: Hash> Hash for BridgeState<F> {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.actors.iter().for_each(|seen| seen.fingerprint.hash(hasher));
+        self.remembered.hash(hasher);
+    }
+}
+
+impl<F: fmt::Debug> fmt::Debug for BridgeState<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.actors.iter().try_for_each(|seen| writeln!(f, "{}", seen.text))?;
+        write!(f, "remembered: {:#?}", self.remembered)
+    }
+}
+
+impl fmt::Debug for BridgeStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}

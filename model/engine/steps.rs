@@ -1,0 +1,161 @@
+//! The steps of a universe one by one, each with what happened: for searches that need to know it.
+
+use std::hash::Hash;
+
+use rustc_hash::FxHashMap;
+use stateright::actor::Actor;
+
+use super::explicit::situations::{SituationId, Situations};
+use super::observe::{FactsId, Observer, Watch};
+use super::run::{RunStep, Situation, cut, starts};
+use super::universe::{Stimulus, Universe};
+
+/// A state: a situation for each actor.
+pub type State = Box<[SituationId]>;
+
+/// A state in which the system may begin, and for each actor after how many commands of its start
+/// it has crashed there.
+pub type Start = (State, Vec<Option<usize>>);
+
+/// The situations of all actors, and what becomes of each by what.
+pub struct Steps {
+    situations: Situations,
+    outcomes: FxHashMap<(usize, SituationId, Stimulus), Box<[SituationId]>>,
+}
+
+impl Steps {
+    /// Nothing was met yet.
+    pub fn new(actors: usize) -> Self {
+        Steps { situations: Situations::new(actors), outcomes: FxHashMap::default() }
+    }
+
+    /// The situations that were met.
+    pub fn situations(&self) -> &Situations {
+        &self.situations
+    }
+
+    /// All states in which the system may begin.
+    pub fn starts<A: Actor>(&mut self, universe: &mut Universe<A>) -> Vec<Start>
+    where
+        A::State: Eq + Hash,
+        A::Storage: Eq + Hash,
+    {
+        let mut all: Vec<(Vec<SituationId>, Vec<Option<usize>>)> = vec![Default::default()];
+        for actor in 0..universe.actors().len() {
+            let mut more = Vec::new();
+            for (situation, cut) in starts(universe, actor) {
+                let id = self.situations.number(universe, actor, situation);
+                more.extend(all.iter().cloned().map(|(mut state, mut cuts)| {
+                    state.push(id);
+                    cuts.push(cut);
+                    (state, cuts)
+                }));
+            }
+            all = more;
+        }
+        let budget = universe.crash_budget();
+        all.retain(|(state, _)| self.situations.crashes_left(state, budget).is_some());
+        all.into_iter().map(|(state, cuts)| (state.into(), cuts)).collect()
+    }
+
+    /// What may happen in this state, and the situation of the actor that it happens to then. That
+    /// nothing changes is no step.
+    pub fn next<A: Actor>(
+        &mut self,
+        universe: &mut Universe<A>,
+        state: &[SituationId],
+    ) -> Vec<(RunStep, SituationId)>
+    where
+        A::State: Eq + Hash,
+        A::Storage: Eq + Hash,
+    {
+        let mut steps = Vec::new();
+        let left = self.situations.crashes_left(state, universe.crash_budget()).unwrap_or_default();
+        for (actor, id) in state.iter().copied().enumerate() {
+            for stimulus in self.stimuli(universe, state, actor) {
+                let outcomes = self.outcomes(universe, actor, id, stimulus).to_vec();
+                for (place, after) in outcomes.iter().copied().enumerate() {
+                    if after != id && self.situations.within(left, actor, id, after) {
+                        let cut = cut(place, outcomes.len());
+                        steps.push((RunStep { actor, stimulus, cut }, after));
+                    }
+                }
+            }
+        }
+        steps
+    }
+
+    fn stimuli<A: Actor>(
+        &self,
+        universe: &Universe<A>,
+        state: &[SituationId],
+        actor: usize,
+    ) -> Vec<Stimulus>
+    where
+        A::State: Eq + Hash,
+        A::Storage: Eq + Hash,
+    {
+        let core = self.situations.get(actor, state[actor]).core;
+        let mut stimuli = universe.own_stimuli(actor, core);
+        for (sender, id) in state.iter().enumerate() {
+            let sent = self.situations.get(sender, *id).sent[actor];
+            stimuli.extend(universe.members(sent).iter().copied().map(Stimulus::Hear));
+        }
+        stimuli
+    }
+
+    fn outcomes<A: Actor>(
+        &mut self,
+        universe: &mut Universe<A>,
+        actor: usize,
+        id: SituationId,
+        what: Stimulus,
+    ) -> &[SituationId]
+    where
+        A::State: Eq + Hash,
+        A::Storage: Eq + Hash,
+    {
+        if !self.outcomes.contains_key(&(actor, id, what)) {
+            let now = self.situations.get(actor, id).clone();
+            let mut after = Vec::new();
+            for outcome in universe.outcomes(actor, now.core, what) {
+                let then = now.follow(universe, outcome.core, outcome.sent);
+                after.push(self.situations.number(universe, actor, then));
+            }
+            self.outcomes.insert((actor, id, what), after.into());
+        }
+        self.outcomes.get(&(actor, id, what)).map_or(&[], |after| after)
+    }
+
+    /// What the watch sees in this state.
+    pub fn facts<A: Actor, O: Observer<A>>(
+        &self,
+        universe: &Universe<A>,
+        state: &[SituationId],
+        watch: &mut Watch<A, O>,
+    ) -> FactsId
+    where
+        A::State: Eq + Hash,
+        A::Storage: Eq + Hash,
+    {
+        watch.facts(universe, &self.in_full(state))
+    }
+
+    /// Whether the watch finds something in this state.
+    pub fn finds<A: Actor, O: Observer<A>>(
+        &self,
+        universe: &Universe<A>,
+        state: &[SituationId],
+        watch: &mut Watch<A, O>,
+    ) -> bool
+    where
+        A::State: Eq + Hash,
+        A::Storage: Eq + Hash,
+    {
+        watch.finds_in(universe, &self.in_full(state))
+    }
+
+    fn in_full(&self, state: &[SituationId]) -> Vec<&Situation> {
+        state.iter().enumerate().map(|(actor, id)| self.situations.get(actor, *id)).collect()
+    }
+}

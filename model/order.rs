@@ -1,0 +1,170 @@
+//! Whether clients see one log, in an order that agrees with theirs: linearizability ("Linearizability:
+//! a correctness condition for concurrent objects", Herlihy and Wing 1990), by Stateright's tester.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stateright::semantics::{ConsistencyTester, LinearizabilityTester, SequentialSpec};
+
+use super::facts::{Fact, Facts};
+use crate::paxos::{Members, RequestId};
+
+/// What clients are promised: commands are put behind one another, each once, and a reply tells
+/// how many came before.
+#[derive(Clone, Debug, Default)]
+struct Log(Vec<RequestId>);
+
+impl SequentialSpec for Log {
+    type Op = RequestId;
+    type Ret = u64;
+
+    fn invoke(&mut self, request: &RequestId) -> u64 {
+        let known = self.0.iter().position(|other| other == request);
+        let position = known.unwrap_or_else(|| {
+            self.0.push(*request);
+            self.0.len() - 1
+        });
+        position as u64
+    }
+}
+
+/// Remembers which requests were answered before which others were made.
+///
+/// A request counts as answered once a leader has sent the reply. The client may hear it at once,
+/// so that of two orders that differ in this only, one is possible exactly if the other is.
+pub(super) fn what_came_first(_: &Members, before: &Facts, after: &Facts) -> Vec<Fact> {
+    let answered = || before.iter().filter_map(|fact| answer(fact).map(|(id, _)| id));
+    let made = |fact: &Fact| match fact {
+        Fact::Requested(id) if !before.contains(fact) => Some(*id),
+        _ => None,
+    };
+    let pairs = after.iter().filter_map(made).flat_map(|new| answered().map(move |old| (old, new)));
+    pairs.map(|(old, new)| Fact::Precedes(old, new)).collect()
+}
+
+/// Looks for answers that no order of the commands explains.
+pub(super) fn no_order_explains(_: &Members, facts: &Facts) -> Option<String> {
+    let mut ways: Vec<BTreeMap<RequestId, u64>> = vec![BTreeMap::new()];
+    for (id, position) in facts.iter().filter_map(answer) {
+        // A request with two answers may be taken to have had either.
+        let either = ways.iter().filter(|way| way.contains_key(&id)).cloned();
+        let mut more: Vec<_> = either.collect();
+        for way in &mut more {
+            way.insert(id, position);
+        }
+        for way in &mut ways {
+            way.entry(id).or_insert(position);
+        }
+        ways.extend(more);
+    }
+    ways.into_iter().find_map(|way| (!explained(facts, &way)).then(|| in_words(facts, &way)))
+}
+
+fn answer(fact: &Fact) -> Option<(RequestId, u64)> {
+    match fact {
+        Fact::Answered(id, _, position) => Some((*id, *position)),
+        _ => None,
+    }
+}
+
+/// Tells the tester of requests and answers, in an order that agrees with what came first. Those
+/// that came before a request came before all later ones too, so there is such an order.
+fn explained(facts: &Facts, answers: &BTreeMap<RequestId, u64>) -> bool {
+    let mut earlier: BTreeMap<RequestId, BTreeSet<RequestId>> = BTreeMap::new();
+    for fact in facts {
+        match fact {
+            Fact::Submitted(command) => drop(earlier.entry(command.id).or_default()),
+            Fact::Requested(id) => drop(earlier.entry(*id).or_default()),
+            Fact::Precedes(old, new) => drop(earlier.entry(*new).or_default().insert(*old)),
+            _ => {}
+        }
+    }
+    let mut requests: Vec<_> = earlier.into_iter().collect();
+    requests.sort_by_key(|(_, earlier)| earlier.len());
+    let mut tester = LinearizabilityTester::new(Log::default());
+    let mut waiting = answers.clone();
+    let mut valid = true;
+    for (id, earlier) in requests {
+        for old in earlier {
+            if let Some(position) = waiting.remove(&old) {
+                valid &= tester.on_return(old, position).is_ok();
+            }
+        }
+        valid &= tester.on_invoke(id, id).is_ok();
+    }
+    for (id, position) in waiting {
+        valid &= tester.on_return(id, position).is_ok();
+    }
+    valid && tester.is_consistent()
+}
+
+fn in_words(facts: &Facts, answers: &BTreeMap<RequestId, u64>) -> String {
+    let answered = |(id, position): (&RequestId, &u64)| format!("{id} after {position} others");
+    let answers: Vec<String> = answers.iter().map(answered).collect();
+    let first = |fact: &Fact| match fact {
+        Fact::Precedes(old, new) => Some(format!(", {old} before {new} was asked for")),
+        _ => None,
+    };
+    let first: String = facts.iter().filter_map(first).collect();
+    format!("no order explains the answers: {}{first}", answers.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::paxos::{ClientId, Instance};
+
+    fn id(client: u64) -> RequestId {
+        RequestId { client: ClientId(client), sequence: 0 }
+    }
+
+    /// Requests of four clients, with these answers, and some of them before others.
+    fn found(answers: &[(u64, u64)], first: &[(u64, u64)]) -> bool {
+        let requested = (0..4).map(|client| Fact::Requested(id(client)));
+        let answered = answers
+            .iter()
+            .map(|(c, position)| Fact::Answered(id(*c), Instance(*position), *position));
+        let precedes = first.iter().map(|(old, new)| Fact::Precedes(id(*old), id(*new)));
+        let facts: Facts = requested.chain(answered).chain(precedes).collect();
+        let members = crate::paxos::Members::new(
+            vec![0.into()],
+            vec![1.into()],
+            crate::paxos::Quorums::Majority,
+        );
+        no_order_explains(&members.unwrap(), &facts).is_some()
+    }
+
+    #[test]
+    fn what_an_order_explains_is_right() {
+        assert!(!found(&[], &[]));
+        assert!(!found(&[(0, 0), (1, 1), (2, 2)], &[]));
+        assert!(!found(&[(0, 2), (1, 0), (2, 1)], &[]), "all at once: in any order");
+        assert!(!found(&[(0, 0), (1, 1)], &[(0, 1)]));
+        assert!(!found(&[(0, 1)], &[]), "one without an answer may have come before");
+        assert!(!found(&[(0, 0), (0, 1)], &[]), "either answer alone");
+    }
+
+    #[test]
+    fn what_no_order_explains_is_found() {
+        assert!(found(&[(0, 0), (1, 0)], &[]), "two in one place");
+        assert!(found(&[(0, 1), (1, 0)], &[(0, 1)]), "against the order in which clients asked");
+        assert!(found(&[(0, 4)], &[]), "after more than there are");
+        assert!(found(&[(0, 1), (1, 2)], &[(0, 1), (0, 2), (1, 2), (0, 3), (1, 3)]));
+        assert!(found(&[(0, 0), (0, 1), (1, 1)], &[]), "one of two answers is wrong");
+    }
+
+    #[test]
+    fn what_was_answered_before_a_request_was_made_is_remembered() {
+        let before: Facts =
+            [Fact::Requested(id(0)), Fact::Requested(id(1)), Fact::Answered(id(0), Instance(0), 0)]
+                .into();
+        let after: Facts = before.iter().cloned().chain([Fact::Requested(id(2))]).collect();
+        let members = crate::paxos::Members::new(
+            vec![0.into()],
+            vec![1.into()],
+            crate::paxos::Quorums::Majority,
+        );
+        let members = members.unwrap();
+        assert_eq!(what_came_first(&members, &before, &after), [Fact::Precedes(id(0), id(2))]);
+        assert_eq!(what_came_first(&members, &after, &after), []);
+    }
+}
