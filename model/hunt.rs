@@ -1,10 +1,11 @@
 //! Looks for one counterexample, a shortest one, and puts it into words.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use num_bigint::BigUint;
-use stateright::{Expectation, HasDiscoveries};
+use stateright::{Expectation, HasDiscoveries, Model};
 
 use super::bfs;
 use super::check::{Backend, CheckError, alike, watch};
@@ -33,10 +34,7 @@ pub struct Hunt {
     pub system: &'static System,
     /// The property that was to be broken.
     pub property: &'static Property,
-    /// A shortest run that breaks it; none if nothing does, or if it was stock Stateright that
-    /// looked.
-    pub run: Option<Run>,
-    /// The same in words.
+    /// A shortest run that breaks it.
     pub trace: Option<Trace>,
     /// How many states were visited.
     pub states: BigUint,
@@ -59,28 +57,98 @@ pub fn hunt<R: Rulebook>(
     progress: &dyn Fn(&BigUint),
 ) -> Result<Hunt, CheckError> {
     let start = Instant::now();
+    if backend == Backend::Stock && !matches!(property.kind, Kind::Throughout | Kind::Eventually) {
+        return stock::hunt(system, rulebook, property, &|n| progress(&n.into()))
+            .map(|hunt| hunt.into_hunt(start.elapsed()));
+    }
+    let sought = search(system, rulebook, machine, property, backend, progress)?;
+    let Sought { trace, states, .. } = sought;
+    Ok(Hunt { system, property, trace, states, elapsed: start.elapsed() })
+}
+
+/// What the engine has found.
+pub struct Sought<R: Rulebook> {
+    /// The states that it was found in.
+    pub bridge: Bridge<Node<R>, Lens>,
+    /// A shortest run, in these states.
+    pub run: Option<Run>,
+    /// The same in words.
+    pub trace: Option<Trace>,
+    /// How many states were visited.
+    pub states: BigUint,
+}
+
+/// The same on the engine, whatever the back end; for those who want the run itself. The bridge is
+/// held to all properties of the system that Stateright can look for.
+pub fn search<R: Rulebook>(
+    system: &'static System,
+    rulebook: &R,
+    machine: Machine,
+    property: &'static Property,
+    backend: Backend,
+    progress: &dyn Fn(&BigUint),
+) -> Result<Sought<R>, CheckError> {
     let (mut universe, members) = system.universe(rulebook, machine)?;
-    let watch = watch(property, &members, &universe);
-    let (run, states) = match (property.kind, backend) {
+    let look = watch(property, &members, &universe);
+    let bridge = |universe| Bridge::new(universe, Arc::new(InWords(&system.bounds)));
+    let (bridge, (run, states)) = match (property.kind, backend) {
         (Kind::Throughout, _) => {
-            return throughout(system, universe, watch, &members, progress);
+            let bridge = bridge(universe).held_to(Expectation::Always, property.name, look);
+            let found = throughout(system, &bridge, property, progress)?;
+            (bridge, found)
         }
-        (Kind::Eventually, _) => eventually(&mut universe, watch, progress)?,
-        (_, Backend::Stock) => {
-            return stock::hunt(system, rulebook, property, &|n| progress(&n.into()))
-                .map(|hunt| hunt.into_hunt(start.elapsed()));
+        (Kind::Eventually, _) => {
+            let found = eventually(&mut universe, look, progress)?;
+            (bridge(universe), found)
         }
-        (Kind::StaysPossible, _) => stays_possible(&mut universe, watch, progress)?,
-        (Kind::Always | Kind::Sometimes, Backend::Symbolic) => {
-            symbolic(&mut universe, watch, progress)?
+        (Kind::StaysPossible, _) => {
+            let found = stays_possible(&mut universe, look, progress)?;
+            (bridge(universe), found)
         }
         (Kind::Always | Kind::Sometimes, Backend::Explicit | Backend::Alike) => {
-            explicit(system, &mut universe, watch, backend, progress)?
+            let found = explicit(system, &mut universe, look, backend, progress)?;
+            (bridge(universe), found)
+        }
+        (Kind::Always | Kind::Sometimes, Backend::Symbolic | Backend::Stock) => {
+            let found = symbolic(&mut universe, look, progress)?;
+            (bridge(universe), found)
         }
     };
-    let shown = run.as_ref().map(|run| Trace::of_run(system, &universe, &members, run, property));
-    let trace = shown.transpose()?;
-    Ok(Hunt { system, property, run, trace, states, elapsed: start.elapsed() })
+    let in_words = |run| {
+        let words = |u: &_| Trace::of_run(system, u, &members, run, property);
+        bridge.with_universe(words)
+    };
+    let trace = run.as_ref().map(in_words).transpose()?;
+    Ok(Sought { bridge: held_to_all(system, &members, bridge), run, trace, states })
+}
+
+/// A system for Stateright's Explorer, held to all its properties that Stateright can look for.
+pub fn explorable<R: Rulebook>(
+    system: &'static System,
+    rulebook: &R,
+    machine: Machine,
+) -> Result<Bridge<Node<R>, Lens>, CheckError> {
+    let (universe, members) = system.universe(rulebook, machine)?;
+    let bridge = Bridge::new(universe, Arc::new(InWords(&system.bounds)));
+    Ok(held_to_all(system, &members, bridge))
+}
+
+fn held_to_all<R: Rulebook>(
+    system: &'static System,
+    members: &Members,
+    bridge: Bridge<Node<R>, Lens>,
+) -> Bridge<Node<R>, Lens> {
+    let held: BTreeSet<_> = bridge.properties().into_iter().map(|p| p.name).collect();
+    let others = system.properties().filter(|property| !held.contains(property.name));
+    others.fold(bridge, |bridge, property| {
+        let expectation = match property.kind {
+            Kind::Always | Kind::Throughout => Expectation::Always,
+            Kind::Sometimes => Expectation::Sometimes,
+            Kind::StaysPossible | Kind::Eventually => return bridge,
+        };
+        let watch = bridge.with_universe(|universe| watch(property, members, universe));
+        bridge.held_to(expectation, property.name, watch)
+    })
 }
 
 type Found = Result<(Option<Run>, BigUint), CheckError>;
@@ -140,46 +208,15 @@ fn eventually<R: Rulebook>(
 
 fn throughout<R: Rulebook>(
     system: &'static System,
-    universe: Universe<Node<R>>,
-    watch: Watch<Node<R>, Lens>,
-    members: &Members,
+    bridge: &Bridge<Node<R>, Lens>,
+    property: &'static Property,
     progress: &dyn Fn(&BigUint),
-) -> Result<Hunt, CheckError> {
-    let start = Instant::now();
-    let property = watch.observer().property;
-    let words = Arc::new(InWords(&system.bounds));
-    let bridge = Bridge::new(universe, words).held_to(Expectation::Always, property.name, watch);
+) -> Found {
     let finished = bfs::explore(bridge.clone(), HasDiscoveries::Any, |n| progress(&n.into()))
         .ok_or(CheckError::Panicked(system.name))?;
     bridge.healthy()?;
     let run = finished.runs.get(property.name).map(|path| bridge.run(path.clone()));
-    let shown = run.as_ref().map(|run| {
-        bridge.with_universe(|universe| Trace::of_run(system, universe, members, run, property))
-    });
-    let (trace, states) = (shown.transpose()?, finished.unique_states.into());
-    Ok(Hunt { system, property, run, trace, states, elapsed: start.elapsed() })
-}
-
-/// A system for Stateright's Explorer, held to all its properties that Stateright can look for.
-pub fn explorable<R: Rulebook>(
-    system: &'static System,
-    rulebook: &R,
-    machine: Machine,
-) -> Result<Bridge<Node<R>, Lens>, CheckError> {
-    let (universe, members) = system.universe(rulebook, machine)?;
-    let expected = |property: &'static Property| match property.kind {
-        Kind::Always | Kind::Throughout => Some((property, Expectation::Always)),
-        Kind::Sometimes => Some((property, Expectation::Sometimes)),
-        Kind::StaysPossible | Kind::Eventually => None,
-    };
-    let watched = |(property, expectation): (&'static Property, Expectation)| {
-        (expectation, property.name, watch(property, &members, &universe))
-    };
-    let watches: Vec<_> = system.properties().filter_map(expected).map(watched).collect();
-    let bridge = Bridge::new(universe, Arc::new(InWords(&system.bounds)));
-    let held =
-        |bridge: Bridge<_, _>, (expectation, name, watch)| bridge.held_to(expectation, name, watch);
-    Ok(watches.into_iter().fold(bridge, held))
+    Ok((run, finished.unique_states.into()))
 }
 
 /// Looks for the counterexample that a mutant must give.
@@ -188,9 +225,8 @@ pub fn catch(
     backend: Backend,
     progress: &dyn Fn(&BigUint),
 ) -> Result<Hunt, CheckError> {
-    let missing = |missing| CheckError::Misnamed { mutant: mutant.name, missing };
-    let system = system(mutant.system).ok_or(missing(mutant.system))?;
-    let property = property(mutant.property).ok_or(missing(mutant.property))?;
+    let system = system(mutant.system).ok_or(mutant.misnamed(mutant.system))?;
+    let property = property(mutant.property).ok_or(mutant.misnamed(mutant.property))?;
     if backend == Backend::Stock && mutant.machine != Machine::Sound {
         return Err(CheckError::NotInStock(mutant.name));
     }

@@ -4,6 +4,7 @@
 //! rule or two of [`PAXOS`], and nothing else. A mutant is a [`Rulebook`] of its own, so a mutated
 //! node is of another type than one that the runtime can run.
 
+use super::check::CheckError;
 use super::engine::faults::Machine;
 use crate::paxos::learner::Learner;
 use crate::paxos::{
@@ -26,6 +27,13 @@ pub struct Mutant {
     pub system: &'static str,
     /// The property that catches it.
     pub property: &'static str,
+}
+
+impl Mutant {
+    /// What is wrong with a mutant that names something that does not exist.
+    pub(crate) fn misnamed(&self, missing: &'static str) -> CheckError {
+        CheckError::Misnamed { mutant: self.name, missing }
+    }
 }
 
 impl Rulebook for &'static Mutant {

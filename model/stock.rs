@@ -133,7 +133,7 @@ impl<R: Rulebook> StockHunt<R> {
     /// The same, without the model.
     pub fn into_hunt(self, elapsed: Duration) -> Hunt {
         let (system, property, trace) = (self.model.cfg.system, self.property, self.trace());
-        Hunt { system, property, run: None, trace, states: self.states.into(), elapsed }
+        Hunt { system, property, trace, states: self.states.into(), elapsed }
     }
 }
 

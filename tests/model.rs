@@ -6,7 +6,7 @@ use stateright::{Checker, Model};
 use synod::model::check::{Backend, CheckError, Report, check};
 use synod::model::engine::faults::Machine;
 use synod::model::facts::Facts;
-use synod::model::hunt::{Hunt, catch, explorable, hunt};
+use synod::model::hunt::{Hunt, catch, explorable, hunt, search};
 use synod::model::mutants::{MUTANTS, mutant};
 use synod::model::properties::{Kind, PROPERTIES, property};
 use synod::model::system::{Bounds, ClientBounds, Crashes, Effort, LeaderBounds, System};
@@ -114,9 +114,11 @@ fn stateright_explores_the_states_of_the_engine() {
         checker.assert_properties();
     }
     for mutant in &MUTANTS {
-        let system = system(mutant.system).unwrap();
-        let run = catch(mutant, Backend::Symbolic, &|_| {}).unwrap().run.unwrap();
-        let model = explorable(system, &mutant, mutant.machine).unwrap();
+        let (system, property) =
+            (system(mutant.system).unwrap(), property(mutant.property).unwrap());
+        let by = Backend::Symbolic;
+        let sought = search(system, &mutant, mutant.machine, property, by, &|_| {}).unwrap();
+        let (model, run) = (sought.bridge, sought.run.unwrap());
         let path = model.path(&run).unwrap_or_else(|| panic!("{} has no path", mutant.name));
         assert_eq!(model.run(path.clone()), run, "{}", mutant.name);
         let picture = model.as_svg(path).unwrap();

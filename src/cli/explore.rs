@@ -10,14 +10,16 @@ use super::Verdict;
 use super::check::{Choice, find_mutant, find_system};
 use super::output::{Bars, fail, say, warn};
 use crate::model::check::CheckError;
+use crate::model::engine::bridge::Bridge;
 use crate::model::engine::faults::Machine;
 use crate::model::engine::run::Run;
-use crate::model::hunt::{explorable, hunt};
+use crate::model::facts::Lens;
+use crate::model::hunt::{Sought, explorable, search};
 use crate::model::mutants::Mutant;
 use crate::model::properties::property;
 use crate::model::scope::grouped;
 use crate::model::system::System;
-use crate::paxos::{Paxos, Rulebook};
+use crate::paxos::{Node, Paxos, Rulebook};
 
 /// Stateright's checker is done with so many states in about a minute.
 const MANY: u128 = 5_000_000;
@@ -61,7 +63,8 @@ pub(super) fn run(args: &Args) -> Verdict {
         }
     };
     let served = match mutant {
-        None => serve(system, &Paxos, Machine::Sound, address, None),
+        None => explorable(system, &Paxos, Machine::Sound)
+            .map(|model| serve(system, model, None, address)),
         Some(mutant) => serve_mutant(system, mutant, address),
     };
     served.map_or_else(|error| fail(error, Verdict::Fails), |()| Verdict::Holds)
@@ -72,33 +75,31 @@ fn serve_mutant(
     mutant: &'static Mutant,
     address: SocketAddr,
 ) -> Result<(), CheckError> {
-    let missing = CheckError::Misnamed { mutant: mutant.name, missing: mutant.property };
-    let property = property(mutant.property).ok_or(missing)?;
+    let property = property(mutant.property).ok_or(mutant.misnamed(mutant.property))?;
     let bars = Bars::new(true);
     let bar = bars.add(mutant.name, None);
     let progress = |states: &BigUint| bar.set_position(states.try_into().unwrap_or(u64::MAX));
     let backend = Choice::Auto.backend(system);
-    let hunt = hunt(system, &mutant, mutant.machine, property, backend, &progress);
+    let sought = search(system, &mutant, mutant.machine, property, backend, &progress);
     bar.finish_and_clear();
-    let hunt = hunt?;
-    match &hunt.trace {
+    let Sought { bridge, run, trace, .. } = sought?;
+    match &trace {
         Some(trace) => say(trace),
         None => {
             let (mutant, property) = (mutant.name, property.name);
             warn(format_args!("'{property}' holds in {} in spite of {mutant}", system.name));
         }
     }
-    serve(system, &mutant, mutant.machine, address, hunt.run.as_ref())
+    serve(system, bridge, run.as_ref(), address);
+    Ok(())
 }
 
 fn serve<R: Rulebook>(
     system: &'static System,
-    rulebook: &R,
-    machine: Machine,
-    address: SocketAddr,
+    model: Bridge<Node<R>, Lens>,
     run: Option<&Run>,
-) -> Result<(), CheckError> {
-    let model = explorable(system, rulebook, machine)?;
+    address: SocketAddr,
+) {
     let path = run.and_then(|run| model.path(run)).map(|path| path.encode(&model));
     let path = path.map_or_else(String::new, |path| format!("/{path}"));
     say(format_args!("http://{address}/#/steps{path}"));
@@ -110,5 +111,4 @@ fn serve<R: Rulebook>(
         ));
     }
     model.checker().serve(address);
-    Ok(())
 }

@@ -80,17 +80,19 @@ pub struct BridgeStep {
 /// What observers remember of the way to a state is a part of the state here, and only here.
 pub struct Bridge<A: Actor, O: Remember<A>> {
     inner: Arc<Mutex<Inner<A, O>>>,
-    properties: Vec<(Expectation, &'static str)>,
     words: Arc<dyn Words<A>>,
 }
 
 struct Inner<A: Actor, O: Remember<A>> {
     universe: Universe<A>,
     steps: Steps,
-    watches: Vec<Watch<A, O>>,
+    held: Vec<Held<A, O>>,
     /// By actor and situation.
     seen: Vec<Vec<Option<Arc<Seen>>>>,
 }
+
+/// A property: what is expected of it, its name, and who looks.
+struct Held<A: Actor, O: Remember<A>>(Expectation, &'static str, Watch<A, O>);
 
 impl<A: Actor, O: Remember<A>> Bridge<A, O>
 where
@@ -101,21 +103,15 @@ where
     pub fn new(universe: Universe<A>, words: Arc<dyn Words<A>>) -> Self {
         let actors = universe.actors().len();
         let (steps, seen) = (Steps::new(actors), vec![Vec::new(); actors]);
-        let inner = Inner { universe, steps, watches: Vec::new(), seen };
+        let inner = Inner { universe, steps, held: Vec::new(), seen };
         let inner = Arc::new(Mutex::new(inner));
-        Bridge { inner, properties: Vec::new(), words }
+        Bridge { inner, words }
     }
 
     /// The same, held to one property more. [`Expectation::Always`] says that what the watch looks
     /// for is never found, [`Expectation::Sometimes`] that it is.
-    pub fn held_to(
-        mut self,
-        expectation: Expectation,
-        name: &'static str,
-        watch: Watch<A, O>,
-    ) -> Self {
-        self.lock().watches.push(watch);
-        self.properties.push((expectation, name));
+    pub fn held_to(self, expectation: Expectation, name: &'static str, watch: Watch<A, O>) -> Self {
+        self.lock().held.push(Held(expectation, name, watch));
         self
     }
 
@@ -217,7 +213,7 @@ where
         let actors = actors.map(|(actor, id)| self.seen(words, actor, *id)).collect();
         let before_ids = before.map(BridgeState::ids);
         let mut remembered = before.map(|state| Arc::clone(&state.remembered)).unwrap_or_default();
-        for watch in &mut self.watches {
+        for Held(.., watch) in &mut self.held {
             let mut facts = |ids: &[SituationId]| self.steps.facts(&self.universe, ids, watch);
             let (then, now) = (before_ids.as_deref().map(&mut facts), facts(ids));
             if then != Some(now) {
@@ -245,10 +241,12 @@ where
     A::Storage: Eq + Hash,
 {
     fn holds(&self, number: usize, state: &BridgeState<O::Fact>) -> bool {
-        let Inner { universe, steps, watches, .. } = &mut *self.lock();
+        let Inner { universe, steps, held, .. } = &mut *self.lock();
         // Nothing holds of actors that cannot be checked.
         let healthy = universe.healthy().is_ok();
-        let Some(watch) = watches.get_mut(number).filter(|_| healthy) else { return false };
+        let Some(Held(expectation, _, watch)) = held.get_mut(number).filter(|_| healthy) else {
+            return false;
+        };
         let mut found = steps.finds(universe, &state.ids(), watch);
         if !state.remembered.is_empty() && !watch.observer().one_at_a_time() {
             let now = steps.facts(universe, &state.ids(), watch);
@@ -256,7 +254,7 @@ where
             let all = watch.union(now, before);
             found = watch.finds(all);
         }
-        found == (self.properties[number].0 == Expectation::Sometimes)
+        found == (*expectation == Expectation::Sometimes)
     }
 }
 
@@ -318,15 +316,17 @@ where
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        numbered::properties(self.properties.iter().cloned())
+        let held = &self.lock().held;
+        numbered::properties(
+            held.iter().map(|Held(expectation, name, _)| (expectation.clone(), *name)),
+        )
     }
 }
 
 impl<A: Actor, O: Remember<A>> Clone for Bridge<A, O> {
     /// Another handle to the same tables.
     fn clone(&self) -> Self {
-        let (inner, words) = (Arc::clone(&self.inner), Arc::clone(&self.words));
-        Bridge { inner, properties: self.properties.clone(), words }
+        Bridge { inner: Arc::clone(&self.inner), words: Arc::clone(&self.words) }
     }
 }
 
