@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hash};
 use rustc_hash::FxBuildHasher;
 use stateright::actor::Actor;
 
-use super::universe::{CoreId, SetId, Stimulus, Universe};
+use super::universe::{CoreId, SetId, Stimulus, Universe, UniverseError};
 
 /// One actor's whole situation: its core, and what it ever sent to each addressee.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -119,30 +119,35 @@ pub(super) fn cut(outcome: usize, outcomes: usize) -> Option<usize> {
 pub(super) fn cuts_of_start<A: Actor>(
     universe: &mut Universe<A>,
     state: &[Situation],
-) -> Vec<Option<usize>>
+) -> Result<Vec<Option<usize>>, UniverseError>
 where
     A::State: Eq + Hash,
     A::Storage: Eq + Hash,
 {
     let cut = |(actor, situation): (usize, &Situation)| {
         let starts = starts(universe, actor).into_iter();
-        starts.filter(|(start, _)| start == situation).find_map(|(_, cut)| cut)
+        let mut same = starts.filter(|(start, _)| start == situation);
+        same.next().map(|(_, cut)| cut).ok_or(UniverseError::LostRun)
     };
     state.iter().enumerate().map(cut).collect()
 }
 
 /// The run through these states.
-pub(super) fn run_through<A: Actor>(universe: &mut Universe<A>, states: &[Vec<Situation>]) -> Run
+pub(super) fn run_through<A: Actor>(
+    universe: &mut Universe<A>,
+    states: &[Vec<Situation>],
+) -> Result<Run, UniverseError>
 where
     A::State: Eq + Hash,
     A::Storage: Eq + Hash,
 {
-    let starts = states.first().map_or_else(Vec::new, |start| cuts_of_start(universe, start));
-    let mut run = Run { starts, steps: Vec::new() };
-    for pair in states.windows(2) {
+    let start = states.first().ok_or(UniverseError::LostRun)?;
+    let starts = cuts_of_start(universe, start)?;
+    let step = |pair: &[Vec<Situation>]| {
         let moved = (0..pair[0].len()).find(|actor| pair[0][*actor] != pair[1][*actor]);
         let step = moved.and_then(|actor| step_between(universe, &pair[0], actor, &pair[1][actor]));
-        run.steps.extend(step);
-    }
-    run
+        step.ok_or(UniverseError::LostRun)
+    };
+    let steps = states.windows(2).map(step).collect::<Result<_, _>>()?;
+    Ok(Run { starts, steps })
 }

@@ -60,7 +60,7 @@ where
     let mut walker = Walker { universe, watches, situations, visited, swarmed };
     let (part, parts) = walks.part;
     for walk in (0..walks.walks).filter(|walk| walk % parts.max(1) == part) {
-        walker.walk(walk, walks);
+        walker.walk(walk, walks)?;
         walker.universe.healthy()?;
         progress(walker.swarmed.steps);
     }
@@ -84,11 +84,11 @@ where
     A::State: Eq + Hash,
     A::Storage: Eq + Hash,
 {
-    fn walk(&mut self, walk: u64, Walks { seed, steps, .. }: Walks) {
+    fn walk(&mut self, walk: u64, Walks { seed, steps, .. }: Walks) -> Result<(), UniverseError> {
         let mut random = fastrand::Rng::with_seed(FxBuildHasher.hash_one((seed, walk)));
         let mut states = vec![self.start(&mut random)];
         self.swarmed.walks += 1;
-        self.look(walk, &states);
+        self.look(walk, &states)?;
         for _ in 0..steps {
             let now = &states[states.len() - 1];
             let next = self.successors(now);
@@ -98,8 +98,9 @@ where
             };
             self.swarmed.steps += 1;
             states.push(next);
-            self.look(walk, &states);
+            self.look(walk, &states)?;
         }
+        Ok(())
     }
 
     fn start(&mut self, random: &mut fastrand::Rng) -> State {
@@ -130,8 +131,8 @@ where
         successors.filter(within).map(after).collect()
     }
 
-    fn look(&mut self, walk: u64, states: &[State]) {
-        let Some(state) = states.last() else { return };
+    fn look(&mut self, walk: u64, states: &[State]) -> Result<(), UniverseError> {
+        let Some(state) = states.last() else { return Ok(()) };
         self.visited.extend(state.iter().copied().enumerate());
         for number in 0..self.watches.len() {
             if self.swarmed.found[number].is_none() && self.finds(number, state) {
@@ -142,10 +143,11 @@ where
                     state.iter().enumerate().map(each).collect()
                 };
                 let states: Vec<Vec<Situation>> = states.iter().map(in_full).collect();
-                let run = run_through(self.universe, &states);
+                let run = run_through(self.universe, &states)?;
                 self.swarmed.found[number] = Some((walk, run));
             }
         }
+        Ok(())
     }
 
     fn finds(&mut self, number: usize, state: &State) -> bool {

@@ -69,8 +69,8 @@ pub struct Explored {
 #[derive(Debug)]
 enum Stop {
     Universe(UniverseError),
-    /// Words of this width are too short.
-    TooWide,
+    /// Words are too short for states of so many bits.
+    TooWide(u32),
 }
 
 /// Visits all reachable states, in words as short as they can be.
@@ -105,16 +105,12 @@ where
     match short.run(until, &mut progress) {
         Err(Stop::Universe(error)) => return Err(error),
         Ok(explored) => return Ok(explored),
-        Err(Stop::TooWide) => {}
+        Err(Stop::TooWide(_)) => {}
     }
     let long = Search::<A, O, u128>::new(universe, watches, symmetry, &mut situations);
     long.run(until, &mut progress).map_err(|stop| match stop {
         Stop::Universe(error) => error,
-        Stop::TooWide => UniverseError::TooMany {
-            actor: "the system".to_owned(),
-            what: "situations to fit two machine words",
-            most: 1 << 24,
-        },
+        Stop::TooWide(bits) => UniverseError::TooWide { bits, most: <u128 as Word>::BITS },
     })
 }
 
@@ -177,10 +173,9 @@ where
             }
         }
         let runs = found.into_iter().map(|found| {
-            let (depth, state) = found?;
-            Some(self.run_to(depth, self.layout.pack(&state)))
+            found.map(|(depth, state)| self.run_to(depth, self.layout.pack(&state))).transpose()
         });
-        let found = runs.collect::<Vec<_>>();
+        let found = runs.collect::<Result<Vec<_>, _>>().map_err(Stop::Universe)?;
         Ok(Explored {
             states: self.layers.iter().flatten().map(Vec::len).sum(),
             steps,
@@ -271,14 +266,14 @@ where
     fn make_room(&mut self) -> Result<bool, Stop> {
         let actors = self.universe.actors().len();
         if self.layout.bits() > W::BITS {
-            return Err(Stop::TooWide);
+            return Err(Stop::TooWide(self.layout.bits()));
         }
         if self.layout.holds((0..actors).map(|actor| self.situations.len(actor))) {
             return Ok(false);
         }
         let wider = Layout::new((0..actors).map(|actor| self.situations.len(actor)));
         if wider.bits() > W::BITS {
-            return Err(Stop::TooWide);
+            return Err(Stop::TooWide(wider.bits()));
         }
         let old = std::mem::replace(&mut self.layout, wider);
         let fresh = self.store.take_fresh();
@@ -347,17 +342,18 @@ where
 
     /// A shortest run into a state of the layer at this depth, or into one that it becomes when
     /// actors change places.
-    fn run_to(&mut self, depth: usize, word: W) -> Run {
+    fn run_to(&mut self, depth: usize, word: W) -> Result<Run, UniverseError> {
         let mut words = vec![word];
         for layer in self.layers[..depth].iter().rev() {
             let target = words[words.len() - 1];
             let leads = |word: &&W| self.leads_to(**word, target);
-            words.extend(layer.iter().flatten().filter(leads).min().copied());
+            let before = layer.iter().flatten().filter(leads).min().copied();
+            words.push(before.ok_or(UniverseError::LostRun)?);
         }
         words.reverse();
         let states: Vec<State> = words.into_iter().map(|word| self.layout.state(word)).collect();
         let states = match self.group {
-            Some(_) => self.walk_again(&states),
+            Some(_) => self.walk_again(&states)?,
             None => states,
         };
         let in_full = |state: &State| {
@@ -370,23 +366,23 @@ where
 
     /// The states of one run, whose images these are: each follows the one before, and no actor
     /// changes places.
-    fn walk_again(&mut self, images: &[State]) -> Vec<State> {
+    fn walk_again(&mut self, images: &[State]) -> Result<Vec<State>, UniverseError> {
         let mut states: Vec<State> = images.first().cloned().into_iter().collect();
         for target in images.iter().skip(1) {
             let Some(now) = states.last().cloned() else { break };
             let target = self.images.lowest_state(target);
             let successors = self.situations.successors_of(self.universe, &now);
             self.note_images();
-            for (actor, id) in successors {
+            let after = |(actor, id): (usize, SituationId)| {
                 let mut next = now.clone();
                 next[actor] = id;
-                if self.images.lowest_state(&next) == target {
-                    states.push(next);
-                    break;
-                }
-            }
+                next
+            };
+            let mut all = successors.into_iter().map(after);
+            let next = all.find(|next| self.images.lowest_state(next) == target);
+            states.push(next.ok_or(UniverseError::LostRun)?);
         }
-        states
+        Ok(states)
     }
 
     fn leads_to(&self, from: W, target: W) -> bool {

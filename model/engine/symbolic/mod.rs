@@ -281,8 +281,8 @@ where
                 }
             }
         }
-        let slots = self.frames.pop().unwrap_or_default();
-        let edges = slots.into_iter().map(|(core, slot)| (core, slot.closed)).collect();
+        let slots = self.frames.pop().into_iter().flatten();
+        let edges = slots.map(|(core, slot)| (core, slot.closed)).collect();
         self.diagram.node(top, edges)
     }
 
@@ -297,11 +297,8 @@ where
         self.progress = Some((progress, Instant::now()));
     }
 
-    /// Part of the node that is under construction now.
+    /// Part of the node that is under construction now: the last of the frames.
     fn slot(&mut self, core: Value) -> &mut Slot {
-        if self.frames.is_empty() {
-            self.frames.push(Slots::new());
-        }
         let now = self.frames.len() - 1;
         self.frames[now].entry(core).or_default()
     }

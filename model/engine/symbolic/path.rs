@@ -36,19 +36,31 @@ where
         target: Node,
         progress: Progress<'_>,
     ) -> Result<Option<Run>, UniverseError> {
+        let before = self.kept.len();
         self.kept.push(target);
         let hit = |symbolic: &mut Self, layer| symbolic.diagram.intersection(layer, target);
         let run = self.shortest_into(hit, progress);
-        self.kept.pop();
+        self.kept.truncate(before);
         run
     }
 
     fn shortest_into(
         &mut self,
-        mut hit: impl FnMut(&mut Self, Node) -> Node,
+        hit: impl FnMut(&mut Self, Node) -> Node,
         progress: Progress<'_>,
     ) -> Result<Option<Run>, UniverseError> {
         let before = self.kept.len();
+        let run = self.search_in_layers(hit, progress);
+        self.kept.truncate(before);
+        run
+    }
+
+    /// The layers are kept, for the way back.
+    fn search_in_layers(
+        &mut self,
+        mut hit: impl FnMut(&mut Self, Node) -> Node,
+        progress: Progress<'_>,
+    ) -> Result<Option<Run>, UniverseError> {
         let mut layer = self.start();
         let mut reached = layer;
         let mut layers = Vec::new();
@@ -72,9 +84,7 @@ where
             self.collect_garbage();
             self.kept.truncate(self.kept.len() - 2);
         };
-        let run = found.map(|found| self.run_back(found, &layers));
-        self.kept.truncate(before);
-        Ok(run)
+        found.map(|found| self.run_back(found, &layers)).transpose()
     }
 
     /// The states from which no state of `goal` can be reached, among all that are reachable.
@@ -95,18 +105,17 @@ where
         Ok(rest)
     }
 
-    fn run_back(&mut self, found: Node, layers: &[Node]) -> Run {
+    fn run_back(&mut self, found: Node, layers: &[Node]) -> Result<Run, UniverseError> {
         let mut state = self.first_state(found);
         let mut steps = Vec::new();
         for layer in layers.iter().rev() {
-            if let Some((before, step)) = self.step_back(*layer, &state) {
-                steps.push(step);
-                state = before;
-            }
+            let (before, step) = self.step_back(*layer, &state).ok_or(UniverseError::LostRun)?;
+            steps.push(step);
+            state = before;
         }
         steps.reverse();
-        let starts = cuts_of_start(self.universe, &state);
-        Run { starts, steps }
+        let starts = cuts_of_start(self.universe, &state)?;
+        Ok(Run { starts, steps })
     }
 
     /// All variables, from the top down.

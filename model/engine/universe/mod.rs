@@ -4,6 +4,7 @@
 //! what it ever sent. Everything is discovered on the fly: nothing is interned before some
 //! reachable combination asks for it.
 
+mod error;
 mod images;
 mod react;
 
@@ -13,9 +14,10 @@ use std::hash::Hash;
 use indexmap::IndexSet;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use stateright::actor::{Actor, Id};
-use thiserror::Error;
 
 use super::faults::{Faults, Machine};
+
+pub use error::UniverseError;
 
 /// The core of an actor, as an integer. Each actor counts its own from 0.
 pub type CoreId = u32;
@@ -30,40 +32,6 @@ pub type SetId = u32;
 pub const NOTHING: SetId = 0;
 
 type Index<T> = IndexSet<T, FxBuildHasher>;
-
-/// Why actors cannot be checked.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum UniverseError {
-    /// The same input gave two different outputs.
-    #[error("{actor} is not deterministic: the same {input} led to two different outcomes")]
-    NotDeterministic {
-        /// Which actor.
-        actor: String,
-        /// What it was given.
-        input: String,
-    },
-    /// A handler panicked.
-    #[error("{actor} panicked on {input}")]
-    Panicked {
-        /// Which actor.
-        actor: String,
-        /// What it was given.
-        input: String,
-    },
-    /// The actor makes random choices, which this engine does not explore.
-    #[error("{0} makes a random choice, which the engine does not explore")]
-    Random(String),
-    /// More than the integers can tell apart.
-    #[error("{actor} has more than {most} {what}: bound the system more tightly")]
-    TooMany {
-        /// Which actor.
-        actor: String,
-        /// Actors, cores or timers.
-        what: &'static str,
-        /// How many there may be.
-        most: usize,
-    },
-}
 
 /// The most actors: diagrams number them with a byte.
 const MOST_ACTORS: usize = 128;
