@@ -17,16 +17,17 @@ pub struct Swarm {
     pub found: Vec<(&'static Property, Option<(u64, Trace)>)>,
 }
 
-/// Walks through a system at random, under a rulebook.
+/// Walks through a system at random, under a rulebook and on machines that fail as they may.
 pub fn walk<R: Rulebook>(
     system: &'static System,
     rulebook: &R,
+    machine: Machine,
     walks: Walks,
     progress: &dyn Fn(u64),
 ) -> Result<Swarm, CheckError> {
-    let (mut universe, members) = system.universe(rulebook, Machine::Sound)?;
-    let now = |kind| matches!(kind, Kind::Always | Kind::Sometimes);
-    let held: Vec<_> = system.properties().filter(|property| now(property.kind)).collect();
+    let (mut universe, members) = system.universe(rulebook, machine)?;
+    let seen = |kind| matches!(kind, Kind::Always | Kind::Throughout | Kind::Sometimes);
+    let held: Vec<_> = system.properties().filter(|property| seen(property.kind)).collect();
     let watch = |property: &&'static Property| watch(property, &members, &universe);
     let mut watches: Vec<_> = held.iter().map(watch).collect();
     let swarmed = swarm(&mut universe, &mut watches, walks, progress)?;

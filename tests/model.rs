@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use stateright::{Checker, Model};
 use synod::model::check::{Backend, CheckError, Report, check};
 use synod::model::engine::faults::Machine;
+use synod::model::engine::swarm::Walks;
 use synod::model::facts::Facts;
 use synod::model::hunt::{Hunt, catch, explorable, hunt, search};
 use synod::model::mutants::{MUTANTS, mutant};
 use synod::model::properties::{Kind, PROPERTIES, property};
 use synod::model::system::{Bounds, ClientBounds, Crashes, Effort, LeaderBounds, System};
-use synod::model::systems::{system, systems};
+use synod::model::systems::{LARGE, system, systems};
+use synod::model::walk::{Swarm, walk};
 use synod::paxos::{
     Audience, Ballot, ClientId, Command, Decree, Instance, LeaderId, PAXOS, Paxos, Quorums,
     RequestId, Rulebook, Rules, Start,
@@ -87,6 +89,7 @@ systems! {
     catch_up: "catch-up";
     answers: "answers";
     one_by_one: "one-by-one";
+    two_rounds_refused: "two-rounds-refused";
     heartbeats_and_crashes: "heartbeats-and-crashes";
 }
 
@@ -123,6 +126,28 @@ fn stateright_explores_the_states_of_the_engine() {
         assert_eq!(model.run(path.clone()), run, "{}", mutant.name);
         let picture = model.as_svg(path).unwrap();
         assert_eq!(picture.matches("svg-event-label").count(), run.steps.len(), "{}", mutant.name);
+    }
+}
+
+/// Random walks find faults where nothing can be exhausted, and find nothing where there is none.
+#[test]
+fn random_walks_find_faults_in_what_cannot_be_exhausted() {
+    let walks = Walks { seed: 1, walks: 50, steps: 300, part: (0, 1) };
+    let broken = |swarm: Swarm| -> BTreeSet<&str> {
+        let forbids = |kind| matches!(kind, Kind::Always | Kind::Throughout);
+        let found = swarm.found.into_iter();
+        let found = found.filter(|(property, found)| forbids(property.kind) && found.is_some());
+        found.map(|(property, _)| property.name).collect()
+    };
+    for large in &LARGE {
+        let sound = walk(large, &Paxos, Machine::Sound, walks, &|_| {}).unwrap();
+        assert!(sound.found.iter().any(|(property, _)| property.kind == Kind::Throughout));
+        assert_eq!(broken(sound), BTreeSet::new());
+    }
+    for name in ["stale-accept", "amnesia", "send-before-save", "catch-up-trusts-votes"] {
+        let mutant = mutant(name).unwrap();
+        let faulty = walk(&LARGE[0], &mutant, mutant.machine, walks, &|_| {}).unwrap();
+        assert!(broken(faulty).contains(mutant.property), "{name}");
     }
 }
 

@@ -6,10 +6,11 @@ use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 use stateright::actor::Actor;
 
+use super::explicit::situations::State;
 use super::fair::{Action, Graph};
 use super::observe::{Observer, Watch};
 use super::run::{Run, RunStep};
-use super::steps::{State, Steps};
+use super::steps::Steps;
 use super::universe::{Stimulus, Universe, UniverseError};
 
 /// A run that is fair, and goes on for ever without reaching the goal.
@@ -60,7 +61,7 @@ where
     let mut graph = Graph::default();
     builder.start();
     while let Some(state) = builder.states.get_index(graph.edges.len()).cloned() {
-        let meets = builder.steps.finds(builder.universe, &state, watch);
+        let meets = watch.finds_in(builder.universe, &builder.steps.in_full(&state));
         // What comes after the goal makes no difference any more.
         let edges =
             if meets { Vec::new() } else { builder.expand(graph.edges.len() as u32, &state) };

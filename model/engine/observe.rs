@@ -204,6 +204,43 @@ where
     }
 }
 
+impl<A: Actor, O: Remember<A>> Watch<A, O>
+where
+    A::State: Eq + Hash,
+    A::Storage: Eq + Hash,
+{
+    /// What is to be remembered of a step from one set of facts to another, and is not yet.
+    pub fn news(
+        &self,
+        before: Option<FactsId>,
+        after: FactsId,
+        memory: &BTreeSet<O::Fact>,
+    ) -> Vec<O::Fact> {
+        if before == Some(after) {
+            return Vec::new();
+        }
+        let before = self.members(before.unwrap_or(NO_FACTS));
+        let mut news = self.observer.remember(before, self.members(after));
+        news.retain(|fact| !memory.contains(fact));
+        news
+    }
+
+    /// Whether something is found in a state, with what is remembered of the way to it.
+    pub fn finds_with(
+        &mut self,
+        universe: &Universe<A>,
+        state: &[&Situation],
+        memory: &BTreeSet<O::Fact>,
+    ) -> bool {
+        if memory.is_empty() || self.observer.one_at_a_time() {
+            return self.finds_in(universe, state);
+        }
+        let (now, memory) = (self.facts(universe, state), self.number(memory.clone()));
+        let all = self.union(now, memory);
+        self.finds(all)
+    }
+}
+
 /// What a watch knows, to be read by many threads.
 #[derive(Clone, Copy, Debug)]
 pub struct Lookup<'w> {

@@ -5,17 +5,9 @@ use std::hash::Hash;
 use rustc_hash::FxHashMap;
 use stateright::actor::Actor;
 
-use super::explicit::situations::{SituationId, Situations};
-use super::observe::{FactsId, Observer, Watch};
-use super::run::{RunStep, Situation, cut, starts};
+use super::explicit::situations::{SituationId, Situations, Start};
+use super::run::{RunStep, Situation, cut};
 use super::universe::{Stimulus, Universe};
-
-/// A state: a situation for each actor.
-pub type State = Box<[SituationId]>;
-
-/// A state in which the system may begin, and for each actor after how many commands of its start
-/// it has crashed there.
-pub type Start = (State, Vec<Option<usize>>);
 
 /// The situations of all actors, and what becomes of each by what.
 pub struct Steps {
@@ -40,22 +32,7 @@ impl Steps {
         A::State: Eq + Hash,
         A::Storage: Eq + Hash,
     {
-        let mut all: Vec<(Vec<SituationId>, Vec<Option<usize>>)> = vec![Default::default()];
-        for actor in 0..universe.actors().len() {
-            let mut more = Vec::new();
-            for (situation, cut) in starts(universe, actor) {
-                let id = self.situations.number(universe, actor, situation);
-                more.extend(all.iter().cloned().map(|(mut state, mut cuts)| {
-                    state.push(id);
-                    cuts.push(cut);
-                    (state, cuts)
-                }));
-            }
-            all = more;
-        }
-        let budget = universe.crash_budget();
-        all.retain(|(state, _)| self.situations.crashes_left(state, budget).is_some());
-        all.into_iter().map(|(state, cuts)| (state.into(), cuts)).collect()
+        self.situations.starts(universe)
     }
 
     /// What may happen in this state, and the situation of the actor that it happens to then. That
@@ -127,35 +104,8 @@ impl Steps {
         self.outcomes.get(&(actor, id, what)).map_or(&[], |after| after)
     }
 
-    /// What the watch sees in this state.
-    pub fn facts<A: Actor, O: Observer<A>>(
-        &self,
-        universe: &Universe<A>,
-        state: &[SituationId],
-        watch: &mut Watch<A, O>,
-    ) -> FactsId
-    where
-        A::State: Eq + Hash,
-        A::Storage: Eq + Hash,
-    {
-        watch.facts(universe, &self.in_full(state))
-    }
-
-    /// Whether the watch finds something in this state.
-    pub fn finds<A: Actor, O: Observer<A>>(
-        &self,
-        universe: &Universe<A>,
-        state: &[SituationId],
-        watch: &mut Watch<A, O>,
-    ) -> bool
-    where
-        A::State: Eq + Hash,
-        A::Storage: Eq + Hash,
-    {
-        watch.finds_in(universe, &self.in_full(state))
-    }
-
-    fn in_full(&self, state: &[SituationId]) -> Vec<&Situation> {
+    /// A state in full.
+    pub fn in_full(&self, state: &[SituationId]) -> Vec<&Situation> {
         state.iter().enumerate().map(|(actor, id)| self.situations.get(actor, *id)).collect()
     }
 }

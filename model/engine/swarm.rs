@@ -7,10 +7,11 @@ use std::hash::{BuildHasher, Hash};
 use rustc_hash::FxBuildHasher;
 use stateright::actor::Actor;
 
-use super::explicit::situations::{SituationId, Situations};
-use super::observe::{Observer, Watch};
-use super::run::{Run, Situation, run_through};
-use super::universe::{Universe, UniverseError};
+use super::explicit::situations::{SituationId, Start, State};
+use super::observe::{FactsId, Remember, Watch};
+use super::run::{Run, RunStep};
+use super::steps::Steps;
+use super::universe::{Stimulus, Universe, UniverseError};
 
 /// Which walks are taken. Walk `k` is the same whoever takes it, so that many machines can share
 /// the work.
@@ -43,7 +44,7 @@ pub struct Swarmed {
 }
 
 /// Takes a part of the walks.
-pub fn swarm<A: Actor, O: Observer<A>>(
+pub fn swarm<A: Actor, O: Remember<A>>(
     universe: &mut Universe<A>,
     watches: &mut [Watch<A, O>],
     walks: Walks,
@@ -53,14 +54,15 @@ where
     A::State: Eq + Hash,
     A::Storage: Eq + Hash,
 {
-    let situations = Situations::new(universe.actors().len());
+    let mut steps = Steps::new(universe.actors().len());
+    let starts = steps.starts(universe);
     let found = vec![None; watches.len()];
     let swarmed = Swarmed { found, ..Swarmed::default() };
     let visited = BTreeSet::new();
-    let mut walker = Walker { universe, watches, situations, visited, swarmed };
+    let mut walker = Walker { universe, watches, starts, steps, visited, swarmed };
     let (part, parts) = walks.part;
     for walk in (0..walks.walks).filter(|walk| walk % parts.max(1) == part) {
-        walker.walk(walk, walks)?;
+        walker.walk(walk, walks);
         walker.universe.healthy()?;
         progress(walker.swarmed.steps);
     }
@@ -68,97 +70,87 @@ where
     Ok(walker.swarmed)
 }
 
-type State = Vec<SituationId>;
+/// Where there is anything else to do, one step in so many is a crash. Else all crashes that there
+/// may be would come in the first few steps.
+const CRASH_ONE_IN: u32 = 32;
 
-struct Walker<'u, A: Actor, O: Observer<A>> {
+struct Walker<'u, A: Actor, O: Remember<A>> {
     universe: &'u mut Universe<A>,
     watches: &'u mut [Watch<A, O>],
-    situations: Situations,
+    starts: Vec<Start>,
+    steps: Steps,
     /// The situations that were walked through, with their actors.
     visited: BTreeSet<(usize, SituationId)>,
     swarmed: Swarmed,
 }
 
-impl<A: Actor, O: Observer<A>> Walker<'_, A, O>
+/// A walk, up to now.
+struct Walk<F> {
+    number: u64,
+    state: State,
+    run: Run,
+    /// For each observer, what it saw last, and what it remembers.
+    memories: Vec<(Option<FactsId>, BTreeSet<F>)>,
+}
+
+impl<A: Actor, O: Remember<A>> Walker<'_, A, O>
 where
     A::State: Eq + Hash,
     A::Storage: Eq + Hash,
 {
-    fn walk(&mut self, walk: u64, Walks { seed, steps, .. }: Walks) -> Result<(), UniverseError> {
-        let mut random = fastrand::Rng::with_seed(FxBuildHasher.hash_one((seed, walk)));
-        let mut states = vec![self.start(&mut random)];
+    fn walk(&mut self, number: u64, Walks { seed, steps, .. }: Walks) {
+        let mut random = fastrand::Rng::with_seed(FxBuildHasher.hash_one((seed, number)));
+        let Some((state, starts)) = self.start(&mut random) else { return };
+        let memories = self.watches.iter().map(|_| (None, BTreeSet::new())).collect();
+        let run = Run { starts, steps: Vec::new() };
+        let mut walk = Walk { number, state, run, memories };
         self.swarmed.walks += 1;
-        self.look(walk, &states)?;
+        self.look(&mut walk);
         for _ in 0..steps {
-            let now = &states[states.len() - 1];
-            let next = self.successors(now);
-            let Some(next) = random.choice(next) else {
+            let next = self.steps.next(self.universe, &walk.state);
+            let is_crash = |(step, _): &(RunStep, SituationId)| {
+                step.cut.is_some() || step.stimulus == Stimulus::Crash
+            };
+            let (crashes, others): (Vec<_>, Vec<_>) = next.into_iter().partition(is_crash);
+            let crash = others.is_empty() || random.u32(..CRASH_ONE_IN) == 0;
+            let among = if crash && !crashes.is_empty() { crashes } else { others };
+            let Some((step, after)) = random.choice(among) else {
                 self.swarmed.ended += 1;
                 break;
             };
             self.swarmed.steps += 1;
-            states.push(next);
-            self.look(walk, &states)?;
+            walk.state[step.actor] = after;
+            walk.run.steps.push(step);
+            self.look(&mut walk);
         }
-        Ok(())
     }
 
-    fn start(&mut self, random: &mut fastrand::Rng) -> State {
-        let budget = self.universe.crash_budget();
-        let mut state = State::new();
-        for actor in 0..self.universe.actors().len() {
-            let starts = self.situations.starts(self.universe, actor);
-            let left = self.situations.crashes_left(&state, budget).unwrap_or_default();
-            let allowed =
-                starts.into_iter().filter(|id| self.situations.crashes(actor, *id) <= left);
-            state.extend(random.choice(allowed.collect::<Vec<_>>()));
-        }
-        state
+    /// In half of the walks nobody crashes while starting.
+    fn start(&self, random: &mut fastrand::Rng) -> Option<Start> {
+        let whole = |(_, cuts): &&Start| cuts.iter().all(Option::is_none);
+        let start = self.starts.iter().find(whole).filter(|_| random.bool());
+        start.or_else(|| random.choice(&self.starts)).cloned()
     }
 
-    fn successors(&mut self, state: &State) -> Vec<State> {
-        let budget = self.universe.crash_budget();
-        let left = self.situations.crashes_left(state, budget).unwrap_or_default();
-        let successors = self.situations.successors_of(self.universe, state).into_iter();
-        let within = |(actor, id): &(usize, SituationId)| {
-            self.situations.within(left, *actor, state[*actor], *id)
-        };
-        let after = |(actor, id): (usize, SituationId)| {
-            let mut after = state.clone();
-            after[actor] = id;
-            after
-        };
-        successors.filter(within).map(after).collect()
-    }
-
-    fn look(&mut self, walk: u64, states: &[State]) -> Result<(), UniverseError> {
-        let Some(state) = states.last() else { return Ok(()) };
-        self.visited.extend(state.iter().copied().enumerate());
-        for number in 0..self.watches.len() {
-            if self.swarmed.found[number].is_none() && self.finds(number, state) {
-                let in_full = |state: &State| {
-                    let each = |(actor, id): (usize, &SituationId)| {
-                        self.situations.get(actor, *id).clone()
-                    };
-                    state.iter().enumerate().map(each).collect()
-                };
-                let states: Vec<Vec<Situation>> = states.iter().map(in_full).collect();
-                let run = run_through(self.universe, &states)?;
-                self.swarmed.found[number] = Some((walk, run));
+    fn look(&mut self, walk: &mut Walk<O::Fact>) {
+        self.visited.extend(walk.state.iter().copied().enumerate());
+        let state = self.steps.in_full(&walk.state);
+        for (number, watch) in self.watches.iter_mut().enumerate() {
+            let (before, memory) = &mut walk.memories[number];
+            let now = watch.facts(self.universe, &state);
+            memory.extend(watch.news(*before, now, memory));
+            *before = Some(now);
+            let found = &mut self.swarmed.found[number];
+            if found.is_none() && watch.finds_with(self.universe, &state, memory) {
+                *found = Some((walk.number, walk.run.clone()));
             }
         }
-        Ok(())
     }
 
-    fn finds(&mut self, number: usize, state: &State) -> bool {
-        let situation = |(actor, id): (usize, &SituationId)| self.situations.get(actor, *id);
-        let situations: Vec<&Situation> = state.iter().enumerate().map(situation).collect();
-        self.watches[number].finds_in(self.universe, &situations)
-    }
-
+    /// What a situation is, whatever number it has here.
     fn fingerprint(&mut self) {
         for (actor, id) in &self.visited {
-            let situation = self.situations.get(*actor, *id);
+            let situation = self.steps.situations().get(*actor, *id);
             self.swarmed.situations.insert(situation.fingerprint(self.universe, *actor));
         }
     }

@@ -1,10 +1,10 @@
-//! Systems in which every leader asks every acceptor: for the engine.
+//! Systems for the engine; but for the last, every leader asks every acceptor.
 
 use super::super::system::{Bounds, ClientBounds, Crashes, Effort, LeaderBounds, System};
 use super::{BASE, RETRYING, campaigner, elector};
 use crate::paxos::{Audience, LeaderId, Quorums, Timer};
 
-pub(super) static FULL: [System; 19] = [
+pub(super) static FULL: [System; 20] = [
     System {
         name: "passive",
         about: "two leaders ask all acceptors, and all leaders learn from every vote",
@@ -273,6 +273,15 @@ pub(super) static FULL: [System; 19] = [
         also: &["a command is chosen", "two primaries at once", "a primary steps down"],
         states: 18_903_366_091_841,
         effort: Effort::Minutes,
+        stock: None,
+    },
+    System {
+        name: "two-rounds-refused",
+        about: "two rounds each, heartbeats and refusals; each leader asks a majority",
+        bounds: Bounds { leaders: &[elector(&[1, 2], 1), elector(&[2, 3], 1)], rounds: 2, ..BASE },
+        also: &["a command is chosen", "two primaries at once", "a primary steps down"],
+        states: 56_626_907_098,
+        effort: Effort::Seconds,
         stock: None,
     },
 ];

@@ -12,6 +12,16 @@ const RESTLESS: LeaderBounds = LeaderBounds {
     timers: &[Timer::Election, Timer::Heartbeat, Timer::Resend],
 };
 
+/// What is looked for, beside what must hold always.
+const LOOKED_FOR: [&str; 6] = [
+    "a command is chosen",
+    "a request is answered",
+    "a primary steps down",
+    "a recovered acceptor votes",
+    "what was chosen stays chosen",
+    "clients see one order",
+];
+
 /// Systems that are too large to be exhausted, and are only walked through at random. Nobody knows
 /// how many states they have.
 pub static LARGE: [System; 2] = [
@@ -30,7 +40,7 @@ pub static LARGE: [System; 2] = [
             crashes: Crashes { who: &["L1", "L2", "L3", "A1", "A2", "A3"], total: 4 },
             ..BASE
         },
-        also: &["a command is chosen", "a primary steps down", "a recovered acceptor votes"],
+        also: &LOOKED_FOR,
         states: 0,
         effort: Effort::Never,
         stock: None,
@@ -53,7 +63,7 @@ pub static LARGE: [System; 2] = [
             crashes: Crashes { who: &["L1", "L2", "L3", "A1", "A2", "A3", "A4"], total: 4 },
             ..BASE
         },
-        also: &["a command is chosen", "a primary steps down", "a recovered acceptor votes"],
+        also: &LOOKED_FOR,
         states: 0,
         effort: Effort::Never,
         stock: None,

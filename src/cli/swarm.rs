@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Verdict;
 use super::check::find_system;
 use super::output::{Bars, fail, grouped, json, say, table};
+use crate::model::engine::faults::Machine;
 use crate::model::engine::swarm::Walks;
 use crate::model::properties::Kind;
 use crate::model::system::System;
@@ -132,7 +133,8 @@ struct SeenProperty {
 impl SeenProperty {
     /// Whether it is one that something was found against.
     fn is_violated(&self) -> bool {
-        self.kind == Kind::Always.name() && self.found.is_some()
+        [Kind::Always, Kind::Throughout].iter().any(|kind| kind.name() == self.kind)
+            && self.found.is_some()
     }
 }
 
@@ -236,7 +238,7 @@ pub(super) fn run(args: &Args) -> Verdict {
         };
     let walks = Walks { seed: args.seed, walks: args.walks, steps: args.steps, part };
     let bar = Bars::new(!args.json).add(system.name, None);
-    let swarm = walk(system, &Paxos, walks, &|steps| bar.set_position(steps));
+    let swarm = walk(system, &Paxos, Machine::Sound, walks, &|steps| bar.set_position(steps));
     bar.finish_and_clear();
     let seen = match swarm {
         Ok(swarm) => Seen::new(system, args, part, &swarm),

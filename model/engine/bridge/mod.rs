@@ -18,10 +18,10 @@ use stateright::actor::Actor;
 use stateright::{Expectation, Model, Path, Property};
 
 use self::numbered::Numbered;
-use super::explicit::situations::SituationId;
+use super::explicit::situations::{SituationId, Start};
 use super::observe::{Remember, Watch};
 use super::run::{Run, RunStep};
-use super::steps::{Start, Steps};
+use super::steps::Steps;
 use super::universe::{Event, MessageId, Universe, UniverseError};
 
 /// How actors, messages and events are put into words.
@@ -214,15 +214,12 @@ where
         let before_ids = before.map(BridgeState::ids);
         let mut remembered = before.map(|state| Arc::clone(&state.remembered)).unwrap_or_default();
         for Held(.., watch) in &mut self.held {
-            let mut facts = |ids: &[SituationId]| self.steps.facts(&self.universe, ids, watch);
+            let mut facts =
+                |ids: &[SituationId]| watch.facts(&self.universe, &self.steps.in_full(ids));
             let (then, now) = (before_ids.as_deref().map(&mut facts), facts(ids));
-            if then != Some(now) {
-                let nothing = BTreeSet::new();
-                let then = then.map_or(&nothing, |then| watch.members(then));
-                let more = watch.observer().remember(then, watch.members(now));
-                if more.iter().any(|fact| !remembered.contains(fact)) {
-                    Arc::make_mut(&mut remembered).extend(more);
-                }
+            let news = watch.news(then, now, &remembered);
+            if !news.is_empty() {
+                Arc::make_mut(&mut remembered).extend(news);
             }
         }
         BridgeState { actors, remembered }
@@ -247,13 +244,8 @@ where
         let Some(Held(expectation, _, watch)) = held.get_mut(number).filter(|_| healthy) else {
             return false;
         };
-        let mut found = steps.finds(universe, &state.ids(), watch);
-        if !state.remembered.is_empty() && !watch.observer().one_at_a_time() {
-            let now = steps.facts(universe, &state.ids(), watch);
-            let before = watch.number((*state.remembered).clone());
-            let all = watch.union(now, before);
-            found = watch.finds(all);
-        }
+        let ids = state.ids();
+        let found = watch.finds_with(universe, &steps.in_full(&ids), &state.remembered);
         found == (*expectation == Expectation::Sometimes)
     }
 }

@@ -188,25 +188,14 @@ where
 
     /// All states in which the system may begin.
     fn start(&mut self) -> Result<(), Stop> {
-        let mut states = vec![Vec::new()];
-        for actor in 0..self.universe.actors().len() {
-            let starts = self.situations.starts(self.universe, actor);
-            let each = |state: &Vec<SituationId>| {
-                let state = state.clone();
-                starts.iter().map(move |id| [state.clone(), vec![*id]].concat()).collect::<Vec<_>>()
-            };
-            states = states.iter().flat_map(each).collect();
-        }
+        let starts = self.situations.starts(self.universe);
         self.note_images();
         self.note_facts();
         self.make_room()?;
-        let budget = self.universe.crash_budget();
         let mut batches = Batches::new();
-        for state in states {
-            if self.situations.crashes_left(&state, budget).is_some() {
-                let word = self.images.lowest(&self.layout, self.layout.pack(&state)).0;
-                self.store.add(word, &mut batches);
-            }
+        for (state, _) in starts {
+            let word = self.images.lowest(&self.layout, self.layout.pack(&state)).0;
+            self.store.add(word, &mut batches);
         }
         self.store.flush(&mut batches);
         Ok(())

@@ -15,6 +15,13 @@ use super::super::universe::{NOTHING, Outcome, SetId, Universe};
 /// A situation, as an integer. Each actor counts its own from 0.
 pub type SituationId = u32;
 
+/// A state: a situation for each actor.
+pub type State = Box<[SituationId]>;
+
+/// A state in which the system may begin, and for each actor after how many commands of its start
+/// it has crashed there.
+pub type Start = (State, Vec<Option<usize>>);
+
 /// What one sender has for one receiver, as an integer; each receiver counts its own, and 0 is
 /// nothing.
 type MailId = u32;
@@ -113,14 +120,28 @@ impl Situations {
         number as SituationId
     }
 
-    /// The situations in which an actor may begin.
-    pub fn starts<A: Actor>(&mut self, universe: &mut Universe<A>, actor: usize) -> Vec<SituationId>
+    /// All states in which the system may begin.
+    pub fn starts<A: Actor>(&mut self, universe: &mut Universe<A>) -> Vec<Start>
     where
         A::State: Eq + Hash,
         A::Storage: Eq + Hash,
     {
-        let starts = starts(universe, actor).into_iter();
-        starts.map(|(situation, _)| self.number(universe, actor, situation)).collect()
+        let mut all: Vec<(Vec<SituationId>, Vec<Option<usize>>)> = vec![Default::default()];
+        for actor in 0..universe.actors().len() {
+            let mut more = Vec::new();
+            for (situation, cut) in starts(universe, actor) {
+                let id = self.number(universe, actor, situation);
+                more.extend(all.iter().cloned().map(|(mut state, mut cuts)| {
+                    state.push(id);
+                    cuts.push(cut);
+                    (state, cuts)
+                }));
+            }
+            all = more;
+        }
+        let budget = universe.crash_budget();
+        all.retain(|(state, _)| self.crashes_left(state, budget).is_some());
+        all.into_iter().map(|(state, cuts)| (state.into(), cuts)).collect()
     }
 
     /// Calls `each` with what may become of one actor in this state, or with what has to be worked
