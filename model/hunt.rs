@@ -101,15 +101,11 @@ pub fn search<R: Rulebook>(
             let found = eventually(&mut universe, look, progress)?;
             (bridge(universe), found)
         }
-        (Kind::StaysPossible, _) => {
-            let found = stays_possible(&mut universe, look, progress)?;
-            (bridge(universe), found)
-        }
         (Kind::Always | Kind::Sometimes, Backend::Explicit | Backend::Alike) => {
             let found = explicit(system, &mut universe, look, backend, progress)?;
             (bridge(universe), found)
         }
-        (Kind::Always | Kind::Sometimes, Backend::Symbolic | Backend::Stock) => {
+        (Kind::StaysPossible, _) | (_, Backend::Symbolic | Backend::Stock) => {
             let found = symbolic(&mut universe, look, progress)?;
             (bridge(universe), found)
         }
@@ -172,28 +168,20 @@ fn symbolic<R: Rulebook>(
     mut watch: Watch<Node<R>, Lens>,
     progress: &dyn Fn(&BigUint),
 ) -> Found {
-    let mut states = BigUint::ZERO;
-    let run = Symbolic::new(universe).shortest(&mut watch, &mut |reached| {
-        progress(&reached);
-        states = reached;
-    })?;
-    Ok((run, states))
-}
-
-fn stays_possible<R: Rulebook>(
-    universe: &mut Universe<Node<R>>,
-    mut watch: Watch<Node<R>, Lens>,
-    progress: &dyn Fn(&BigUint),
-) -> Found {
     let mut symbolic = Symbolic::new(universe);
-    let reach = symbolic.reach()?;
-    let goal = symbolic.select(reach, &mut watch);
-    let stuck = symbolic.stuck(reach, goal)?;
     let mut states = BigUint::ZERO;
-    let run = symbolic.shortest_to(stuck, &mut |reached| {
+    let mut count = |reached| {
         progress(&reached);
         states = reached;
-    })?;
+    };
+    let run = if watch.observer().property.kind == Kind::StaysPossible {
+        let reach = symbolic.reach()?;
+        let goal = symbolic.select(reach, &mut watch);
+        let stuck = symbolic.stuck(reach, goal)?;
+        symbolic.shortest_to(stuck, &mut count)?
+    } else {
+        symbolic.shortest(&mut watch, &mut count)?
+    };
     Ok((run, states))
 }
 
