@@ -42,6 +42,9 @@ pub enum CheckError {
     /// An actor panicked; Stateright cannot say in which state.
     #[error("an actor of system '{0}' panicked while stock Stateright checked it")]
     Panicked(&'static str),
+    /// A search that did not visit every state.
+    #[error("the search for '{0}' ended before every state was visited: a fault of the engine")]
+    Unfinished(&'static str),
     /// A mutant that names a system or property that does not exist.
     #[error("mutant '{mutant}' names '{missing}', which does not exist")]
     Misnamed {
@@ -247,6 +250,11 @@ fn of_all_runs(
     progress: &dyn Fn(&BigUint),
 ) -> Result<Outcome, CheckError> {
     let hunt = hunt(system, &Paxos, Machine::Sound, property, Backend::Symbolic, progress)?;
+    // Each state comes at least once, however much is remembered of the ways to it.
+    let few = property.kind == Kind::Throughout && hunt.states < BigUint::from(system.states);
+    if few && hunt.trace.is_none() {
+        return Err(CheckError::Unfinished(property.name));
+    }
     Ok(Outcome { property, holds: hunt.trace.is_none(), counterexample: hunt.trace })
 }
 

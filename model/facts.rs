@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use stateright::actor::Id;
 
 use super::engine::observe::{Observer, Remember};
-use super::properties::Property;
+use super::properties::{Kind, Property};
 use crate::paxos::leader::{self, Stance};
 use crate::paxos::{
     AcceptorId, Ballot, Command, Decree, Instance, LeaderId, Members, Message, Node, Record,
@@ -187,7 +187,7 @@ impl<R: Rulebook> Observer<Node<R>> for Lens {
         facts.into_iter().collect()
     }
 
-    fn message(&self, from: usize, message: &Message) -> Option<Fact> {
+    fn message(&self, from: usize, message: &Message) -> Vec<Fact> {
         said(&self.members, Id::from(from), message, self.property.topics)
     }
 
@@ -201,6 +201,10 @@ impl<R: Rulebook> Observer<Node<R>> for Lens {
 }
 
 impl<R: Rulebook> Remember<Node<R>> for Lens {
+    fn remembers(&self) -> bool {
+        self.property.kind == Kind::Throughout
+    }
+
     fn remember(&self, before: &Facts, after: &Facts) -> Vec<Fact> {
         (self.property.remember)(&self.members, before, after)
     }
@@ -260,30 +264,30 @@ fn observe_leader(topic: Topic, me: LeaderId, state: &leader::State, facts: &mut
 }
 
 /// What is to be seen of these topics in a message that was sent, however long ago.
-pub fn said(members: &Members, src: Id, message: &Message, topics: &[Topic]) -> Option<Fact> {
-    match message {
-        Message::Request(command) if topics.contains(&Topic::Submitted) => {
-            Some(Fact::Submitted(command.clone()))
+pub fn said(members: &Members, src: Id, message: &Message, topics: &[Topic]) -> Vec<Fact> {
+    let shown = |topic, fact: Option<Fact>| fact.filter(|_| topics.contains(&topic));
+    let acceptor = || members.acceptor_at(src);
+    let facts = match message {
+        Message::Request(command) => [
+            shown(Topic::Submitted, Some(Fact::Submitted(command.clone()))),
+            shown(Topic::Requested, Some(Fact::Requested(command.id))),
+        ],
+        Message::Reply { id, instance, position } => {
+            [shown(Topic::Answered, Some(Fact::Answered(*id, *instance, *position))), None]
         }
-        Message::Request(command) if topics.contains(&Topic::Requested) => {
-            Some(Fact::Requested(command.id))
-        }
-        Message::Reply { id, instance, position } if topics.contains(&Topic::Answered) => {
-            Some(Fact::Answered(*id, *instance, *position))
-        }
-        Message::Accept { ballot, instance, decree } if topics.contains(&Topic::Proposed) => {
+        Message::Accept { ballot, instance, decree } => {
             let (instance, ballot, decree) = (*instance, *ballot, decree.clone());
-            Some(Fact::Proposed(Vote { instance, ballot, decree }))
+            let vote = Vote { instance, ballot, decree };
+            [shown(Topic::Proposed, Some(Fact::Proposed(vote))), None]
         }
-        Message::Promise { ballot, .. } if topics.contains(&Topic::Promised) => {
-            Some(Fact::SaidPromised(members.acceptor_at(src)?, *ballot))
+        Message::Promise { ballot, .. } => {
+            [shown(Topic::Promised, acceptor().map(|a| Fact::SaidPromised(a, *ballot))), None]
         }
-        Message::Accepted(vote) if topics.contains(&Topic::Voted) => {
-            Some(Fact::SaidVoted(members.acceptor_at(src)?, vote.clone()))
-        }
-        Message::Accepted(vote) if topics.contains(&Topic::Cast) => {
-            Some(Fact::Cast(members.acceptor_at(src)?, vote.clone()))
-        }
-        _ => None,
-    }
+        Message::Accepted(vote) => [
+            shown(Topic::Voted, acceptor().map(|a| Fact::SaidVoted(a, vote.clone()))),
+            shown(Topic::Cast, acceptor().map(|a| Fact::Cast(a, vote.clone()))),
+        ],
+        _ => [None, None],
+    };
+    facts.into_iter().flatten().collect()
 }

@@ -298,3 +298,29 @@ pub(super) fn chosen_otherwise_before(_: &Members, facts: &Facts) -> Option<Stri
         (first != decree).then(|| format!("{first} and {decree} were both chosen at {instance}"))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::paxos::{ClientId, Command, Quorums};
+
+    /// Nobody goes by these votes any more, and nobody was told of them.
+    #[test]
+    fn what_was_chosen_otherwise_is_found_when_its_votes_are_lost() {
+        let members = Members::new(vec![0.into()], vec![1.into()], Quorums::Majority).unwrap();
+        let cast = |client, round| {
+            let id = RequestId { client: ClientId(client), sequence: 0 };
+            let command = Command { id, acknowledged: 0, payload: [][..].into() };
+            let ballot = Ballot { round, leader: LeaderId(0) };
+            let decree = Decree::Command(command);
+            Facts::from([Fact::Cast(AcceptorId(0), Vote { instance: Instance(0), ballot, decree })])
+        };
+        let after = |votes: &[&Facts]| -> Facts {
+            votes.iter().flat_map(|v| what_is_chosen(&members, &Facts::new(), v)).collect()
+        };
+        let (one, again, other) = (cast(1, 1), cast(1, 2), cast(2, 2));
+        assert_eq!(chosen_otherwise_before(&members, &after(&[&one, &again])), None);
+        assert!(chosen_otherwise_before(&members, &after(&[&one, &other])).is_some());
+        assert_eq!(two_values_chosen(&members, &other), None, "which the votes do not tell");
+    }
+}

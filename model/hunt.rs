@@ -93,8 +93,9 @@ pub fn search<R: Rulebook>(
     let bridge = |universe| Bridge::new(universe, Arc::new(InWords(&system.bounds)));
     let (bridge, (run, states)) = match (property.kind, backend) {
         (Kind::Throughout, _) => {
-            let bridge = bridge(universe).held_to(Expectation::Always, property.name, look);
-            let found = throughout(system, &bridge, property, progress)?;
+            let bridge = bridge(universe);
+            bridge.hold_to(Expectation::Always, property.name, look)?;
+            let found = throughout(&bridge, property, progress)?;
             (bridge, found)
         }
         (Kind::Eventually, _) => {
@@ -115,7 +116,8 @@ pub fn search<R: Rulebook>(
         bridge.with_universe(words)
     };
     let trace = run.as_ref().map(in_words).transpose()?;
-    Ok(Sought { bridge: held_to_all(system, &members, bridge), run, trace, states })
+    hold_to_all(system, &members, &bridge)?;
+    Ok(Sought { bridge, run, trace, states })
 }
 
 /// A system for Stateright's Explorer, held to all its properties that Stateright can look for.
@@ -126,25 +128,26 @@ pub fn explorable<R: Rulebook>(
 ) -> Result<Bridge<Node<R>, Lens>, CheckError> {
     let (universe, members) = system.universe(rulebook, machine)?;
     let bridge = Bridge::new(universe, Arc::new(InWords(&system.bounds)));
-    Ok(held_to_all(system, &members, bridge))
+    hold_to_all(system, &members, &bridge)?;
+    Ok(bridge)
 }
 
-fn held_to_all<R: Rulebook>(
+fn hold_to_all<R: Rulebook>(
     system: &'static System,
     members: &Members,
-    bridge: Bridge<Node<R>, Lens>,
-) -> Bridge<Node<R>, Lens> {
+    bridge: &Bridge<Node<R>, Lens>,
+) -> Result<(), CheckError> {
     let held: BTreeSet<_> = bridge.properties().into_iter().map(|p| p.name).collect();
-    let others = system.properties().filter(|property| !held.contains(property.name));
-    others.fold(bridge, |bridge, property| {
+    for property in system.properties().filter(|property| !held.contains(property.name)) {
         let expectation = match property.kind {
             Kind::Always | Kind::Throughout => Expectation::Always,
             Kind::Sometimes => Expectation::Sometimes,
-            Kind::StaysPossible | Kind::Eventually => return bridge,
+            Kind::StaysPossible | Kind::Eventually => continue,
         };
         let watch = bridge.with_universe(|universe| watch(property, members, universe));
-        bridge.held_to(expectation, property.name, watch)
-    })
+        bridge.hold_to(expectation, property.name, watch)?;
+    }
+    Ok(())
 }
 
 type Found = Result<(Option<Run>, BigUint), CheckError>;
@@ -195,15 +198,17 @@ fn eventually<R: Rulebook>(
 }
 
 fn throughout<R: Rulebook>(
-    system: &'static System,
     bridge: &Bridge<Node<R>, Lens>,
     property: &'static Property,
     progress: &dyn Fn(&BigUint),
 ) -> Found {
     let finished = bfs::explore(bridge.clone(), HasDiscoveries::Any, |n| progress(&n.into()))
-        .ok_or(CheckError::Panicked(system.name))?;
+        .ok_or(CheckError::Unfinished(property.name))?;
     bridge.healthy()?;
-    let run = finished.runs.get(property.name).map(|path| bridge.run(path.clone()));
+    let run = finished.runs.get(property.name).map(|path| bridge.run(path.clone())).transpose()?;
+    if run.is_none() && !finished.complete {
+        return Err(CheckError::Unfinished(property.name));
+    }
     Ok((run, finished.unique_states.into()))
 }
 

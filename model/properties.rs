@@ -3,6 +3,7 @@
 //! Each property looks for a finding in the facts, and says in words what it found: a violation,
 //! an example, or a goal, by its [`Kind`].
 
+use super::engine::bridge::numbered::MOST_PROPERTIES;
 use super::facts::{Fact, Facts, Topic};
 use super::findings::*;
 use super::order::{no_order_explains, what_came_first};
@@ -70,7 +71,9 @@ impl Property {
         Property { one_at_a_time: true, ..self }
     }
 
+    /// What is remembered is looked at with the whole state.
     const fn remembering(self, remember: fn(&Members, &Facts, &Facts) -> Vec<Fact>) -> Self {
+        assert!(matches!(self.kind, Kind::Throughout) && !self.one_at_a_time);
         Property { remember, ..self }
     }
 }
@@ -188,6 +191,9 @@ pub static PROPERTIES: [Property; 23] = [
         all_requests_are_answered,
     ),
 ];
+
+/// Stateright takes no more.
+const _: () = assert!(PROPERTIES.len() <= MOST_PROPERTIES);
 
 /// The property of this name.
 pub fn property(name: &str) -> Option<&'static Property> {

@@ -90,7 +90,7 @@ fn facts<R: Rulebook>(model: &Stock<R>, state: &StockState<R>, topics: &[Topic])
         Situation { role: node.role(), state, storage }.observe(topics, &mut facts);
     }
     let members = &model.cfg.members;
-    facts.extend(state.network.iter_all().filter_map(|e| said(members, e.src, e.msg, topics)));
+    facts.extend(state.network.iter_all().flat_map(|e| said(members, e.src, e.msg, topics)));
     facts
 }
 

@@ -115,7 +115,7 @@ fn observed<R: Rulebook>(lens: &Lens, replay: &Replay<'_, Node<R>>) -> Facts {
         facts.extend(Observer::<Node<R>>::core(lens, number, state, storage));
     }
     let said = |sent: &Sent<Node<R>>| Observer::<Node<R>>::message(lens, sent.0, &sent.2);
-    facts.extend(replay.sent.iter().filter_map(said));
+    facts.extend(replay.sent.iter().flat_map(said));
     facts
 }
 

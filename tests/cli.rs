@@ -139,7 +139,7 @@ fn a_system_is_compared_with_stock_stateright() {
 fn parts_of_a_swarm_join_into_the_whole() {
     let folder = std::env::temp_dir().join(format!("synod-swarm-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let swarm = ["check", "swarm", "takeover", "--walks", "30", "--steps", "40", "--json"];
+    let swarm = ["check", "swarm", "everything", "--walks", "9", "--steps", "100", "--json"];
     let whole = synod(&swarm);
     assert_eq!(whole.status.code(), Some(0));
     let mut files = Vec::new();

@@ -9,7 +9,7 @@ use synod::model::engine::swarm::Walks;
 use synod::model::facts::Facts;
 use synod::model::hunt::{Hunt, catch, explorable, hunt, search};
 use synod::model::mutants::{MUTANTS, mutant};
-use synod::model::properties::{Kind, PROPERTIES, property};
+use synod::model::properties::{Kind, PROPERTIES, Property, property};
 use synod::model::system::{Bounds, ClientBounds, Crashes, Effort, LeaderBounds, System};
 use synod::model::systems::{LARGE, system, systems};
 use synod::model::walk::{Swarm, walk};
@@ -69,6 +69,7 @@ systems! {
     acceptor_crash: "acceptor-crash";
     leader_crash: "leader-crash";
     two_clients: "two-clients";
+    clients_in_turn: "clients-in-turn";
     retry: "retry";
     election: "election";
     takeover: "takeover";
@@ -122,10 +123,37 @@ fn stateright_explores_the_states_of_the_engine() {
         let by = Backend::Symbolic;
         let sought = search(system, &mutant, mutant.machine, property, by, &|_| {}).unwrap();
         let (model, run) = (sought.bridge, sought.run.unwrap());
-        let path = model.path(&run).unwrap_or_else(|| panic!("{} has no path", mutant.name));
-        assert_eq!(model.run(path.clone()), run, "{}", mutant.name);
+        let path = model.path(&run).unwrap();
+        assert_eq!(model.run(path.clone()).unwrap(), run, "{}", mutant.name);
         let picture = model.as_svg(path).unwrap();
         assert_eq!(picture.matches("svg-event-label").count(), run.steps.len(), "{}", mutant.name);
+    }
+}
+
+/// What is remembered of the way to a state shows a fault before the state alone does, and tells
+/// states apart where clients ask for one thing after another.
+#[test]
+fn memory_shows_what_states_do_not() {
+    let length = |property: &'static Property, rules: Rules, in_system: &'static System| {
+        let by = Backend::Explicit;
+        let progress = &|_: &_| ();
+        let hunt = hunt(in_system, &Other(rules), Machine::Sound, property, by, progress).unwrap();
+        hunt.trace.map(|trace| trace.steps.len())
+    };
+    // A client that was told one thing asks for another, which comes before it.
+    let order = property("clients see one order").unwrap();
+    let forgetful: &'static Property =
+        Box::leak(Box::new(Property { kind: Kind::Always, ..*order }));
+    let rules = mutant("stale-accept").unwrap().rules;
+    let lengths = [order, forgetful].map(|property| length(property, rules, &IN_TURN));
+    assert_eq!(lengths, [Some(15), Some(17)]);
+    for name in ["one-by-one", "clients-in-turn"] {
+        let system = system(name).unwrap();
+        let hunt = look_for(order.name, PAXOS, system);
+        assert!(
+            hunt.trace.is_none() && hunt.states > system.states.into(),
+            "{name} remembers nothing"
+        );
     }
 }
 
@@ -304,7 +332,7 @@ fn no_example_is_trivial() {
 const TWO_INSTANCES: &str = "a command is chosen at two instances";
 
 /// The system `retry` with one acceptor instead of three.
-static RETRY: System = System {
+const RETRY: System = System {
     name: "retry with one acceptor",
     about: "a client that gets no answer asks the other leader",
     bounds: Bounds {
@@ -323,6 +351,18 @@ static RETRY: System = System {
     states: 0,
     effort: Effort::Seconds,
     stock: None,
+};
+
+/// One leader has a command of its own, and a client asks for one thing after another.
+static IN_TURN: System = System {
+    name: "in turn with one acceptor",
+    about: "a client that gets no answer asks the other leader",
+    bounds: Bounds {
+        leaders: &[LeaderBounds { commands: 1, ..RETRY_LEADER }, RETRY_LEADER],
+        clients: &[ClientBounds { first: LeaderId(0), commands: 2, at_once: 1, retries: true }],
+        ..RETRY.bounds
+    },
+    ..RETRY
 };
 
 const RETRY_LEADER: LeaderBounds =

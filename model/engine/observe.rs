@@ -26,7 +26,7 @@ pub trait Observer<A: Actor> {
     ) -> Vec<Self::Fact>;
 
     /// What a message shows, however long ago it was sent.
-    fn message(&self, from: usize, message: &A::Msg) -> Option<Self::Fact>;
+    fn message(&self, from: usize, message: &A::Msg) -> Vec<Self::Fact>;
 
     /// Whether it looks at one actor at a time: at the facts that an actor and what it sent show,
     /// not at those of the whole state.
@@ -41,6 +41,9 @@ pub trait Observer<A: Actor> {
 /// An observer that also remembers what was seen on the way to a state: a history variable (Abadi and
 /// Lamport, "The existence of refinement mappings", 1991).
 pub trait Remember<A: Actor>: Observer<A> {
+    /// Whether it remembers anything. Then it looks at whole states, not at one actor at a time.
+    fn remembers(&self) -> bool;
+
     /// What is to be remembered for ever of a step, given what was seen before it and what after.
     /// Before the start, nothing was seen.
     fn remember(
@@ -232,7 +235,7 @@ where
         state: &[&Situation],
         memory: &BTreeSet<O::Fact>,
     ) -> bool {
-        if memory.is_empty() || self.observer.one_at_a_time() {
+        if !self.observer.remembers() {
             return self.finds_in(universe, state);
         }
         let (now, memory) = (self.facts(universe, state), self.number(memory.clone()));

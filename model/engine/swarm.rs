@@ -107,7 +107,11 @@ where
         self.swarmed.walks += 1;
         self.look(&mut walk);
         for _ in 0..steps {
-            let next = self.steps.next(self.universe, &walk.state);
+            let mut next = self.steps.next(self.universe, &walk.state);
+            // By what happens: numbers depend on the walks before.
+            next.sort_by_cached_key(|(RunStep { actor, stimulus, cut }, _)| {
+                (*actor, self.universe.fingerprint(*actor, *stimulus), *cut)
+            });
             let is_crash = |(step, _): &(RunStep, SituationId)| {
                 step.cut.is_some() || step.stimulus == Stimulus::Crash
             };
@@ -125,7 +129,7 @@ where
         }
     }
 
-    /// In half of the walks nobody crashes while starting.
+    /// In half of the walks, or more, nobody crashes while starting.
     fn start(&self, random: &mut fastrand::Rng) -> Option<Start> {
         let whole = |(_, cuts): &&Start| cuts.iter().all(Option::is_none);
         let start = self.starts.iter().find(whole).filter(|_| random.bool());
@@ -137,9 +141,11 @@ where
         let state = self.steps.in_full(&walk.state);
         for (number, watch) in self.watches.iter_mut().enumerate() {
             let (before, memory) = &mut walk.memories[number];
-            let now = watch.facts(self.universe, &state);
-            memory.extend(watch.news(*before, now, memory));
-            *before = Some(now);
+            if watch.observer().remembers() {
+                let now = watch.facts(self.universe, &state);
+                memory.extend(watch.news(*before, now, memory));
+                *before = Some(now);
+            }
             let found = &mut self.swarmed.found[number];
             if found.is_none() && watch.finds_with(self.universe, &state, memory) {
                 *found = Some((walk.number, walk.run.clone()));

@@ -34,7 +34,7 @@ pub static LARGE: [System; 2] = [
             window: 2,
             rounds: 4,
             clients: &[
-                ClientBounds { first: LeaderId(0), commands: 2, at_once: 2, retries: true },
+                ClientBounds { first: LeaderId(0), commands: 2, at_once: 1, retries: true },
                 ClientBounds { first: LeaderId(2), commands: 1, at_once: 1, retries: true },
             ],
             crashes: Crashes { who: &["L1", "L2", "L3", "A1", "A2", "A3"], total: 4 },
@@ -59,7 +59,7 @@ pub static LARGE: [System; 2] = [
             instances: 4,
             window: 2,
             rounds: 4,
-            clients: &[ClientBounds { first: LeaderId(0), commands: 2, at_once: 2, retries: true }],
+            clients: &[ClientBounds { first: LeaderId(0), commands: 2, at_once: 1, retries: true }],
             crashes: Crashes { who: &["L1", "L2", "L3", "A1", "A2", "A3", "A4"], total: 4 },
             ..BASE
         },

@@ -12,7 +12,6 @@ use super::output::{Bars, fail, say, warn};
 use crate::model::check::CheckError;
 use crate::model::engine::bridge::Bridge;
 use crate::model::engine::faults::Machine;
-use crate::model::engine::run::Run;
 use crate::model::facts::Lens;
 use crate::model::hunt::{Sought, explorable, search};
 use crate::model::mutants::Mutant;
@@ -64,7 +63,7 @@ pub(super) fn run(args: &Args) -> Verdict {
     };
     let served = match mutant {
         None => explorable(system, &Paxos, Machine::Sound)
-            .map(|model| serve(system, model, None, address)),
+            .map(|model| serve(system, model, "", address)),
         Some(mutant) => serve_mutant(system, mutant, address),
     };
     served.map_or_else(|error| fail(error, Verdict::Fails), |()| Verdict::Holds)
@@ -90,18 +89,18 @@ fn serve_mutant(
             warn(format_args!("'{property}' holds in {} in spite of {mutant}", system.name));
         }
     }
-    serve(system, bridge, run.as_ref(), address);
+    let path = run.map(|run| bridge.path(&run)).transpose()?;
+    let path = path.map_or_else(String::new, |path| format!("/{}", path.encode(&bridge)));
+    serve(system, bridge, &path, address);
     Ok(())
 }
 
 fn serve<R: Rulebook>(
     system: &'static System,
     model: Bridge<Node<R>, Lens>,
-    run: Option<&Run>,
+    path: &str,
     address: SocketAddr,
 ) {
-    let path = run.and_then(|run| model.path(run)).map(|path| path.encode(&model));
-    let path = path.map_or_else(String::new, |path| format!("/{path}"));
     say(format_args!("http://{address}/#/steps{path}"));
     warn("press 'Run to completion' there to have every property decided; end with Ctrl-C");
     if system.states > MANY {

@@ -9,6 +9,7 @@ use stateright::{Checker, Expectation, Model};
 use synod::model::engine::bridge::{Bridge, Words};
 use synod::model::engine::observe::{Remember, Watch};
 use synod::model::engine::replay::Replay;
+use synod::model::engine::swarm::{Walks, swarm};
 
 use super::toys::{Simple, Toy, simple_search, simple_steps, toys};
 use super::{Wanted, universe, wanted};
@@ -24,6 +25,10 @@ const SEEN: usize = 100;
 const NEVER: usize = 1000;
 
 impl Remember<Toy> for Wanted {
+    fn remembers(&self) -> bool {
+        true
+    }
+
     fn remember(&self, before: &BTreeSet<usize>, after: &BTreeSet<usize>) -> Vec<usize> {
         after.difference(before).filter(|fact| **fact < 10).map(|fact| fact + SEEN).collect()
     }
@@ -68,9 +73,9 @@ fn with_memory(
 /// states and memories after as many steps, by runs that the actors really have.
 #[test]
 fn stateright_agrees_with_a_simple_search() {
-    let config = Config { cases: 150, failure_persistence: None, ..Config::default() };
-    let remembered = proptest::option::of(SEEN..SEEN + 3);
-    let cases = (toys(), wanted(), remembered);
+    let config = Config { cases: 150, max_global_rejects: 100_000, ..Config::default() };
+    let config = Config { failure_persistence: None, ..config };
+    let cases = (toys(), wanted(), SEEN..SEEN + 3);
     let outcome = TestRunner::new(config).run(&cases, |((toys, crashes, total), wanted, seen)| {
         let simple = simple_search(&toys, &crashes, total);
         prop_assume!(simple.len() < 2_000);
@@ -78,16 +83,19 @@ fn stateright_agrees_with_a_simple_search() {
         let starts = starts.map(|(state, _)| state.clone()).collect();
         let all = with_memory(&toys, &crashes, total, starts);
         let mut wanted = Wanted { one_at_a_time: false, ..wanted };
-        wanted.shown.extend(seen);
+        wanted.shown.insert(seen);
         let nearest = all
             .iter()
             .filter(|((state, memory), _)| wanted.matches(&(&wanted.sees(state) | memory)))
             .map(|(_, depth)| *depth)
             .min();
+        // What is looked for is not there from the start, and memories tell states apart.
+        prop_assume!(nearest != Some(0) && all.len() > simple.len());
 
         let bridge = |expectation, wanted| {
             let bridge = Bridge::new(universe(&toys, &crashes, total), Arc::new(Plain));
-            bridge.held_to(expectation, "wanted", Watch::new(wanted))
+            bridge.hold_to(expectation, "wanted", Watch::new(wanted)).unwrap();
+            bridge
         };
         // Stateright stops once it has found everything, so it is given something to look for.
         let never = Wanted { shown: [NEVER].into(), ..wanted.clone() };
@@ -100,8 +108,8 @@ fn stateright_agrees_with_a_simple_search() {
         prop_assert!(bridge.healthy().is_ok());
         prop_assert_eq!(found.clone().map(|path| path.into_actions().len()), nearest);
         if let Some(path) = found {
-            let run = bridge.run(path.clone());
-            let again = bridge.path(&run).expect("a run has a path");
+            let run = bridge.run(path.clone()).unwrap();
+            let again = bridge.path(&run).unwrap();
             prop_assert!(path == again);
             let replayed = bridge.with_universe(|u| Replay::new(u, &run, |_, _, _| ()).is_ok());
             prop_assert!(replayed);
@@ -109,4 +117,17 @@ fn stateright_agrees_with_a_simple_search() {
         Ok(())
     });
     outcome.unwrap();
+}
+
+/// What a walk remembers is found, and what it has not seen is not.
+#[test]
+fn walks_remember() {
+    for (seen, found) in [(SEEN, true), (SEEN + 2, false)] {
+        let wanted = Wanted { shown: [1, seen].into(), hidden: [].into(), one_at_a_time: false };
+        let walks = Walks { seed: 1, walks: 3, steps: 5, part: (0, 1) };
+        let toys = [Toy::stepping(1), Toy::idle(1), Toy::idle(1)];
+        let mut universe = universe(&toys, &[0, 0, 0], 0);
+        let swarmed = swarm(&mut universe, &mut [Watch::new(wanted)], walks, |_| {}).unwrap();
+        assert_eq!(swarmed.found[0].is_some(), found, "{seen}");
+    }
 }

@@ -61,8 +61,8 @@ impl Observer<Toy> for Wanted {
         Self::facts(state, saved)
     }
 
-    fn message(&self, _: usize, message: &usize) -> Option<usize> {
-        Some(20 + message)
+    fn message(&self, _: usize, message: &usize) -> Vec<usize> {
+        vec![20 + message]
     }
 
     fn one_at_a_time(&self) -> bool {

@@ -91,8 +91,8 @@ impl Observer<Stubborn> for Down {
         if state.is_none() { vec![()] } else { vec![] }
     }
 
-    fn message(&self, _: usize, (): &()) -> Option<()> {
-        None
+    fn message(&self, _: usize, (): &()) -> Vec<()> {
+        Vec::new()
     }
 
     fn finds(&self, facts: &BTreeSet<()>) -> bool {
@@ -132,8 +132,8 @@ impl Observer<Idle> for Anything {
         vec![]
     }
 
-    fn message(&self, _: usize, (): &()) -> Option<()> {
-        None
+    fn message(&self, _: usize, (): &()) -> Vec<()> {
+        Vec::new()
     }
 
     fn finds(&self, _: &BTreeSet<()>) -> bool {

@@ -29,6 +29,20 @@ pub(crate) struct Toy {
 }
 
 impl Toy {
+    /// One that begins in this state and stays there.
+    pub(crate) fn idle(state: usize) -> Self {
+        let start = Reaction { next: state, ..Reaction::default() };
+        Toy { start, timer: vec![None; STATES], hears: BTreeMap::new() }
+    }
+
+    /// One that begins in state 0, and goes on to this one when its timer fires.
+    pub(crate) fn stepping(to: usize) -> Self {
+        let mut toy = Self::idle(0);
+        toy.start.set_timer = true;
+        toy.timer[0] = Some(Reaction { next: to, ..Reaction::default() });
+        toy
+    }
+
     fn act(reaction: &Reaction, out: &mut Out<Self>) -> usize {
         if reaction.save {
             out.save(reaction.next);

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use stateright::actor::Actor;
 use stateright::{Expectation, Model, Path, Property};
 
-use self::numbered::Numbered;
+use self::numbered::{MOST_PROPERTIES, Numbered};
 use super::explicit::situations::{SituationId, Start};
 use super::observe::{Remember, Watch};
 use super::run::{Run, RunStep};
@@ -108,11 +108,21 @@ where
         Bridge { inner, words }
     }
 
-    /// The same, held to one property more. [`Expectation::Always`] says that what the watch looks
-    /// for is never found, [`Expectation::Sometimes`] that it is.
-    pub fn held_to(self, expectation: Expectation, name: &'static str, watch: Watch<A, O>) -> Self {
-        self.lock().held.push(Held(expectation, name, watch));
-        self
+    /// Holds it, and every handle to it, to one property more. [`Expectation::Always`] says that
+    /// what the watch looks for is never found, [`Expectation::Sometimes`] that it is.
+    pub fn hold_to(
+        &self,
+        expectation: Expectation,
+        name: &'static str,
+        watch: Watch<A, O>,
+    ) -> Result<(), UniverseError> {
+        let held = &mut self.lock().held;
+        if held.len() >= MOST_PROPERTIES {
+            let (actor, what) = ("the system".to_owned(), "properties");
+            return Err(UniverseError::TooMany { actor, what, most: MOST_PROPERTIES });
+        }
+        held.push(Held(expectation, name, watch));
+        Ok(())
     }
 
     /// What actors did that makes it impossible to check them.
@@ -125,8 +135,12 @@ where
         each(&self.lock().universe)
     }
 
-    /// The path of a run; none if there is no such run.
-    pub fn path(&self, run: &Run) -> Option<Path<BridgeState<O::Fact>, BridgeStep>> {
+    /// The path of a run.
+    pub fn path(&self, run: &Run) -> Result<Path<BridgeState<O::Fact>, BridgeStep>, UniverseError> {
+        self.walk(run).ok_or(UniverseError::LostRun)
+    }
+
+    fn walk(&self, run: &Run) -> Option<Path<BridgeState<O::Fact>, BridgeStep>> {
         let place = self.starts().iter().position(|(_, cuts)| *cuts == run.starts)?;
         let start = self.init_states().into_iter().nth(place)?;
         let (mut now, mut taken) = (start.clone(), Vec::new());
@@ -140,12 +154,13 @@ where
     }
 
     /// The run of a path.
-    pub fn run(&self, path: Path<BridgeState<O::Fact>, BridgeStep>) -> Run {
+    pub fn run(&self, path: Path<BridgeState<O::Fact>, BridgeStep>) -> Result<Run, UniverseError> {
         let states = path.clone().into_states();
         let place = self.init_states().iter().position(|start| Some(start) == states.first());
         let start = place.and_then(|place| self.starts().into_iter().nth(place));
-        let starts = start.map_or_else(Vec::new, |(_, cuts)| cuts);
-        Run { starts, steps: path.into_actions().into_iter().map(|action| action.step).collect() }
+        let (_, starts) = start.ok_or(UniverseError::LostRun)?;
+        let steps = path.into_actions().into_iter().map(|action| action.step).collect();
+        Ok(Run { starts, steps })
     }
 
     fn starts(&self) -> Vec<Start> {
@@ -213,7 +228,8 @@ where
         let actors = actors.map(|(actor, id)| self.seen(words, actor, *id)).collect();
         let before_ids = before.map(BridgeState::ids);
         let mut remembered = before.map(|state| Arc::clone(&state.remembered)).unwrap_or_default();
-        for Held(.., watch) in &mut self.held {
+        let remembering = |held: &&mut Held<A, O>| held.2.observer().remembers();
+        for Held(.., watch) in self.held.iter_mut().filter(remembering) {
             let mut facts =
                 |ids: &[SituationId]| watch.facts(&self.universe, &self.steps.in_full(ids));
             let (then, now) = (before_ids.as_deref().map(&mut facts), facts(ids));
@@ -264,20 +280,24 @@ where
         starts.iter().map(|(ids, _)| inner.state(&*self.words, ids, None)).collect()
     }
 
-    fn actions(&self, state: &Self::State, actions: &mut Vec<Self::Action>) {
+    fn actions(&self, state: &Self::State, all: &mut Vec<Self::Action>) {
         let Inner { universe, steps, .. } = &mut *self.lock();
-        let from = actions.len();
+        let mut actions = Vec::new();
         for (step, after) in steps.next(universe, &state.ids()) {
             let event = universe.describe(step.actor, step.stimulus);
             let text = self.words.event(step.actor, &event);
-            let cut = |commands| format!(", and crashes after {commands} of what it does");
-            let text = format!("{text}{}", step.cut.map_or_else(String::new, cut)).into();
-            actions.push(BridgeStep { step, after, text });
+            let within = |commands| format!(" (and crashes, {commands} commands in)");
+            let text = format!("{text}{}", step.cut.map_or_else(String::new, within)).into();
+            let place = universe.fingerprint(step.actor, step.stimulus);
+            actions.push((BridgeStep { step, after, text }, place));
         }
-        // By what they say: numbers depend on what was explored before, and the Explorer's
-        // addresses are made of places in this list.
-        let (.., new) = actions.split_at_mut(from);
-        new.sort_by(|one, two| (one.step.actor, &one.text).cmp(&(two.step.actor, &two.text)));
+        // By what happens: numbers depend on what was explored before, and the Explorer's addresses
+        // are made of places in this list.
+        actions.sort_by(|(one, first), (two, second)| {
+            let key = |step: &BridgeStep| (step.step.actor, Arc::clone(&step.text), step.step.cut);
+            key(one).cmp(&key(two)).then(first.cmp(second))
+        });
+        all.extend(actions.into_iter().map(|(step, _)| step));
     }
 
     fn next_state(&self, before: &Self::State, action: Self::Action) -> Option<Self::State> {
@@ -330,7 +350,8 @@ impl<F> Clone for BridgeState<F> {
 
 impl<F: PartialEq> PartialEq for BridgeState<F> {
     fn eq(&self, other: &Self) -> bool {
-        self.ids() == other.ids() && self.remembered == other.remembered
+        let same = |(one, two): (&Arc<Seen>, &Arc<Seen>)| one.id == two.id;
+        self.actors.iter().zip(&other.actors).all(same) && self.remembered == other.remembered
     }
 }
 

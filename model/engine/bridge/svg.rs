@@ -65,7 +65,8 @@ where
                      class='svg-event-line' />",
                     from * apart
                 );
-                words.message(what)
+                let crash = if step.cut.is_some() { " (and crashes)" } else { "" };
+                format!("{}{crash}", words.message(what))
             }
             _ => {
                 let circle = format!("<circle cx='{x}' cy='{y}' r='10' class='svg-event-shape' />");
@@ -73,8 +74,7 @@ where
                 text.to_string()
             }
         };
-        let crash = if step.cut.is_some() { ", and crashes" } else { "" };
-        let label = escaped(&format!("{label}{crash}"));
+        let label = escaped(&label);
         let _ = write!(labels, "<text x='{x}' y='{y}' class='svg-event-label'>{label}</text>");
     }
     // Labels last, so that nothing is drawn over them.

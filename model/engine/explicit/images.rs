@@ -65,7 +65,7 @@ impl Images {
         if self.0.is_empty() {
             return (word, 1);
         }
-        let state: Vec<SituationId> = layout.state(word);
+        let state = layout.state(word);
         let (mut lowest, mut same) = (word, 1);
         let mut image = state.clone();
         for way in &self.0 {

@@ -28,7 +28,7 @@ use stateright::actor::Actor;
 
 use self::images::Images;
 use self::pass::{Counts, Pass, Reader};
-use self::situations::{SituationId, Situations};
+use self::situations::{SituationId, Situations, State};
 use self::store::{Batches, Store};
 use self::word::{Layout, Word};
 use super::observe::{FactsId, Observer, Watch};
@@ -113,9 +113,6 @@ where
         Stop::TooWide(bits) => UniverseError::TooWide { bits, most: <u128 as Word>::BITS },
     })
 }
-
-/// A state: a situation for each actor.
-type State = Vec<SituationId>;
 
 /// A layer: all states that are so many steps away, in pieces.
 type Layer<W> = Vec<Vec<W>>;

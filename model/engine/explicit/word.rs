@@ -2,7 +2,7 @@
 
 use std::hash::Hash;
 
-use super::situations::SituationId;
+use super::situations::{SituationId, State};
 
 /// A machine word.
 pub trait Word: Copy + Ord + Hash + Send + Sync + std::fmt::Debug {
@@ -106,10 +106,8 @@ impl Layout {
     }
 
     /// A word as a state of its own.
-    pub fn state<W: Word>(&self, word: W) -> Vec<SituationId> {
-        let mut state = Vec::with_capacity(self.fields.len());
-        self.unpack(word, &mut state);
-        state
+    pub fn state<W: Word>(&self, word: W) -> State {
+        self.fields.iter().map(|(shift, width)| word.get(*shift, *width)).collect()
     }
 
     /// The word with another situation of one actor.

@@ -9,7 +9,7 @@ mod images;
 mod react;
 
 use std::collections::BTreeMap;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 
 use indexmap::IndexSet;
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -334,6 +334,18 @@ where
                 let (from, _, text) = self.messages[message as usize].clone();
                 Event::Hear(Id::from(from), text)
             }
+        }
+    }
+
+    /// What a stimulus is, whatever the numbers in it.
+    pub fn fingerprint(&self, actor: usize, stimulus: Stimulus) -> u64 {
+        match stimulus {
+            Stimulus::Recover => 0,
+            Stimulus::Crash => 1,
+            Stimulus::Fire(timer) => {
+                FxBuildHasher.hash_one(&self.tables[actor].timers[timer as usize])
+            }
+            Stimulus::Hear(message) => FxBuildHasher.hash_one(self.message(message)),
         }
     }
 
