@@ -1,4 +1,18 @@
 //! Where durable records go.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | this one | what a journal is, and one in memory |
+//! | [`disk`] | one on disk |
+//! | `segment`, `entry` | its files, byte by byte |
+//! | [`identity`] | whose it is |
+//! | [`folder`] | what it asks of a file system |
+
+pub mod disk;
+mod entry;
+pub mod folder;
+pub mod identity;
+mod segment;
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};

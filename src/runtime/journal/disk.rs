@@ -1,0 +1,313 @@
+//! A journal on disk: entries in segments, one sync for each batch.
+//!
+//! **Architecture invariant: nothing is cut that may have been acknowledged.** The end of the last
+//! segment is cut where sectors of the last batch were never written, which is what a power cut
+//! leaves before a sync has returned. All else that is not as it was written stops the node.
+
+use std::io;
+
+use thiserror::Error;
+
+use super::Journal;
+use super::entry;
+use super::folder::{Folder, Medium};
+use super::identity::{Identity, Label};
+use super::segment::{self, Scanned};
+use crate::paxos::{Record, Storage};
+
+/// Why a journal cannot be used.
+#[derive(Debug, Error)]
+pub enum JournalError {
+    /// The operating system would not.
+    #[error("cannot use {what}: {source}")]
+    Io {
+        /// What was being used.
+        what: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// There is nothing, which is how a lost disk looks.
+    #[error(
+        "there is no journal here. If this member has never run, make one with `synod init`; if it \
+         has, its disk is lost, and to start it empty would break promises that it made: restore \
+         the disk, or leave the member out"
+    )]
+    Missing,
+    /// There is something already.
+    #[error("there is something here already ({0}), so no journal is made")]
+    Exists(String),
+    /// Somebody else's.
+    #[error("this is the journal of {found}, not of {expected}: look at the data directory")]
+    Foreign {
+        /// Whose it is.
+        found: Identity,
+        /// Whose it should be.
+        expected: Identity,
+    },
+    /// Something is there that was not written so.
+    #[error(
+        "{file} is damaged at byte {at}: {why}. What this member promised is not known any more, so \
+         it must not vote: restore the disk, or leave the member out"
+    )]
+    Damaged {
+        /// Which file.
+        file: String,
+        /// Where, in bytes.
+        at: usize,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// What was found in a journal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// All that was saved; none if nothing ever was.
+    pub storage: Option<Storage>,
+    /// How many entries there are.
+    pub entries: u64,
+    /// How many segments.
+    pub segments: u64,
+    /// How many bytes were left over of a batch that was never acknowledged.
+    pub torn: usize,
+}
+
+/// A journal on disk.
+#[derive(Debug)]
+pub struct DiskJournal<D: Folder> {
+    folder: D,
+    owner: Vec<u8>,
+    /// How many bytes a segment has.
+    size: usize,
+    open: Open<D::File>,
+    /// The sequence of the next entry.
+    next: u64,
+    /// Once something went wrong, nobody knows what is durable.
+    failed: bool,
+}
+
+/// The segment that is written to.
+#[derive(Debug)]
+struct Open<F> {
+    file: F,
+    number: u64,
+    /// Where the next entry goes.
+    end: usize,
+}
+
+const IDENTITY: &str = "identity";
+const FIRST: u64 = 1;
+/// The room that is left for the entry that seals a segment.
+const SEAL: usize = entry::space(1);
+
+fn name(number: u64) -> String {
+    format!("journal-{number:08}")
+}
+
+fn at(what: &str) -> impl FnOnce(io::Error) -> JournalError {
+    let what = what.to_owned();
+    move |source| JournalError::Io { what, source }
+}
+
+/// How many bytes a segment has, unless somebody wants it otherwise.
+pub const SEGMENT: usize = 32 << 20;
+
+/// Makes an empty journal, in segments of so many bytes, for a member that has never run.
+pub fn create<D: Folder>(
+    folder: &mut D,
+    identity: &Identity,
+    segment: usize,
+) -> Result<(), JournalError> {
+    let found = folder.names().map_err(at("the data directory"))?;
+    if let Some(other) = found.first() {
+        return Err(JournalError::Exists(other.clone()));
+    }
+    let label = Label { identity: identity.clone(), segment, id: fastrand::u64(..) }.encode();
+    let made = create_segment(folder, label.as_bytes(), segment, FIRST, FIRST);
+    made.map_err(at(&name(FIRST)))?;
+    folder.create(IDENTITY, label.as_bytes()).map_err(at(IDENTITY))
+}
+
+fn create_segment<D: Folder>(
+    folder: &mut D,
+    owner: &[u8],
+    size: usize,
+    number: u64,
+    first: u64,
+) -> io::Result<()> {
+    let mut bytes = segment::head(owner, number, first);
+    bytes.resize(size, 0);
+    folder.create(&name(number), &bytes)
+}
+
+/// Reads a journal, and changes nothing.
+pub fn inspect<D: Folder>(folder: &D, identity: &Identity) -> Result<Recovered, JournalError> {
+    Ok(read(folder, identity)?.recovered())
+}
+
+fn read<D: Folder>(folder: &D, identity: &Identity) -> Result<Read, JournalError> {
+    let names = folder.names().map_err(at("the data directory"))?;
+    if names.is_empty() {
+        return Err(JournalError::Missing);
+    }
+    let damaged = |file: &str, at, why: &str| JournalError::Damaged {
+        file: file.to_owned(),
+        at,
+        why: why.to_owned(),
+    };
+    let segments = names.iter().filter(|name| name.starts_with("journal-")).count() as u64;
+    if !names.iter().any(|name| name == IDENTITY) {
+        return Err(damaged(IDENTITY, 0, "it is missing"));
+    }
+    let owner = folder.read(IDENTITY).map_err(at(IDENTITY))?;
+    let label = Label::decode(&owner).ok_or(damaged(IDENTITY, 0, "its checksum is wrong"))?;
+    let Label { identity: found, segment: size, .. } = label;
+    if found != *identity {
+        return Err(JournalError::Foreign { found, expected: identity.clone() });
+    }
+    let mut scanned: Vec<Scanned> = Vec::new();
+    let mut first = FIRST;
+    for number in FIRST..FIRST + segments.max(1) {
+        let file = name(number);
+        if !names.contains(&file) {
+            return Err(damaged(&file, 0, "it is missing"));
+        }
+        let bytes = folder.read(&file).map_err(at(&file))?;
+        if bytes.len() != size {
+            return Err(damaged(&file, bytes.len(), "it ends here, and segments keep their size"));
+        }
+        let segment = segment::scan(&owner, &bytes, (number, first))
+            .map_err(|found| damaged(&file, found.at, &found.why))?;
+        first += segment.entries.len() as u64 + u64::from(!segment.is_sealed());
+        scanned.push(segment);
+    }
+    if scanned.last().is_some_and(Scanned::is_sealed) {
+        return Err(damaged(&name(FIRST + segments), 0, "it is missing"));
+    }
+    // Whoever made the last segment may not have come to seal the one before.
+    let made = scanned.last().is_some_and(|last| last.entries.is_empty());
+    let may_be_open = |number: usize| number + 1 + usize::from(made) >= scanned.len();
+    for (number, segment) in scanned.iter().enumerate() {
+        if !segment.is_sealed() && !may_be_open(number) {
+            let file = name(FIRST + number as u64);
+            return Err(damaged(&file, segment.end, "its last entries are missing"));
+        }
+    }
+    Ok(Read { owner, size, scanned })
+}
+
+/// A journal as it was read.
+struct Read {
+    owner: Vec<u8>,
+    size: usize,
+    /// All segments, in order.
+    scanned: Vec<Scanned>,
+}
+
+impl Read {
+    fn recovered(self) -> Recovered {
+        let mut recovered =
+            Recovered { segments: self.scanned.len() as u64, ..Recovered::default() };
+        for Scanned { entries, end, torn_until } in self.scanned {
+            recovered.torn += torn_until - end;
+            for entry in entries.into_iter().filter(|entry| !entry.records.is_empty()) {
+                recovered.entries += 1;
+                recovered.storage.get_or_insert_default().0.extend(entry.records);
+            }
+        }
+        recovered
+    }
+}
+
+impl<D: Folder> DiskJournal<D> {
+    /// Opens the journal of a member that was made by [`create`], and reads it. What is left over of
+    /// a batch that was never acknowledged is cleared.
+    pub fn open(mut folder: D, identity: &Identity) -> Result<(Self, Recovered), JournalError> {
+        let read = read(&folder, identity)?;
+        let mut next = FIRST;
+        let mut now = None;
+        for (number, segment) in (FIRST..).zip(&read.scanned) {
+            next += segment.entries.len() as u64;
+            if segment.is_sealed() {
+                continue;
+            }
+            let file = name(number);
+            let (end, torn) = (segment.end, segment.torn_until - segment.end);
+            let mut open = Open { file: folder.open(&file).map_err(at(&file))?, number, end };
+            if torn > 0 {
+                open.file.write_at(end, &vec![0; torn]).map_err(at(&file))?;
+                open.file.sync().map_err(at(&file))?;
+            }
+            // All but the last segment were to be sealed.
+            if number < FIRST - 1 + read.scanned.len() as u64 {
+                open.seal(&read.owner, &mut next).map_err(at(&file))?;
+            }
+            now = Some(open);
+        }
+        let Some(open) = now else { return Err(JournalError::Missing) };
+        let (owner, size) = (read.owner.clone(), read.size);
+        let journal = DiskJournal { folder, owner, size, open, next, failed: false };
+        Ok((journal, read.recovered()))
+    }
+
+    fn write(&mut self, records: &[Record]) -> io::Result<()> {
+        let payloads = entry::payloads(records).map_err(io::Error::other)?;
+        let room = payloads.iter().map(|payload| entry::space(payload.len())).sum::<usize>() + SEAL;
+        if segment::START + room > self.size {
+            return Err(io::Error::other("a batch is larger than a segment"));
+        }
+        if self.open.end + room > self.size {
+            self.begin_segment()?;
+        }
+        let batch = self.next;
+        let mut bytes = Vec::with_capacity(room);
+        for payload in payloads {
+            entry::encode(&self.owner, (self.next, batch), &payload, &mut bytes);
+            self.next += 1;
+        }
+        self.open.write(&bytes)
+    }
+
+    /// Makes the next segment, and only then seals this one.
+    fn begin_segment(&mut self) -> io::Result<()> {
+        let (number, first) = (self.open.number + 1, self.next + 1);
+        create_segment(&mut self.folder, &self.owner, self.size, number, first)?;
+        self.open.seal(&self.owner, &mut self.next)?;
+        let file = self.folder.open(&name(number))?;
+        self.open = Open { file, number, end: segment::START };
+        Ok(())
+    }
+}
+
+impl<F: Medium> Open<F> {
+    /// Writes entries behind the others, and makes them durable.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_at(self.end, bytes)?;
+        self.end += bytes.len();
+        self.file.sync()
+    }
+
+    fn seal(&mut self, owner: &[u8], next: &mut u64) -> io::Result<()> {
+        let mut bytes = Vec::with_capacity(SEAL);
+        for payload in entry::payloads(&[]).map_err(io::Error::other)? {
+            entry::encode(owner, (*next, *next), &payload, &mut bytes);
+        }
+        *next += 1;
+        self.write(&bytes)
+    }
+}
+
+impl<D: Folder> Journal for DiskJournal<D> {
+    fn append(&mut self, records: Vec<Record>) -> io::Result<()> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        if self.failed {
+            return Err(io::Error::other("this journal has failed before"));
+        }
+        self.failed = true;
+        self.write(&records)?;
+        self.failed = false;
+        Ok(())
+    }
+}

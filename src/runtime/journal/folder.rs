@@ -1,0 +1,113 @@
+//! The folder that a journal is in: the few things that it asks of a file system.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// A file that was created whole, and is written to in place.
+pub trait Medium: Send {
+    /// Writes at this place.
+    fn write_at(&mut self, offset: usize, bytes: &[u8]) -> io::Result<()>;
+
+    /// Makes everything durable that was written. After an error nobody knows what is.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// Where files are. Their contents and names are durable once [`create`](Folder::create) returns.
+pub trait Folder: Send {
+    /// A file that can be written to.
+    type File: Medium;
+
+    /// The names of all files.
+    fn names(&self) -> io::Result<Vec<String>>;
+
+    /// All of a file.
+    fn read(&self, name: &str) -> io::Result<Vec<u8>>;
+
+    /// Creates a file with these contents, all of it or nothing. It must not exist.
+    fn create(&mut self, name: &str, contents: &[u8]) -> io::Result<()>;
+
+    /// Opens a file that exists.
+    fn open(&mut self, name: &str) -> io::Result<Self::File>;
+}
+
+/// A folder of the operating system, locked for as long as this lives.
+#[derive(Debug)]
+pub struct Directory {
+    path: PathBuf,
+    /// Nobody else may use the folder meanwhile.
+    _lock: Option<File>,
+}
+
+/// The file that is locked.
+const LOCK: &str = "lock";
+/// What files are called that are not finished.
+const UNFINISHED: &str = ".unfinished";
+
+impl Directory {
+    /// Locks a folder, which must exist. An error of kind
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) says that another process has it.
+    pub fn lock(path: &Path) -> io::Result<Self> {
+        let lock =
+            OpenOptions::new().create(true).write(true).truncate(false).open(path.join(LOCK))?;
+        lock.try_lock()?;
+        Ok(Directory { path: path.to_owned(), _lock: Some(lock) })
+    }
+
+    /// Only to look, while a node may be running.
+    pub fn look(path: &Path) -> Self {
+        Directory { path: path.to_owned(), _lock: None }
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        File::open(&self.path)?.sync_all()
+    }
+}
+
+impl Folder for Directory {
+    type File = File;
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for found in fs::read_dir(&self.path)? {
+            let name = found?.file_name().to_string_lossy().into_owned();
+            if name != LOCK && !name.ends_with(UNFINISHED) {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        fs::read(self.path.join(name))
+    }
+
+    fn create(&mut self, name: &str, contents: &[u8]) -> io::Result<()> {
+        let target = self.path.join(name);
+        if target.exists() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let unfinished = self.path.join(format!("{name}{UNFINISHED}"));
+        let mut file = File::create(&unfinished)?;
+        file.write_all(contents)?;
+        file.sync_all()?;
+        fs::rename(unfinished, target)?;
+        self.sync()
+    }
+
+    fn open(&mut self, name: &str) -> io::Result<File> {
+        OpenOptions::new().read(true).write(true).open(self.path.join(name))
+    }
+}
+
+impl Medium for File {
+    fn write_at(&mut self, offset: usize, bytes: &[u8]) -> io::Result<()> {
+        self.write_all_at(bytes, offset as u64)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+}

@@ -1,0 +1,115 @@
+//! Segments: files of one size, full of zeros before anything is written to them.
+//!
+//! ```text
+//! segment = "synj", version (u32), number (u64), sequence of its first entry (u64), zeros,
+//!           and at byte 508 the CRC-32 of all that and of whose journal it is; then entries
+//! ```
+//!
+//! A full segment is **sealed** by an entry without records, once there is a next one. So it can be
+//! told when the last one is gone.
+
+use super::entry::{self, ALIGN, Entry, Found};
+
+/// Where its entries begin.
+pub(super) const START: usize = 512;
+const MAGIC: &[u8; 4] = b"synj";
+const VERSION: u32 = 1;
+
+/// What a segment holds.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Scanned {
+    pub(super) entries: Vec<Entry>,
+    /// Where the next entry goes.
+    pub(super) end: usize,
+    /// Up to where there are remains of a batch that was never acknowledged; `end` if there are
+    /// none.
+    pub(super) torn_until: usize,
+}
+
+impl Scanned {
+    /// Whether there must be a next segment.
+    pub(super) fn is_sealed(&self) -> bool {
+        self.entries.last().is_some_and(|entry| entry.records.is_empty())
+    }
+}
+
+/// What cannot be, and where.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Damage {
+    pub(super) at: usize,
+    pub(super) why: String,
+}
+
+/// A segment's first bytes.
+pub(super) fn head(owner: &[u8], number: u64, first: u64) -> Vec<u8> {
+    let mut head = Vec::with_capacity(START);
+    head.extend_from_slice(MAGIC);
+    head.extend_from_slice(&VERSION.to_le_bytes());
+    head.extend_from_slice(&number.to_le_bytes());
+    head.extend_from_slice(&first.to_le_bytes());
+    head.resize(START - 4, 0);
+    let checksum = entry::crc(&[owner, &head]);
+    head.extend_from_slice(&checksum.to_le_bytes());
+    head
+}
+
+/// Reads a segment.
+pub(super) fn scan(
+    owner: &[u8],
+    bytes: &[u8],
+    (number, first): (u64, u64),
+) -> Result<Scanned, Damage> {
+    let damage = |at, why: &str| Err(Damage { at, why: why.to_owned() });
+    if bytes.get(..START) != Some(&*head(owner, number, first)) {
+        return damage(0, "this is not the head of the segment that belongs here");
+    }
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut at = START;
+    loop {
+        let next = entries.last().map_or(first, |entry| entry.sequence + 1);
+        let batch = entries.last().map_or(first, |entry| entry.batch);
+        let may_be = |name: u64| name == batch || name == next;
+        match entry::decode(owner, bytes, at) {
+            Found::Entry(entry, end) if entry.sequence == next && may_be(entry.batch) => {
+                entries.push(entry);
+                at = end;
+            }
+            Found::Entry(..) => return damage(at, "an entry that does not follow the one before"),
+            Found::Damaged => {
+                return damage(at, "neither an entry nor what a power cut leaves of one");
+            }
+            Found::Torn { batch, .. } if !may_be(batch) => {
+                return damage(at, "a part of an entry that does not follow the one before");
+            }
+            Found::Nothing | Found::Torn { .. } => {
+                let torn_until = remains(owner, bytes, at, may_be)?;
+                return Ok(Scanned { entries, end: at, torn_until });
+            }
+        }
+    }
+}
+
+/// Up to where there are remains of one batch, whose first entry may be called so.
+fn remains(
+    owner: &[u8],
+    bytes: &[u8],
+    from: usize,
+    may_be: impl Fn(u64) -> bool,
+) -> Result<usize, Damage> {
+    let rest = bytes.get(from..).unwrap_or_default();
+    let used = rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let used = used.next_multiple_of(ALIGN);
+    if !entry::plausible(from, rest.get(..used).unwrap_or(rest)) {
+        return Err(Damage { at: from, why: "not what a power cut leaves of an entry".to_owned() });
+    }
+    let mut of_batch = None;
+    for at in (from..from + used).step_by(ALIGN) {
+        let Some(batch) = entry::batch_at(owner, bytes, at) else { continue };
+        if !may_be(batch) || of_batch.is_some_and(|other| other != batch) {
+            let why = "entries follow that were written after this place was durable".to_owned();
+            return Err(Damage { at, why });
+        }
+        of_batch = Some(batch);
+    }
+    Ok(from + used)
+}

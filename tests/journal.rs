@@ -1,0 +1,273 @@
+//! Journals on disks that lose power, flip bits, fill up and fail.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use proptest::prelude::*;
+use synod::paxos::{
+    Ballot, ClientId, Command, Decree, Instance, LeaderId, Record, RequestId, Vote,
+};
+use synod::runtime::journal::Journal;
+use synod::runtime::journal::disk::{DiskJournal, JournalError, create, inspect};
+use synod::runtime::journal::folder::{Directory, Folder, Medium};
+use synod::runtime::journal::identity::Identity;
+
+const SECTOR: usize = 512;
+const SEGMENT: usize = 16 * 1024;
+
+/// A disk. What was written and not synced is lost or kept, sector by sector.
+#[derive(Clone, Default)]
+struct Disk(Arc<Mutex<State>>);
+
+#[derive(Clone, Default)]
+struct State {
+    durable: BTreeMap<String, Vec<u8>>,
+    /// Sectors that were written since the last sync: file, offset, contents.
+    pending: Vec<(String, usize, Vec<u8>)>,
+    /// So many operations succeed, and then none.
+    works: Option<usize>,
+}
+
+impl State {
+    fn operate(&mut self) -> io::Result<()> {
+        match &mut self.works {
+            Some(0) => Err(io::ErrorKind::StorageFull.into()),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+struct DiskFile(Disk, String);
+
+impl Disk {
+    /// The power fails. Of the sectors that were not synced, those are kept that `keeps` says.
+    fn cut_power(&self, mut keeps: impl FnMut(usize) -> bool) -> Disk {
+        let State { mut durable, pending, .. } = self.0.lock().unwrap().clone();
+        for (number, (file, offset, bytes)) in pending.into_iter().enumerate() {
+            if keeps(number) {
+                durable.get_mut(&file).unwrap()[offset..offset + bytes.len()]
+                    .copy_from_slice(&bytes);
+            }
+        }
+        Disk(Arc::new(Mutex::new(State { durable, ..State::default() })))
+    }
+
+    fn change(&self, file: &str, change: impl FnOnce(&mut Vec<u8>)) -> Disk {
+        let mut state = self.0.lock().unwrap().clone();
+        change(state.durable.get_mut(file).unwrap());
+        Disk(Arc::new(Mutex::new(state)))
+    }
+
+    fn remove(&self, file: &str) -> Disk {
+        let mut state = self.0.lock().unwrap().clone();
+        state.durable.remove(file);
+        Disk(Arc::new(Mutex::new(state)))
+    }
+
+    /// How many bytes of a file are in use.
+    fn used(&self, file: &str) -> usize {
+        let state = self.0.lock().unwrap();
+        state.durable[file].iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
+    }
+}
+
+impl Folder for Disk {
+    type File = DiskFile;
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        Ok(self.0.lock().unwrap().durable.keys().cloned().collect())
+    }
+
+    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        self.0.lock().unwrap().durable.get(name).cloned().ok_or(io::ErrorKind::NotFound.into())
+    }
+
+    fn create(&mut self, name: &str, contents: &[u8]) -> io::Result<()> {
+        let mut state = self.0.lock().unwrap();
+        state.operate()?;
+        state.durable.insert(name.to_owned(), contents.to_vec());
+        Ok(())
+    }
+
+    fn open(&mut self, name: &str) -> io::Result<DiskFile> {
+        Ok(DiskFile(self.clone(), name.to_owned()))
+    }
+}
+
+impl Medium for DiskFile {
+    fn write_at(&mut self, mut offset: usize, mut bytes: &[u8]) -> io::Result<()> {
+        let mut state = self.0.0.lock().unwrap();
+        state.operate()?;
+        while !bytes.is_empty() {
+            let part = (SECTOR - offset % SECTOR).min(bytes.len());
+            let (sector, rest) = bytes.split_at(part);
+            state.pending.push((self.1.clone(), offset, sector.to_vec()));
+            (offset, bytes) = (offset + part, rest);
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let mut state = self.0.0.lock().unwrap();
+        state.operate()?;
+        for (file, offset, bytes) in std::mem::take(&mut state.pending) {
+            let file = state.durable.get_mut(&file).unwrap();
+            file[offset..offset + bytes.len()].copy_from_slice(&bytes);
+        }
+        Ok(())
+    }
+}
+
+fn identity() -> Identity {
+    Identity { cluster: "test".to_owned(), member: "A1".to_owned() }
+}
+
+fn open(disk: &Disk) -> Result<(DiskJournal<Disk>, Vec<Record>), JournalError> {
+    let (journal, recovered) = DiskJournal::open(disk.clone(), &identity())?;
+    Ok((journal, recovered.storage.unwrap_or_default().0))
+}
+
+fn vote(instance: u64, payload: Vec<u8>) -> Record {
+    let id = RequestId { client: ClientId(1), sequence: instance };
+    let command = Command { id, acknowledged: 0, payload: payload.into() };
+    let ballot = Ballot { round: 1, leader: LeaderId(0) };
+    Record::Voted(Vote { instance: Instance(instance), ballot, decree: Decree::Command(command) })
+}
+
+/// A journal with these batches.
+fn journal_with(batches: &[Vec<Record>]) -> (Disk, DiskJournal<Disk>) {
+    let mut disk = Disk::default();
+    create(&mut disk, &identity(), SEGMENT).unwrap();
+    let (mut journal, _) = open(&disk).unwrap();
+    batches.iter().for_each(|batch| journal.append(batch.clone()).unwrap());
+    (disk, journal)
+}
+
+/// Batches of votes, with payloads of zeros among them: those look like sectors never written.
+fn batches(count: usize) -> impl Strategy<Value = Vec<Vec<Record>>> {
+    let payload = prop_oneof![
+        proptest::collection::vec(any::<u8>(), 0..40),
+        (0usize..1500).prop_map(|length| vec![0; length]),
+    ];
+    let record = (0u64..9, payload).prop_map(|(instance, payload)| vote(instance, payload));
+    proptest::collection::vec(proptest::collection::vec(record, 1..4), 1..count)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_was_saved_is_there_in_the_next_life(batches in batches(30)) {
+        let (disk, _) = journal_with(&batches);
+        let (_, found) = open(&disk).unwrap();
+        prop_assert_eq!(found, batches.concat());
+    }
+
+    /// The power fails at any moment, while segments are begun and sealed too. All that was
+    /// acknowledged is there, and of the batch after it a part that was written first; and the
+    /// journal goes on from there.
+    #[test]
+    fn what_was_acknowledged_survives_a_power_cut(
+        batches in batches(40),
+        works in 0usize..90,
+        keeps in proptest::collection::vec(any::<bool>(), 64),
+    ) {
+        let (disk, mut journal) = journal_with(&[]);
+        disk.0.lock().unwrap().works = Some(works);
+        let acknowledged = batches.iter().take_while(|b| journal.append(b.to_vec()).is_ok()).count();
+        let disk = disk.cut_power(|number| keeps[number % keeps.len()]);
+        let (mut journal, found) = open(&disk).unwrap();
+        let all = batches[..batches.len().min(acknowledged + 1)].concat();
+        let acknowledged = batches[..acknowledged].concat();
+        prop_assert!(found.starts_with(&acknowledged) && all.starts_with(&found));
+        journal.append(vec![Record::Round(7)]).unwrap();
+        let (_, again) = open(&disk).unwrap();
+        prop_assert_eq!(again, [found, vec![Record::Round(7)]].concat());
+    }
+
+    #[test]
+    fn a_flipped_bit_is_noticed_wherever_it_is(
+        batches in batches(30),
+        file in any::<prop::sample::Index>(),
+        bit in any::<prop::sample::Index>(),
+        in_use in any::<bool>(),
+    ) {
+        let (disk, _) = journal_with(&batches);
+        let names = disk.names().unwrap();
+        let file = &names[file.index(names.len())];
+        let bytes = if in_use { disk.used(file) } else { disk.read(file).unwrap().len() };
+        let bit = bit.index(bytes * 8);
+        let damaged = disk.change(file, |bytes| bytes[bit / 8] ^= 1 << (bit % 8));
+        prop_assert!(open(&damaged).is_err(), "{file}, bit {bit}");
+        prop_assert!(inspect(&damaged, &identity()).is_err());
+    }
+}
+
+/// Files do not get shorter by a power cut, since they have their size from the start.
+#[test]
+fn a_journal_that_was_cut_off_is_refused() {
+    let batches: Vec<_> = (0..6).map(|instance| vec![vote(instance, vec![7; 60])]).collect();
+    let (disk, _) = journal_with(&batches);
+    let file = "journal-00000001";
+    let used = disk.used(file);
+    for length in used - 3 * 160..SEGMENT {
+        let cut = disk.change(file, |bytes| bytes.truncate(length));
+        assert!(matches!(open(&cut), Err(JournalError::Damaged { .. })), "{length} bytes");
+    }
+}
+
+#[test]
+fn what_is_missing_or_foreign_is_refused_by_name() {
+    let batches: Vec<_> = (0..40).map(|instance| vec![vote(instance, vec![7; 1400])]).collect();
+    let (disk, _) = journal_with(&batches);
+    assert!(disk.names().unwrap().len() > 3, "several segments");
+    assert!(matches!(open(&Disk::default()), Err(JournalError::Missing)));
+    for file in disk.names().unwrap() {
+        let less = open(&disk.remove(&file));
+        assert!(matches!(less, Err(JournalError::Damaged { .. })), "without {file}");
+    }
+    let other = Identity { member: "A2".to_owned(), ..identity() };
+    let foreign = DiskJournal::open(disk.clone(), &other).map(|_| ());
+    let error = foreign.unwrap_err().to_string();
+    assert!(error.contains("member A1 of cluster test, not of member A2"), "{error}");
+    assert!(matches!(
+        create(&mut disk.clone(), &identity(), SEGMENT),
+        Err(JournalError::Exists(_))
+    ));
+}
+
+/// After an error nobody knows what is durable, so nothing is saved any more.
+#[test]
+fn a_disk_that_fails_once_is_not_trusted_again() {
+    for works in 0..2 {
+        let (disk, mut journal) = journal_with(&[vec![vote(0, vec![1])]]);
+        disk.0.lock().unwrap().works = Some(works);
+        assert!(journal.append(vec![vote(1, vec![2])]).is_err());
+        disk.0.lock().unwrap().works = None;
+        assert!(journal.append(vec![vote(2, vec![3])]).is_err());
+    }
+}
+
+#[test]
+fn a_directory_is_a_folder_for_one_process() {
+    let path = std::env::temp_dir().join(format!("synod-journal-{}", std::process::id()));
+    std::fs::create_dir_all(&path).unwrap();
+    let batches: Vec<_> = (0..40).map(|instance| vec![vote(instance, vec![7; 1400])]).collect();
+    create(&mut Directory::lock(&path).unwrap(), &identity(), SEGMENT).unwrap();
+    let (mut journal, _) = DiskJournal::open(Directory::lock(&path).unwrap(), &identity()).unwrap();
+    batches.iter().for_each(|batch| journal.append(batch.clone()).unwrap());
+    let taken = Directory::lock(&path).unwrap_err();
+    assert_eq!(taken.kind(), io::ErrorKind::WouldBlock);
+    let looked = inspect(&Directory::look(&path), &identity()).unwrap();
+    assert_eq!((looked.entries, looked.torn), (40, 0));
+    drop(journal);
+    let (_, found) = DiskJournal::open(Directory::lock(&path).unwrap(), &identity()).unwrap();
+    assert_eq!(found, looked);
+    assert_eq!(found.storage.unwrap().0, batches.concat());
+    std::fs::remove_dir_all(&path).unwrap();
+}
