@@ -159,7 +159,7 @@ fn batches(count: usize) -> impl Strategy<Value = Vec<Vec<Record>>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_was_saved_is_there_in_the_next_life(batches in batches(30)) {
@@ -188,6 +188,18 @@ proptest! {
         journal.append(vec![Record::Round(7)]).unwrap();
         let (_, again) = open(&disk).unwrap();
         prop_assert_eq!(again, [found, vec![Record::Round(7)]].concat());
+    }
+
+    /// A sector that reads as zeros was written, if anything of a later batch was.
+    #[test]
+    fn a_lost_sector_is_noticed(batches in batches(12), sector in any::<prop::sample::Index>()) {
+        let (disk, mut journal) = journal_with(&batches);
+        let (file, before) = ("journal-00000001", disk.used("journal-00000001"));
+        journal.append(vec![Record::Round(7)]).unwrap();
+        prop_assume!(disk.names().unwrap().len() == 2 && before / SECTOR > 1);
+        let at = (1 + sector.index(before / SECTOR - 1)) * SECTOR;
+        let damaged = disk.change(file, |bytes| bytes[at..at + SECTOR].fill(0));
+        prop_assert!(open(&damaged).is_err(), "the sector at {at}");
     }
 
     #[test]

@@ -46,8 +46,8 @@ pub(super) struct Entry {
 pub(super) enum Found {
     /// An entry, and where the next one would begin.
     Entry(Entry, usize),
-    /// The header of an entry, of which sectors are missing, and where the next one would begin.
-    Torn { batch: u64, end: usize },
+    /// The header of an entry of this batch, of which sectors are missing.
+    Torn { batch: u64 },
     /// Zeros.
     Nothing,
     /// What was neither written so, nor can be what a power cut leaves.
@@ -130,8 +130,8 @@ pub(super) fn decode(owner: &[u8], segment: &[u8], at: usize) -> Found {
         };
     }
     match sectors(start, groups).any(|part| part.iter().all(|byte| *byte == 0)) {
-        true if plausible(start, groups) => Found::Torn { batch, end },
-        _ => Found::Damaged,
+        true => Found::Torn { batch },
+        false => Found::Damaged,
     }
 }
 

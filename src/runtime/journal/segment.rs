@@ -78,7 +78,7 @@ pub(super) fn scan(
             Found::Damaged => {
                 return damage(at, "neither an entry nor what a power cut leaves of one");
             }
-            Found::Torn { batch, .. } if !may_be(batch) => {
+            Found::Torn { batch } if !may_be(batch) => {
                 return damage(at, "a part of an entry that does not follow the one before");
             }
             Found::Nothing | Found::Torn { .. } => {
