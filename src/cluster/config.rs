@@ -1,0 +1,394 @@
+//! `cluster.toml`: who takes part, where, and how. Every member reads the same file.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::ops::Range;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Deserialize;
+use thiserror::Error;
+use toml::Spanned;
+
+use crate::paxos::{Limits, MAX_ACCEPTORS, Quorums, Timing};
+
+/// A cluster, as it is written down, and known to be one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterConfig {
+    /// Its name.
+    pub cluster: String,
+    /// The members, in the order of the file: leaders and acceptors are counted in it.
+    pub members: Vec<MemberConfig>,
+    /// Which sets of acceptors suffice.
+    pub quorums: Quorums,
+    /// How long timers take.
+    pub timing: Timing,
+    /// How large and how many things may be.
+    pub limits: Limits,
+}
+
+/// One process. It plays one role at each of its addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberConfig {
+    /// Its name.
+    pub name: String,
+    /// Where its journals are. A path that is not absolute begins at the file.
+    pub data: PathBuf,
+    /// Where it is a leader, if it is one.
+    pub leader: Option<Address>,
+    /// Where it is an acceptor, if it is one.
+    pub acceptor: Option<Address>,
+}
+
+/// A host and a port. The host is a name, or an address of IPv4 or of IPv6 in brackets.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Address {
+    host: String,
+    port: u16,
+}
+
+impl Address {
+    /// Asks the system where that is.
+    pub fn resolve(&self) -> io::Result<SocketAddr> {
+        let mut found = (self.host.trim_matches(['[', ']']), self.port).to_socket_addrs()?;
+        found.next().ok_or_else(|| io::Error::other(format!("{self} has no address")))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+impl FromStr for Address {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (host, port) = text.rsplit_once(':').ok_or(())?;
+        let port = port.parse().ok().filter(|port| *port > 0).ok_or(())?;
+        let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let is_address = bracketed.is_some_and(|host| host.parse::<std::net::Ipv6Addr>().is_ok());
+        let in_name = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+        let is_name = !host.is_empty() && host.chars().all(in_name);
+        let host = host.to_owned();
+        (is_address || is_name).then_some(Address { host, port }).ok_or(())
+    }
+}
+
+impl ClusterConfig {
+    /// The text of a file for a cluster on this machine: so many processes, each a leader and an
+    /// acceptor, at ports from `port` on.
+    pub fn sample(cluster: &str, members: u16, port: u16) -> String {
+        let mut text = format!(
+            "# A cluster on this machine. Every member reads this file.\ncluster = \"{cluster}\"\n"
+        );
+        for member in 0..members {
+            let member = u32::from(member);
+            let (name, leader) = (member + 1, u32::from(port) + 2 * member);
+            text.push_str(&format!(
+                "\n[[member]]\nname = \"n{name}\"\ndata = \"data/n{name}\"\n\
+                 leader = \"127.0.0.1:{leader}\"\nacceptor = \"127.0.0.1:{}\"\n",
+                leader + 1
+            ));
+        }
+        text.push_str(SAMPLE_SETTINGS);
+        text
+    }
+}
+
+/// What may be set beside the members, with what it is otherwise.
+const SAMPLE_SETTINGS: &str = "
+# All of this may be left out.
+
+# How many acceptors must promise, and how many must vote. Otherwise more than half, both times.
+# [quorums]
+# phase1 = 2
+# phase2 = 2
+
+# In milliseconds. A leader that hears no heartbeat for `election`, up to twice as long, makes itself
+# primary.
+[timing]
+heartbeat = 40
+election = 150
+resend = 20
+retry = 100
+
+[limits]
+window = 4096           # instances that a primary may have open
+waiting = 8192          # commands that may wait for one of these
+client_window = 4096    # unanswered requests of one client
+clients = 65536
+";
+
+/// What is wrong with a file, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("line {line}: {what}")]
+pub struct ConfigError {
+    /// In which line, from 1.
+    pub line: usize,
+    /// What is wrong, and what to do.
+    pub what: String,
+}
+
+/// The file, as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    cluster: Spanned<String>,
+    #[serde(default)]
+    member: Vec<Spanned<WrittenMember>>,
+    quorums: Option<Spanned<Sizes>>,
+    #[serde(default)]
+    timing: Option<Spanned<Millis>>,
+    #[serde(default)]
+    limits: WrittenLimits,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenMember {
+    name: Spanned<String>,
+    data: Spanned<PathBuf>,
+    leader: Option<Spanned<String>>,
+    acceptor: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sizes {
+    phase1: usize,
+    phase2: usize,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Millis {
+    heartbeat: u64,
+    election: u64,
+    resend: u64,
+    retry: u64,
+}
+
+impl Default for Millis {
+    fn default() -> Self {
+        Millis { heartbeat: 40, election: 150, resend: 20, retry: 100 }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WrittenLimits {
+    window: Spanned<u64>,
+    waiting: Spanned<usize>,
+    client_window: Spanned<u64>,
+    clients: Spanned<usize>,
+}
+
+impl Default for WrittenLimits {
+    fn default() -> Self {
+        let Limits { window, waiting, client_window, clients, .. } = Limits::default();
+        WrittenLimits {
+            window: Spanned::new(0..0, window),
+            waiting: Spanned::new(0..0, waiting),
+            client_window: Spanned::new(0..0, client_window),
+            clients: Spanned::new(0..0, clients),
+        }
+    }
+}
+
+/// The text of a file, to find lines in.
+struct File<'t>(&'t str);
+
+impl File<'_> {
+    fn error<T>(&self, span: Range<usize>, what: impl Into<String>) -> Result<T, ConfigError> {
+        let before = self.0.get(..span.start).unwrap_or(self.0);
+        Err(ConfigError { line: before.matches('\n').count() + 1, what: what.into() })
+    }
+}
+
+impl FromStr for ClusterConfig {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let file = File(text);
+        let written: Written = match toml::from_str(text) {
+            Ok(written) => written,
+            Err(error) => return file.error(error.span().unwrap_or(0..0), error.message()),
+        };
+        let cluster = file.name(&written.cluster, "a cluster")?;
+        let members = file.members(&written.member)?;
+        let quorums = file.quorums(written.quorums.as_ref(), &members)?;
+        let timing = file.timing(written.timing)?;
+        let limits = file.limits(&written.limits)?;
+        Ok(ClusterConfig { cluster, members, quorums, timing, limits })
+    }
+}
+
+impl File<'_> {
+    /// Names stand in files, paths and logs, so they are kept plain.
+    fn name(&self, name: &Spanned<String>, whose: &str) -> Result<String, ConfigError> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        let text = name.get_ref();
+        if (1..=32).contains(&text.len()) && text.chars().all(plain) {
+            return Ok(text.clone());
+        }
+        let what = format!(
+            "'{}' cannot be the name of {whose}: take up to 32 letters, digits, '-' and '_'",
+            text.escape_default()
+        );
+        self.error(name.span(), what)
+    }
+
+    fn members(
+        &self,
+        written: &[Spanned<WrittenMember>],
+    ) -> Result<Vec<MemberConfig>, ConfigError> {
+        let mut members = Vec::new();
+        let (mut names, mut folders) = (BTreeMap::new(), BTreeMap::new());
+        let mut addresses = BTreeMap::new();
+        for member in written {
+            let WrittenMember { name, data, leader, acceptor } = member.get_ref();
+            let name_ = self.name(name, "a member")?;
+            self.once(&mut names, name_.clone(), name.span(), "a name")?;
+            self.once(&mut folders, data.get_ref().clone(), data.span(), "a data directory")?;
+            let mut address = |at: &Option<Spanned<String>>| {
+                let Some(at) = at else { return Ok(None) };
+                let address = self.address(at)?;
+                self.once(&mut addresses, address.clone(), at.span(), "an address")?;
+                Ok(Some(address))
+            };
+            let (leader, acceptor) = (address(leader)?, address(acceptor)?);
+            if leader.is_none() && acceptor.is_none() {
+                let what = format!(
+                    "member '{name_}' has no role: say where it is a leader or an acceptor, as in \
+                     acceptor = \"127.0.0.1:7201\""
+                );
+                return self.error(name.span(), what);
+            }
+            members.push(MemberConfig {
+                name: name_,
+                data: data.get_ref().clone(),
+                leader,
+                acceptor,
+            });
+        }
+        let leaders = members.iter().filter(|member| member.leader.is_some()).count();
+        let acceptors = members.iter().filter(|member| member.acceptor.is_some()).count();
+        if acceptors > MAX_ACCEPTORS {
+            let what = format!("{acceptors} acceptors are too many: take up to {MAX_ACCEPTORS}");
+            return self.error(self.0.len()..self.0.len(), what);
+        }
+        for (role, count) in [("leader", leaders), ("acceptor", acceptors)] {
+            if count == 0 {
+                let what = format!(
+                    "no member is {role}: give at least one an address, as in {role} = \
+                     \"127.0.0.1:7101\""
+                );
+                return self.error(self.0.len()..self.0.len(), what);
+            }
+        }
+        Ok(members)
+    }
+
+    /// What only one member may have.
+    fn once<K: Ord + fmt::Debug>(
+        &self,
+        seen: &mut BTreeMap<K, usize>,
+        key: K,
+        span: Range<usize>,
+        what: &str,
+    ) -> Result<(), ConfigError> {
+        let shown = format!("{key:?}");
+        let shown = self.0.get(span.clone()).unwrap_or(&shown).to_owned();
+        let line = self.0.get(..span.start).unwrap_or_default().matches('\n').count() + 1;
+        match seen.insert(key, line) {
+            None => Ok(()),
+            Some(first) => self.error(
+                span,
+                format!("{shown} stands in line {first} already: give each {what} of its own"),
+            ),
+        }
+    }
+
+    fn address(&self, written: &Spanned<String>) -> Result<Address, ConfigError> {
+        let text = written.get_ref();
+        match text.parse() {
+            Ok(address) => Ok(address),
+            Err(()) => self.error(
+                written.span(),
+                format!(
+                    "'{}' is no address: say host:port, as in 127.0.0.1:7101, [::1]:7101 or \
+                     node1.example.org:7101",
+                    text.escape_default()
+                ),
+            ),
+        }
+    }
+
+    fn quorums(
+        &self,
+        written: Option<&Spanned<Sizes>>,
+        members: &[MemberConfig],
+    ) -> Result<Quorums, ConfigError> {
+        let acceptors = members.iter().filter(|member| member.acceptor.is_some()).count();
+        let (quorums, span) = match written {
+            None => (Quorums::Majority, self.0.len()..self.0.len()),
+            Some(sizes) => {
+                let Sizes { phase1, phase2 } = *sizes.get_ref();
+                (Quorums::Sizes { phase1, phase2 }, sizes.span())
+            }
+        };
+        match quorums.check(acceptors) {
+            Ok(()) => Ok(quorums),
+            Err(error) => self.error(span, error.to_string()),
+        }
+    }
+
+    fn timing(&self, written: Option<Spanned<Millis>>) -> Result<Timing, ConfigError> {
+        let span = written.as_ref().map_or(0..0, Spanned::span);
+        let millis = written.map(Spanned::into_inner).unwrap_or_default();
+        let Millis { heartbeat, election, resend, retry } = millis;
+        for (name, value) in
+            [("heartbeat", heartbeat), ("election", election), ("resend", resend), ("retry", retry)]
+        {
+            if !(1..=3_600_000).contains(&value) {
+                let what = format!("{name} = {value}: take 1 to 3600000 milliseconds");
+                return self.error(span, what);
+            }
+        }
+        if election < 2 * heartbeat {
+            let what = format!(
+                "with election = {election} and heartbeat = {heartbeat}, one late heartbeat ends a \
+                 primary's time: take an election of at least {}",
+                2 * heartbeat
+            );
+            return self.error(span, what);
+        }
+        let range =
+            |from: u64, to: u64| Some(Duration::from_millis(from)..Duration::from_millis(to));
+        Ok(Timing {
+            election: range(election, 2 * election),
+            heartbeat: range(heartbeat, heartbeat + heartbeat.div_ceil(4)),
+            resend: range(resend, resend + resend.div_ceil(4)),
+            retry: range(retry, retry + retry.div_ceil(5)),
+        })
+    }
+
+    fn limits(&self, written: &WrittenLimits) -> Result<Limits, ConfigError> {
+        let WrittenLimits { window, waiting, client_window, clients } = written;
+        let spans = [window.span(), waiting.span(), client_window.span(), clients.span()];
+        let (window, client_window) = (*window.get_ref(), *client_window.get_ref());
+        let (waiting, clients) = (*waiting.get_ref(), *clients.get_ref());
+        let values = [window, waiting as u64, client_window, clients as u64];
+        for (span, value) in spans.into_iter().zip(values) {
+            if !(1..=1 << 20).contains(&value) {
+                return self.error(span, format!("{value}: take 1 to {}", 1 << 20));
+            }
+        }
+        Ok(Limits { window, waiting, client_window, clients, ..Limits::default() })
+    }
+}

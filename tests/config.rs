@@ -1,0 +1,97 @@
+//! The cluster's file: what is in it, and what is said of one that cannot be.
+
+use proptest::prelude::*;
+use synod::cluster::config::{Address, ClusterConfig, ConfigError};
+use synod::paxos::{Limits, Quorums, Timing};
+
+fn parse(text: &str) -> Result<ClusterConfig, ConfigError> {
+    text.parse()
+}
+
+#[test]
+fn the_sample_is_a_cluster_with_the_defaults() {
+    let config = parse(&ClusterConfig::sample("local", 3, 7101)).unwrap();
+    assert_eq!((config.cluster.as_str(), config.members.len()), ("local", 3));
+    let last = config.members.last().unwrap();
+    assert_eq!(last.leader.as_ref().unwrap().to_string(), "127.0.0.1:7105");
+    assert_eq!(last.acceptor.as_ref().unwrap().to_string(), "127.0.0.1:7106");
+    let defaults = (Quorums::Majority, Timing::default(), Limits::default());
+    assert_eq!((config.quorums, config.timing, config.limits), defaults);
+}
+
+const GOOD: &str = "cluster = 'c'
+[[member]]
+name = 'n1'
+data = 'one'
+leader = 'localhost:7101'
+[[member]]
+name = 'a1'
+data = 'two'
+acceptor = '[::1]:7102'
+";
+
+#[test]
+fn what_is_wrong_is_said_with_its_line_and_a_remedy() {
+    parse(GOOD).unwrap();
+    let bad: [(&str, &str, usize, &str); 16] = [
+        ("cluster = 'c'", "cluster = 'a b'", 1, "up to 32 letters"),
+        ("cluster = 'c'", "cluster = 7", 1, "expected a string"),
+        ("cluster = 'c'", "", 1, "missing field `cluster`"),
+        ("'a1'", "'n1'", 7, "stands in line 3 already: give each a name of its own"),
+        ("'two'", "'one'", 8, "give each a data directory of its own"),
+        ("'[::1]:7102'", "'localhost:7101'", 9, "stands in line 5 already"),
+        ("'[::1]:7102'", "'[::1]'", 9, "say host:port"),
+        ("'[::1]:7102'", "'::1:7102'", 9, "[::1]:7101"),
+        ("'[::1]:7102'", "'[::1]:0'", 9, "is no address"),
+        ("'localhost:7101'", "'local host:7101'", 5, "is no address"),
+        ("acceptor = '[::1]:7102'", "", 7, "has no role"),
+        ("acceptor = ", "leader = ", 10, "no member is acceptor"),
+        ("acceptor = ", "aceptor = ", 9, "unknown field `aceptor`"),
+        ("7102'\n", "7102'\n[quorums]\nphase1 = 2\nphase2 = 1\n", 10, "2"),
+        ("7102'\n", "7102'\n[timing]\nelection = 50\n", 10, "take an election of at least 80"),
+        ("7102'\n", "7102'\n[limits]\nwindow = 0\n", 11, "take 1 to 1048576"),
+    ];
+    for (old, new, line, remedy) in bad {
+        assert!(GOOD.contains(old), "{old}");
+        let error = parse(&GOOD.replace(old, new)).unwrap_err();
+        assert!(error.what.contains(remedy), "{new}: {error}");
+        assert_eq!(error.line, line, "{new}: {error}");
+    }
+}
+
+#[test]
+fn hosts_may_be_names_and_addresses_of_both_kinds() {
+    for (text, there) in [
+        ("127.0.0.1:1", true),
+        ("[2001:db8::1]:65535", true),
+        ("node-1.example.org:80", true),
+        ("[::1:7]:x", false),
+        ("[nonsense]:7", false),
+        (":7", false),
+        ("host:65536", false),
+    ] {
+        assert_eq!(text.parse::<Address>().is_ok(), there, "{text}");
+    }
+    let resolved = "[::1]:7101".parse::<Address>().unwrap().resolve().unwrap();
+    assert!(resolved.is_ipv6() && resolved.port() == 7101);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever is done to a file, it is a cluster, or a line of it is named.
+    #[test]
+    fn no_text_panics(
+        at in any::<prop::sample::Index>(),
+        length in 0usize..9,
+        new in "[ -~\n]{0,9}|\\PC{0,4}",
+    ) {
+        let mut text = ClusterConfig::sample("local", 3, 7101);
+        let at = at.index(text.len());
+        let end = (at + length).min(text.len());
+        text.replace_range(at..end, &new);
+        if let Err(error) = parse(&text) {
+            prop_assert!((1..=text.matches('\n').count() + 1).contains(&error.line));
+        }
+    }
+}
