@@ -12,7 +12,7 @@ use super::engine::observe::{Observer, Remember};
 use super::properties::{Kind, Property};
 use crate::paxos::leader::{self, Stance};
 use crate::paxos::{
-    AcceptorId, Ballot, Command, Decree, Instance, LeaderId, Members, Message, Node, Record,
+    AcceptorId, Ballot, Command, Decree, Done, Instance, LeaderId, Members, Message, Node, Record,
     RequestId, Role, Rulebook, State, Storage, Vote,
 };
 
@@ -91,8 +91,8 @@ pub enum Fact {
     Insisted(Command),
     /// A client has asked for this.
     Requested(RequestId),
-    /// A client was told that its request was done here, after so many others.
-    Answered(RequestId, Instance, u64),
+    /// A client was told that its request was done so.
+    Answered(RequestId, Done),
     /// Remembered: this was chosen at some time.
     WasChosen(Instance, Decree),
     /// Remembered: the first request was answered before the second was made.
@@ -272,8 +272,10 @@ pub fn said(members: &Members, src: Id, message: &Message, topics: &[Topic]) -> 
             shown(Topic::Submitted, Some(Fact::Submitted(command.clone()))),
             shown(Topic::Requested, Some(Fact::Requested(command.id))),
         ],
-        Message::Reply { id, instance, position } => {
-            [shown(Topic::Answered, Some(Fact::Answered(*id, *instance, *position))), None]
+        Message::Reply { id, instance, position, answer } => {
+            let (instance, position, answer) = (*instance, *position, answer.clone());
+            let done = Done { instance, position, answer };
+            [shown(Topic::Answered, Some(Fact::Answered(*id, done))), None]
         }
         Message::Accept { ballot, instance, decree } => {
             let (instance, ballot, decree) = (*instance, *ballot, decree.clone());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::{Fact, Facts, Memory};
 use crate::paxos::{
-    AcceptorId, AcceptorSet, Ballot, Decree, Instance, LeaderId, Members, RequestId, Vote,
+    AcceptorId, AcceptorSet, Ballot, Decree, Done, Instance, LeaderId, Members, RequestId, Vote,
 };
 
 /// Every vote that was ever cast, with who cast it. What an acceptor goes by may have replaced a
@@ -154,7 +154,7 @@ pub(super) fn chosen_but_not_applied(_: &Members, facts: &Facts) -> Option<Strin
 pub(super) fn answered_but_not_chosen(members: &Members, facts: &Facts) -> Option<String> {
     let chosen = chosen(members, facts);
     facts.iter().find_map(|fact| match fact {
-        Fact::Answered(id, instance, _)
+        Fact::Answered(id, Done { instance, .. })
             if !chosen.iter().any(|(i, decree, ..)| {
                 i == instance && decree.command().is_some_and(|command| command.id == *id)
             }) =>
@@ -168,15 +168,13 @@ pub(super) fn answered_but_not_chosen(members: &Members, facts: &Facts) -> Optio
 pub(super) fn two_answers(_: &Members, facts: &Facts) -> Option<String> {
     let mut seen = BTreeMap::new();
     facts.iter().find_map(|fact| {
-        let Fact::Answered(id, instance, position) = fact else { return None };
-        let answer = (*instance, *position);
-        let first: (Instance, u64) = *seen.entry(*id).or_insert(answer);
-        (first != answer).then(|| {
-            format!(
-                "{id} was answered as done at {} in position {}, and at {instance} in position \
-                 {position}",
-                first.0, first.1
-            )
+        let Fact::Answered(id, done) = fact else { return None };
+        let first: &Done = seen.entry(*id).or_insert(done);
+        let in_words = |Done { instance, position, answer }: &Done| {
+            format!("at {instance} in position {position} with {answer}")
+        };
+        (first != done).then(|| {
+            format!("{id} was answered as done {}, and {}", in_words(first), in_words(done))
         })
     })
 }
@@ -247,7 +245,7 @@ pub(super) fn chosen_at_two_instances(members: &Members, facts: &Facts) -> Optio
 
 pub(super) fn request_answered(_: &Members, facts: &Facts) -> Option<String> {
     facts.iter().find_map(|fact| match fact {
-        Fact::Answered(id, instance, _) => Some(format!("{id} is answered as done at {instance}")),
+        Fact::Answered(id, done) => Some(format!("{id} is answered as done at {}", done.instance)),
         _ => None,
     })
 }

@@ -57,7 +57,7 @@ pub(super) fn no_order_explains(_: &Members, facts: &Facts) -> Option<String> {
 
 fn answer(fact: &Fact) -> Option<(RequestId, u64)> {
     match fact {
-        Fact::Answered(id, _, position) => Some((*id, *position)),
+        Fact::Answered(id, done) => Some((*id, done.position)),
         _ => None,
     }
 }
@@ -107,26 +107,27 @@ fn in_words(facts: &Facts, answers: &BTreeMap<RequestId, u64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::paxos::{ClientId, Instance};
+    use crate::paxos::{Answer, ClientId, Done, Instance, Quorums};
 
     fn id(client: u64) -> RequestId {
         RequestId { client: ClientId(client), sequence: 0 }
     }
 
+    fn members() -> Members {
+        Members::new(vec![0.into()], vec![1.into()], Quorums::Majority).unwrap()
+    }
+
+    fn done(position: u64) -> Done {
+        Done { instance: Instance(position), position, answer: Answer::TooLong(0) }
+    }
+
     /// Requests of four clients, with these answers, and some of them before others.
     fn found(answers: &[(u64, u64)], first: &[(u64, u64)]) -> bool {
         let requested = (0..4).map(|client| Fact::Requested(id(client)));
-        let answered = answers
-            .iter()
-            .map(|(c, position)| Fact::Answered(id(*c), Instance(*position), *position));
+        let answered = answers.iter().map(|(c, position)| Fact::Answered(id(*c), done(*position)));
         let precedes = first.iter().map(|(old, new)| Fact::Precedes(id(*old), id(*new)));
         let facts: Facts = requested.chain(answered).chain(precedes).collect();
-        let members = crate::paxos::Members::new(
-            vec![0.into()],
-            vec![1.into()],
-            crate::paxos::Quorums::Majority,
-        );
-        no_order_explains(&members.unwrap(), &facts).is_some()
+        no_order_explains(&members(), &facts).is_some()
     }
 
     #[test]
@@ -151,15 +152,9 @@ mod tests {
     #[test]
     fn what_was_answered_before_a_request_was_made_is_remembered() {
         let before: Facts =
-            [Fact::Requested(id(0)), Fact::Requested(id(1)), Fact::Answered(id(0), Instance(0), 0)]
-                .into();
+            [Fact::Requested(id(0)), Fact::Requested(id(1)), Fact::Answered(id(0), done(0))].into();
         let after: Facts = before.iter().cloned().chain([Fact::Requested(id(2))]).collect();
-        let members = crate::paxos::Members::new(
-            vec![0.into()],
-            vec![1.into()],
-            crate::paxos::Quorums::Majority,
-        );
-        let members = members.unwrap();
+        let members = members();
         assert_eq!(what_came_first(&members, &before, &after), [Fact::Precedes(id(0), id(2))]);
         assert_eq!(what_came_first(&members, &after, &after), []);
     }

@@ -9,9 +9,11 @@ use super::check::CheckError;
 use super::engine::faults::{Faults, Machine};
 use super::engine::universe::Universe;
 use super::properties::{Kind, PROPERTIES, Property};
+use crate::machine::ledger::Ledger;
 use crate::paxos::{
-    Acceptor, AcceptorId, Audience, Client, ClientId, Command, Leader, LeaderId, Limits, Members,
-    MembersError, Node, Quorums, RequestId, Role, Rulebook, Saving, Setup, Start, Timer, Timing,
+    Acceptor, AcceptorId, AnyStateMachine, Audience, Client, ClientId, Command, Leader, LeaderId,
+    Limits, Members, MembersError, Node, Quorums, RequestId, Role, Rulebook, Saving, Setup, Start,
+    Timer, Timing,
 };
 
 /// What one leader may do.
@@ -163,6 +165,7 @@ impl Bounds {
                 start: bounds.start,
                 asks: bounds.asks.iter().map(|a| AcceptorId(a - 1)).collect(),
                 backlog: own_commands(i, bounds.commands),
+                machine: AnyStateMachine::new(Ledger::default()),
                 setup: Arc::clone(&setup),
             };
             node(Role::Leader(leader), bounds.timers)

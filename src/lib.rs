@@ -4,6 +4,7 @@
 //! Data flows one way: `main` -> [`cli`] -> ([`model`], [`cluster`]) -> [`runtime`] -> [`paxos`].
 //!
 //! - [`paxos`] is the protocol: pure and deterministic, and nothing else.
+//! - [`machine`] holds state machines to replicate: a key-value store.
 //! - [`runtime`] does the IO: one actor on one socket.
 //! - [`cluster`] is a whole cluster in one process.
 //! - [`model`] is what the checker checks.
@@ -28,6 +29,7 @@
 
 pub mod cli;
 pub mod cluster;
+pub mod machine;
 #[path = "../model/mod.rs"]
 pub mod model;
 pub mod paxos;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use synod::cluster::{Cluster, Config, Runtime};
 use synod::paxos::{
-    Ballot, ClientId, Command, Decree, Instance, LeaderId, Message, RequestId, Vote,
+    Answer, Ballot, ClientId, Command, Decree, Instance, LeaderId, Message, RequestId, Vote,
 };
 use synod::runtime::counters::Counts;
 use synod::runtime::wire::encode_one;
@@ -32,7 +32,7 @@ fn forgeries() -> Vec<Message> {
         Message::Heartbeat { ballot, chosen: Instance(u64::MAX) },
         Message::Chosen { first: instance, decrees: vec![decree; 3], until: Instance(u64::MAX) },
         Message::CatchUp { from: instance, until: Instance(u64::MAX) },
-        Message::Reply { id, instance, position: 0 },
+        Message::Reply { id, instance, position: 0, answer: Answer::TooLong(u64::MAX) },
         // Would make a leader forget the client's requests, if it were believed.
         Message::Request(Command {
             id: RequestId { client: ClientId(0), sequence: u64::MAX },

@@ -14,8 +14,8 @@ use stateright::actor::Id;
 use thiserror::Error;
 
 use crate::paxos::{
-    Acceptor, AcceptorId, AcceptorSet, Client, ClientId, Leader, LeaderId, Limits, Members,
-    MembersError, Node, Quorums, Role, Saving, Setup, Start, State, Timing,
+    Acceptor, AcceptorId, AcceptorSet, AnyStateMachine, Client, ClientId, Leader, LeaderId, Limits,
+    Members, MembersError, Node, Quorums, Role, Saving, Setup, Start, State, Timing,
 };
 use crate::runtime::adversary::AdversaryCounts;
 use crate::runtime::counters::{Counters, Counts};
@@ -337,7 +337,14 @@ impl Plan<'_> {
         let leader = |me| {
             let (start, asks) = (Start::Campaign, AcceptorSet::all(acceptors.into()));
             let setup = Arc::clone(&self.setup);
-            let role = Role::Leader(Leader { me, start, asks, backlog: Vec::new(), setup });
+            let role = Role::Leader(Leader {
+                me,
+                start,
+                asks,
+                backlog: Vec::new(),
+                machine: AnyStateMachine::default(),
+                setup,
+            });
             plan(me.to_string(), role, View::default(), false)
         };
         let acceptor = |me: AcceptorId| {

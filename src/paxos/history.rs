@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 
 use super::command::{ClientId, Command, Instance, RequestId};
 use super::limits::{Limits, MAX_COMMAND};
+use super::machine::{Answer, AnyStateMachine};
 use super::message::{Message, Refusal};
 
-/// Where a command was applied, which is all that its client is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Where a command was applied, and what came of it: what its client is told.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Done {
     /// The instance that it was chosen at, the first if it was chosen at several.
     pub instance: Instance,
     /// How many commands were applied before it.
     pub position: u64,
+    /// What the state machine said.
+    pub answer: Answer,
 }
 
 /// What is remembered of one client, so that a request sent again is not applied again.
@@ -31,9 +34,20 @@ struct Session {
 pub struct History {
     applied: Vec<Instance>,
     sessions: BTreeMap<ClientId, Session>,
+    machine: AnyStateMachine,
 }
 
 impl History {
+    /// Nothing was applied to this machine yet.
+    pub fn new(machine: AnyStateMachine) -> Self {
+        History { machine, ..History::default() }
+    }
+
+    /// What the commands have made of the state machine.
+    pub fn machine(&self) -> &AnyStateMachine {
+        &self.machine
+    }
+
     /// The instances whose commands were applied, in order.
     pub fn applied(&self) -> &[Instance] {
         &self.applied
@@ -41,11 +55,12 @@ impl History {
 
     /// Applies a chosen command. Whether it is new is for the caller to decide.
     pub fn apply(&mut self, instance: Instance, command: &Command) -> Done {
-        let done = Done { instance, position: self.applied.len() as u64 };
+        let answer = self.machine.apply(&command.payload);
+        let done = Done { instance, position: self.applied.len() as u64, answer };
         self.applied.push(instance);
         let session = self.sessions.entry(command.id.client).or_default();
         session.acknowledged = session.acknowledged.max(command.acknowledged);
-        session.done.insert(command.id.sequence, done);
+        session.done.insert(command.id.sequence, done.clone());
         while let Some(oldest) = session.done.first_entry()
             && *oldest.key() < session.acknowledged
         {
@@ -56,13 +71,13 @@ impl History {
 
     /// The reply to a request that was applied and may still be asked about.
     pub fn done(&self, id: RequestId) -> Option<Done> {
-        self.sessions.get(&id.client)?.done.get(&id.sequence).copied()
+        self.sessions.get(&id.client)?.done.get(&id.sequence).cloned()
     }
 
     /// What its client is told, once a request was applied.
     pub fn reply(&self, id: RequestId) -> Option<Message> {
-        let Done { instance, position } = self.done(id)?;
-        Some(Message::Reply { id, instance, position })
+        let Done { instance, position, answer } = self.done(id)?;
+        Some(Message::Reply { id, instance, position, answer })
     }
 
     /// Whether the request was applied, or was said to be answered for good.
@@ -113,7 +128,8 @@ mod tests {
         let mut history = History::default();
         history.apply(Instance(4), &command(7, 0));
         let done = history.apply(Instance(5), &command(8, 0));
-        assert_eq!(done, Done { instance: Instance(5), position: 1 });
+        let answer = Answer::Reply([][..].into());
+        assert_eq!(done, Done { instance: Instance(5), position: 1, answer });
         assert_eq!(history.done(command(8, 0).id), Some(done));
         assert!(history.has(command(7, 0).id) && !history.has(command(9, 0).id));
     }

@@ -14,6 +14,7 @@ use super::command::{Command, Decree, Instance, RequestId};
 use super::desk::Desk;
 use super::history::History;
 use super::learner::Learner;
+use super::machine::AnyStateMachine;
 use super::message::{Message, Refusal, Vote};
 use super::node::Setup;
 use super::quorum::{AcceptorId, AcceptorSet};
@@ -42,6 +43,8 @@ pub struct Leader {
     pub asks: AcceptorSet,
     /// Commands of its own, proposed whenever it campaigns: a leader may be its own client.
     pub backlog: Vec<Command>,
+    /// What commands are applied to, as it is before the first.
+    pub machine: AnyStateMachine,
     /// What all members share.
     pub setup: Arc<Setup>,
 }
@@ -233,7 +236,7 @@ impl Leader {
             seen: Ballot::NONE,
             stance: Stance::Follower(None),
             learner: Learner::default(),
-            history: History::default(),
+            history: History::new(self.machine.clone()),
         };
         match self.start {
             Start::Campaign => self.campaign(&mut state, step),

@@ -6,6 +6,9 @@ pub const MAX_DATAGRAM: usize = 65_507;
 /// The most bytes of a command's payload.
 pub const MAX_COMMAND: usize = 32 * 1024;
 
+/// The most bytes of a state machine's reply.
+pub const MAX_REPLY: usize = 32 * 1024;
+
 /// The bytes after which a page of promises or of chosen decrees is closed.
 pub const PAGE: usize = 16 * 1024;
 
@@ -14,6 +17,7 @@ const OVERHEAD: usize = 256;
 
 /// A page is closed by the decree that fills it, so that it overshoots by one decree at most.
 const _: () = assert!(PAGE + MAX_COMMAND + OVERHEAD <= MAX_DATAGRAM);
+const _: () = assert!(MAX_REPLY + OVERHEAD <= MAX_DATAGRAM);
 
 /// Bounds of a running node. Every one is met with a clear error, never by growing.
 ///

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ballot::{Ballot, LeaderId};
 use super::command::{Command, Decree, Instance, RequestId};
+use super::machine::Answer;
 
 /// An acceptor's vote: in this instance, under this ballot, for this decree.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -61,6 +62,8 @@ pub enum Message {
         instance: Instance,
         /// The history's reply: how many commands were applied before this one.
         position: u64,
+        /// The state machine's reply.
+        answer: Answer,
     },
     /// Leader to client: not the primary; `primary` may be.
     Redirect {
@@ -141,7 +144,9 @@ impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Message::Request(command) => write!(f, "Request {command}"),
-            Message::Reply { id, instance, .. } => write!(f, "Reply {id} done at {instance}"),
+            Message::Reply { id, instance, position, answer } => {
+                write!(f, "Reply {id} done at {instance} after {position}, with {answer}")
+            }
             Message::Redirect { id, primary: Some(leader) } => {
                 write!(f, "Redirect {id} to {leader}")
             }

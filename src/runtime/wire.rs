@@ -145,9 +145,9 @@ pub fn decode_one(bytes: &[u8]) -> Result<Message, WireError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::paxos::limits::{MAX_COMMAND, PAGE};
+    use crate::paxos::limits::{MAX_COMMAND, MAX_REPLY, PAGE};
     use crate::paxos::{
-        Ballot, ClientId, Command, Decree, Instance, LeaderId, Refusal, RequestId, Vote,
+        Answer, Ballot, ClientId, Command, Decree, Instance, LeaderId, Refusal, RequestId, Vote,
     };
     use proptest::prelude::*;
 
@@ -181,6 +181,14 @@ mod tests {
         })
     }
 
+    fn answers() -> impl Strategy<Value = Answer> {
+        let bytes = proptest::collection::vec(any::<u8>(), 0..64);
+        prop_oneof![
+            bytes.prop_map(|bytes| Answer::Reply(bytes.into())),
+            any::<u64>().prop_map(Answer::TooLong),
+        ]
+    }
+
     fn messages() -> impl Strategy<Value = Message> {
         let some_votes = proptest::collection::vec(votes(), 0..4);
         let some_decrees = proptest::collection::vec(decrees(), 0..4);
@@ -204,9 +212,11 @@ mod tests {
                 .prop_map(|(first, decrees, until)| { Message::Chosen { first, decrees, until } }),
             commands().prop_map(|c| Message::Redirect { id: c.id, primary: Some(LeaderId(1)) }),
             commands().prop_map(|c| Message::Refused { id: c.id, reason: Refusal::Overloaded }),
-            (commands(), instances(), any::<u64>()).prop_map(|(c, instance, position)| {
-                Message::Reply { id: c.id, instance, position }
-            }),
+            (commands(), instances(), any::<u64>(), answers()).prop_map(
+                |(c, instance, position, answer)| {
+                    Message::Reply { id: c.id, instance, position, answer }
+                }
+            ),
         ]
     }
 
@@ -268,6 +278,15 @@ mod tests {
         assert!(encode_one(&promise).unwrap().len() <= MAX_DATAGRAM);
         let chosen = Message::Chosen { first: last, decrees: vec![decree; count], until: last };
         assert!(encode_one(&chosen).unwrap().len() <= MAX_DATAGRAM);
+    }
+
+    #[test]
+    fn the_longest_reply_fits_a_datagram() {
+        let id = RequestId { client: ClientId(u64::MAX), sequence: u64::MAX };
+        let answer = Answer::Reply(vec![0; MAX_REPLY].into());
+        let instance = Instance(u64::MAX);
+        let reply = Message::Reply { id, instance, position: u64::MAX, answer };
+        assert!(encode_one(&reply).unwrap().len() <= MAX_DATAGRAM);
     }
 
     #[test]

@@ -178,7 +178,14 @@ pub(crate) fn three(limits: Limits) -> Arc<Setup> {
 
 pub(crate) fn a_leader(me: u16, start: Start, setup: Arc<Setup>) -> Leader {
     let asks = AcceptorSet::all(setup.members.acceptors().len());
-    Leader { me: LeaderId(me), start, asks, backlog: Vec::new(), setup }
+    Leader {
+        me: LeaderId(me),
+        start,
+        asks,
+        backlog: Vec::new(),
+        machine: AnyStateMachine::default(),
+        setup,
+    }
 }
 
 /// The same message to each of these acceptors.
@@ -238,7 +245,8 @@ pub(crate) fn request(sequence: u64) -> Message {
 }
 
 pub(crate) fn reply(sequence: u64, instance: u64, position: u64) -> Message {
-    Message::Reply { id: id(sequence), instance: Instance(instance), position }
+    let answer = Answer::Reply([][..].into());
+    Message::Reply { id: id(sequence), instance: Instance(instance), position, answer }
 }
 
 pub(crate) fn redirect(sequence: u64, primary: Option<u16>) -> Message {

@@ -92,7 +92,12 @@ fn a_client_ignores_what_is_said_to_another() {
     let (mut bench, other) = (a_client(), RequestId { client: ClientId(1), sequence: 0 });
     let before = bench.state.clone();
     let to_another = [
-        Message::Reply { id: other, instance: Instance(0), position: 0 },
+        Message::Reply {
+            id: other,
+            instance: Instance(0),
+            position: 0,
+            answer: Answer::Reply([][..].into()),
+        },
         Message::Redirect { id: other, primary: Some(LeaderId(1)) },
         Message::Refused { id: other, reason: Refusal::HistoryFull },
     ];

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use stateright::actor::{Actor, Command as Effect, Id, Out};
 use synod::paxos::{
-    Acceptor, AcceptorId, AcceptorSet, Client, ClientId, Decree, Leader, LeaderId, Limits, Members,
-    Message, Node, Quorums, Role, Rulebook, Saving, Setup, Start, State, Storage, Timer, Timing,
+    Acceptor, AcceptorId, AcceptorSet, AnyStateMachine, Client, ClientId, Decree, Leader, LeaderId,
+    Limits, Members, Message, Node, Quorums, Role, Rulebook, Saving, Setup, Start, State, Storage,
+    Timer, Timing,
 };
 
 /// When the storm is over, in virtual microseconds.
@@ -86,7 +87,14 @@ impl<R: Rulebook> World<R> {
         let setup = Arc::new(Setup::new(members.unwrap(), limits));
         let leader = |me| {
             let (asks, setup) = (AcceptorSet::all(acceptors), Arc::clone(&setup));
-            Role::Leader(Leader { me, start: Start::Campaign, asks, backlog: Vec::new(), setup })
+            Role::Leader(Leader {
+                me,
+                start: Start::Campaign,
+                asks,
+                backlog: Vec::new(),
+                machine: AnyStateMachine::default(),
+                setup,
+            })
         };
         let acceptor = |me| Role::Acceptor(Acceptor { me, setup: Arc::clone(&setup) });
         let client = |me: u64| {

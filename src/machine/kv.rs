@@ -1,0 +1,197 @@
+//! A key-value store.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{decode, encode};
+use crate::paxos::limits::{MAX_COMMAND, MAX_REPLY};
+use crate::paxos::{RestoreError, StateMachine};
+
+/// Keys and values are any bytes.
+pub type Bytes = Vec<u8>;
+
+/// What a client may ask for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KvCommand {
+    /// What is there?
+    Get {
+        /// Where.
+        key: Bytes,
+    },
+    /// Put this there.
+    Put {
+        /// Where.
+        key: Bytes,
+        /// What.
+        value: Bytes,
+    },
+    /// Take away what is there.
+    Delete {
+        /// Where.
+        key: Bytes,
+    },
+    /// Put this there, if that is there now.
+    CompareAndSet {
+        /// Where.
+        key: Bytes,
+        /// What must be there; nothing, if none.
+        expected: Option<Bytes>,
+        /// What to put there.
+        value: Bytes,
+    },
+}
+
+/// What a client is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KvReply {
+    /// What is there; none if nothing is. The answer to a get.
+    Value(Option<Bytes>),
+    /// It was done; this was there before.
+    Replaced(Option<Bytes>),
+    /// Nothing was changed, since this is there, and not what was expected.
+    Differs(Option<Bytes>),
+    /// This was no command.
+    NoCommand,
+}
+
+/// Why a command cannot be sent.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("a command of {0} bytes is too long: keys and values together may have up to {MAX_ENTRY}")]
+pub struct TooLong(pub usize);
+
+/// The most bytes that a key and the values of a command may have together, so that the command
+/// can be sent, and a value can be read again.
+pub const MAX_ENTRY: usize = if MAX_COMMAND < MAX_REPLY { MAX_COMMAND } else { MAX_REPLY } - 64;
+
+impl KvCommand {
+    /// The bytes to send.
+    pub fn encode(&self) -> Result<Bytes, TooLong> {
+        let bytes = encode(self);
+        if bytes.len() > MAX_ENTRY + 64 { Err(TooLong(bytes.len())) } else { Ok(bytes) }
+    }
+}
+
+impl KvReply {
+    /// What the bytes of a reply say; none if they are not of this store.
+    pub fn decode(reply: &[u8]) -> Option<Self> {
+        decode(reply).ok()
+    }
+}
+
+/// Keys with their values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KvStore(BTreeMap<Bytes, Bytes>);
+
+impl KvStore {
+    fn perform(&mut self, command: KvCommand) -> KvReply {
+        match command {
+            KvCommand::Get { key } => KvReply::Value(self.0.get(&key).cloned()),
+            KvCommand::Put { key, value } => KvReply::Replaced(self.0.insert(key, value)),
+            KvCommand::Delete { key } => KvReply::Replaced(self.0.remove(&key)),
+            KvCommand::CompareAndSet { key, expected, value } => {
+                if self.0.get(&key) != expected.as_ref() {
+                    return KvReply::Differs(self.0.get(&key).cloned());
+                }
+                KvReply::Replaced(self.0.insert(key, value))
+            }
+        }
+    }
+}
+
+impl StateMachine for KvStore {
+    fn apply(&mut self, command: &[u8]) -> Vec<u8> {
+        let reply = decode(command).map_or(KvReply::NoCommand, |command| self.perform(command));
+        encode(&reply)
+    }
+
+    fn snapshot(&self) -> Vec<u8> {
+        encode(&self.0)
+    }
+
+    fn restore(snapshot: &[u8]) -> Result<Self, RestoreError> {
+        decode(snapshot).map(KvStore)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn commands() -> impl Strategy<Value = KvCommand> {
+        let bytes = || proptest::collection::vec(0u8..3, 0..2);
+        prop_oneof![
+            bytes().prop_map(|key| KvCommand::Get { key }),
+            (bytes(), bytes()).prop_map(|(key, value)| KvCommand::Put { key, value }),
+            bytes().prop_map(|key| KvCommand::Delete { key }),
+            (bytes(), proptest::option::of(bytes()), bytes()).prop_map(|(key, expected, value)| {
+                KvCommand::CompareAndSet { key, expected, value }
+            }),
+        ]
+    }
+
+    fn ask(store: &mut KvStore, command: &KvCommand) -> KvReply {
+        KvReply::decode(&store.apply(&command.encode().unwrap())).unwrap()
+    }
+
+    #[test]
+    fn the_four_commands() {
+        let mut store = KvStore::default();
+        let key = || b"k".to_vec();
+        let value = |text: &str| Some(text.as_bytes().to_vec());
+        let put = KvCommand::Put { key: key(), value: b"1".to_vec() };
+        assert_eq!(ask(&mut store, &put), KvReply::Replaced(None));
+        assert_eq!(ask(&mut store, &KvCommand::Get { key: key() }), KvReply::Value(value("1")));
+        let swap =
+            |expected| KvCommand::CompareAndSet { key: key(), expected, value: b"2".to_vec() };
+        assert_eq!(ask(&mut store, &swap(None)), KvReply::Differs(value("1")));
+        assert_eq!(ask(&mut store, &swap(value("1"))), KvReply::Replaced(value("1")));
+        assert_eq!(
+            ask(&mut store, &KvCommand::Delete { key: key() }),
+            KvReply::Replaced(value("2"))
+        );
+        assert_eq!(ask(&mut store, &KvCommand::Get { key: key() }), KvReply::Value(None));
+    }
+
+    #[test]
+    fn the_longest_entry_can_be_put_and_read_again() {
+        let mut store = KvStore::default();
+        let value = vec![255; MAX_ENTRY];
+        let put = KvCommand::Put { key: Vec::new(), value: value.clone() };
+        assert!(put.encode().unwrap().len() <= MAX_COMMAND);
+        assert_eq!(ask(&mut store, &put), KvReply::Replaced(None));
+        let got = store.apply(&KvCommand::Get { key: Vec::new() }.encode().unwrap());
+        assert!(got.len() <= MAX_REPLY);
+        assert_eq!(KvReply::decode(&got), Some(KvReply::Value(Some(value))));
+        let longer = KvCommand::Put { key: Vec::new(), value: vec![0; MAX_ENTRY + 64] };
+        assert!(longer.encode().is_err());
+    }
+
+    proptest! {
+        /// Taken up from a snapshot, a store goes on as before; and equal stores have equal
+        /// snapshots, whatever led to them.
+        #[test]
+        fn a_snapshot_is_the_whole_state(
+            before in proptest::collection::vec(commands(), 0..20),
+            after in proptest::collection::vec(commands(), 0..20),
+        ) {
+            let mut store = KvStore::default();
+            before.iter().for_each(|command| drop(ask(&mut store, command)));
+            let mut restored = KvStore::restore(&store.snapshot()).unwrap();
+            for command in &after {
+                prop_assert_eq!(ask(&mut store, command), ask(&mut restored, command));
+            }
+            prop_assert_eq!(store.snapshot(), restored.snapshot());
+            prop_assert_eq!(&store, &restored);
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let mut store = KvStore::default();
+            prop_assert!(KvReply::decode(&store.apply(&bytes)).is_some());
+            let _: Result<_, _> = KvStore::restore(&bytes);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The list of all commands, in order: what the teaching implementation replicates.
+
+use super::{decode, encode};
+use crate::paxos::{RestoreError, StateMachine};
+
+/// Keeps every command. A command is answered with its place in the list, from 0, as a decimal
+/// number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ledger(Vec<Vec<u8>>);
+
+impl Ledger {
+    /// All commands, in order.
+    pub fn commands(&self) -> &[Vec<u8>] {
+        &self.0
+    }
+}
+
+impl StateMachine for Ledger {
+    fn apply(&mut self, command: &[u8]) -> Vec<u8> {
+        let place = self.0.len();
+        self.0.push(command.to_vec());
+        place.to_string().into_bytes()
+    }
+
+    fn snapshot(&self) -> Vec<u8> {
+        encode(&self.0)
+    }
+
+    fn restore(snapshot: &[u8]) -> Result<Self, RestoreError> {
+        decode(snapshot).map(Ledger)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_kept_in_order() {
+        let mut ledger = Ledger::default();
+        assert_eq!((ledger.apply(b"a"), ledger.apply(b"")), (b"0".to_vec(), b"1".to_vec()));
+        assert_eq!(ledger.commands(), [b"a".to_vec(), Vec::new()]);
+        assert_eq!(Ledger::restore(&ledger.snapshot()), Ok(ledger));
+        assert!(Ledger::restore(b"\xff").is_err());
+    }
+}

@@ -1,0 +1,29 @@
+//! State machines that come with the crate. A user's own implements
+//! [`StateMachine`](crate::paxos::StateMachine) just as well.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | [`kv`] | a key-value store |
+//! | [`ledger`] | the list of all commands |
+
+pub mod kv;
+pub mod ledger;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::paxos::RestoreError;
+
+/// Plain data as bytes. It cannot fail: there is nothing in it that bincode cannot write.
+fn encode(value: &impl Serialize) -> Vec<u8> {
+    bincode::serde::encode_to_vec(value, bincode::config::standard()).unwrap_or_default()
+}
+
+/// Bytes as plain data, all of them.
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RestoreError> {
+    let decoded = bincode::serde::decode_from_slice(bytes, bincode::config::standard());
+    match decoded.map_err(|error| RestoreError::new(error.to_string()))? {
+        (value, used) if used == bytes.len() => Ok(value),
+        (_, used) => Err(RestoreError::new(format!("{} bytes too many", bytes.len() - used))),
+    }
+}

@@ -1,0 +1,230 @@
+//! The state machine that chosen commands are applied to, in order and each once.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::limits::MAX_REPLY;
+
+/// What a cluster replicates.
+///
+/// Every leader has one, and they all come to the same state, so what it does must depend on
+/// nothing but its state and the command: no clock, no randomness, no file. Commands come from
+/// clients as they are: one that makes no sense is answered so, and never a panic, which would end
+/// every leader in turn.
+///
+/// ```
+/// use synod::paxos::{Answer, AnyStateMachine, RestoreError, StateMachine};
+///
+/// /// Counts bytes.
+/// #[derive(Clone, Default)]
+/// struct Counter(u64);
+///
+/// impl StateMachine for Counter {
+///     fn apply(&mut self, command: &[u8]) -> Vec<u8> {
+///         self.0 += command.len() as u64;
+///         self.0.to_be_bytes().to_vec()
+///     }
+///
+///     fn snapshot(&self) -> Vec<u8> {
+///         self.0.to_be_bytes().to_vec()
+///     }
+///
+///     fn restore(snapshot: &[u8]) -> Result<Self, RestoreError> {
+///         let bytes = snapshot.try_into().map_err(|_| RestoreError::new("not eight bytes"))?;
+///         Ok(Counter(u64::from_be_bytes(bytes)))
+///     }
+/// }
+///
+/// let mut machine = AnyStateMachine::new(Counter::default());
+/// assert_eq!(machine.apply(b"abc"), Answer::Reply(3u64.to_be_bytes()[..].into()));
+/// ```
+pub trait StateMachine: Clone + Send + Sync + 'static {
+    /// Applies a command, and says what its client is told: no more than
+    /// [`MAX_REPLY`] bytes, or the client learns only that it was done.
+    fn apply(&mut self, command: &[u8]) -> Vec<u8>;
+
+    /// All of the state. Equal states give the same bytes, and other states others.
+    fn snapshot(&self) -> Vec<u8>;
+
+    /// The state that a snapshot was taken of.
+    fn restore(snapshot: &[u8]) -> Result<Self, RestoreError>;
+}
+
+/// Why a snapshot cannot be restored.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the snapshot cannot be restored: {0}")]
+pub struct RestoreError(String);
+
+impl RestoreError {
+    /// For this reason.
+    pub fn new(why: impl Into<String>) -> Self {
+        RestoreError(why.into())
+    }
+}
+
+/// What a client is told of its command, beside where it was applied.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Answer {
+    /// The state machine's reply.
+    Reply(Arc<[u8]>),
+    /// It was applied, but the reply has so many bytes, which is more than [`MAX_REPLY`].
+    TooLong(u64),
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Answer::Reply(bytes) => write!(f, "'{}'", bytes.escape_ascii()),
+            Answer::TooLong(bytes) => write!(f, "a reply of {bytes} bytes, which is too long"),
+        }
+    }
+}
+
+/// Does nothing and says nothing: a history alone.
+impl StateMachine for () {
+    fn apply(&mut self, _: &[u8]) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn snapshot(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn restore(snapshot: &[u8]) -> Result<Self, RestoreError> {
+        snapshot.is_empty().then_some(()).ok_or(RestoreError::new("it should be empty"))
+    }
+}
+
+/// Any state machine. Two are equal if their snapshots are.
+pub struct AnyStateMachine(Box<dyn Object>);
+
+/// What is needed of a state machine whose type is not known.
+trait Object: Send + Sync {
+    fn apply(&mut self, command: &[u8]) -> Vec<u8>;
+    fn snapshot(&self) -> Vec<u8>;
+    fn restore(&self, snapshot: &[u8]) -> Result<AnyStateMachine, RestoreError>;
+    fn copy(&self) -> AnyStateMachine;
+}
+
+impl<M: StateMachine> Object for M {
+    fn apply(&mut self, command: &[u8]) -> Vec<u8> {
+        StateMachine::apply(self, command)
+    }
+
+    fn snapshot(&self) -> Vec<u8> {
+        StateMachine::snapshot(self)
+    }
+
+    fn restore(&self, snapshot: &[u8]) -> Result<AnyStateMachine, RestoreError> {
+        M::restore(snapshot).map(AnyStateMachine::new)
+    }
+
+    fn copy(&self) -> AnyStateMachine {
+        AnyStateMachine::new(self.clone())
+    }
+}
+
+impl AnyStateMachine {
+    /// This one, as it is.
+    pub fn new(machine: impl StateMachine) -> Self {
+        AnyStateMachine(Box::new(machine))
+    }
+
+    /// Applies a command.
+    pub fn apply(&mut self, command: &[u8]) -> Answer {
+        let reply = self.0.apply(command);
+        if reply.len() > MAX_REPLY {
+            return Answer::TooLong(reply.len() as u64);
+        }
+        Answer::Reply(reply.into())
+    }
+
+    /// All of its state.
+    pub fn snapshot(&self) -> Vec<u8> {
+        self.0.snapshot()
+    }
+
+    /// A machine of the same kind, in the state that the snapshot was taken of.
+    pub fn restored(&self, snapshot: &[u8]) -> Result<Self, RestoreError> {
+        self.0.restore(snapshot)
+    }
+}
+
+impl Default for AnyStateMachine {
+    fn default() -> Self {
+        AnyStateMachine::new(())
+    }
+}
+
+impl Clone for AnyStateMachine {
+    fn clone(&self) -> Self {
+        self.0.copy()
+    }
+}
+
+impl PartialEq for AnyStateMachine {
+    fn eq(&self, other: &Self) -> bool {
+        self.snapshot() == other.snapshot()
+    }
+}
+
+impl Eq for AnyStateMachine {}
+
+impl Hash for AnyStateMachine {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.snapshot().hash(hasher);
+    }
+}
+
+impl fmt::Debug for AnyStateMachine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let snapshot = self.snapshot();
+        write!(f, "AnyStateMachine({})", snapshot.escape_ascii())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Its state is all that it was told, and so are its replies.
+    #[derive(Clone, Default)]
+    struct Echo(Vec<u8>);
+
+    impl StateMachine for Echo {
+        fn apply(&mut self, command: &[u8]) -> Vec<u8> {
+            self.0.extend_from_slice(command);
+            self.0.clone()
+        }
+
+        fn snapshot(&self) -> Vec<u8> {
+            self.0.clone()
+        }
+
+        fn restore(snapshot: &[u8]) -> Result<Self, RestoreError> {
+            Ok(Echo(snapshot.to_vec()))
+        }
+    }
+
+    #[test]
+    fn machines_are_equal_if_their_snapshots_are() {
+        let mut one = AnyStateMachine::new(Echo::default());
+        let before = one.clone();
+        assert_eq!(one.apply(b"a"), Answer::Reply(b"a"[..].into()));
+        assert_ne!(one, before);
+        assert_eq!(before.restored(&one.snapshot()).unwrap(), one);
+        assert!(AnyStateMachine::default().restored(b"a").is_err());
+    }
+
+    #[test]
+    fn a_reply_that_is_too_long_is_not_sent() {
+        let mut machine = AnyStateMachine::new(Echo::default());
+        let longest = vec![7; MAX_REPLY];
+        assert_eq!(machine.apply(&longest), Answer::Reply(longest.into()));
+        assert_eq!(machine.apply(b"x"), Answer::TooLong(MAX_REPLY as u64 + 1));
+    }
+}
