@@ -1,7 +1,7 @@
 //! Save, then send: what a node does with its disk and its socket, and in which order.
 
 use std::io;
-use std::net::SocketAddrV4;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::sync::{Arc, Mutex};
 
 use stateright::actor::Id;
@@ -40,6 +40,13 @@ impl Journal for Log {
 }
 
 impl Outlet for Log {
+    fn id(&self, address: SocketAddr) -> Id {
+        match address {
+            SocketAddr::V4(address) => Id::from(address),
+            SocketAddr::V6(_) => unreachable!("nobody here has such an address"),
+        }
+    }
+
     fn send(&self, to: Id, bytes: &[u8]) -> io::Result<()> {
         self.0.lock().unwrap().push(Event::Sent(to, decode(bytes).unwrap()));
         Ok(())

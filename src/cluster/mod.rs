@@ -5,7 +5,7 @@ pub mod demo;
 pub mod probe;
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -100,7 +100,7 @@ pub struct Handle {
     /// What people call it: `L1`, `A2`, `C1`.
     pub name: String,
     /// Where it listens.
-    pub address: SocketAddrV4,
+    pub address: SocketAddr,
     /// What can be seen of it.
     pub view: Arc<View>,
     how: How,
@@ -137,7 +137,7 @@ impl Cluster {
             return Err(ClusterError::AdversarialSpawn);
         }
         let count = usize::from(config.leaders) + usize::from(config.acceptors) + 1;
-        let local = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
+        let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let sockets: Vec<Arc<Udp>> =
             (0..count).map(|_| Udp::bind(local).map(Arc::new)).collect::<io::Result<_>>()?;
         let setup = Arc::new(setup(config, &sockets)?);

@@ -6,7 +6,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -94,9 +93,7 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
     }
 
     fn hear(&mut self, datagram: &Datagram, asked: &mut Asked) {
-        let SocketAddr::V4(from) = datagram.from else {
-            return self.counters.malformed.add(1);
-        };
+        let from = datagram.from;
         let messages = match decode(&datagram.bytes) {
             Ok(messages) => messages,
             Err(error) => {
@@ -104,7 +101,7 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
                 return self.counters.malformed.add(1);
             }
         };
-        let src = Id::from(from);
+        let src = self.outlet.id(from);
         for message in messages {
             if !self.actor.admits(src, &message) {
                 tracing::debug!(%from, %message, "rejected message");

@@ -4,6 +4,7 @@
 //! actor asks for, [`run`] puts the two together. [`spawn`] runs the same actors by Stateright's
 //! own runtime instead.
 
+pub mod addresses;
 pub mod adversary;
 pub mod counters;
 pub mod host;

@@ -1,7 +1,7 @@
 //! Runs one member on a thread of its own, over a real socket.
 
 use std::io;
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -29,7 +29,7 @@ pub struct Mischief {
 /// A member that is running.
 #[derive(Debug)]
 pub struct Running {
-    address: SocketAddrV4,
+    address: SocketAddr,
     counters: Arc<Counters>,
     stop: Stop,
     /// None once it was waited for.
@@ -95,7 +95,7 @@ fn on_thread<A: Member, S: Source, J: Journal + 'static>(
 
 impl Running {
     /// Where it can be reached.
-    pub fn address(&self) -> SocketAddrV4 {
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
