@@ -5,7 +5,9 @@ mod check;
 mod compare;
 mod demo;
 mod explore;
+mod init;
 mod mutants;
+mod node;
 mod output;
 mod parallel;
 mod swarm;
@@ -26,6 +28,9 @@ const LOG: &str = "SYNOD_LOG";
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, after_help = "Logs: SYNOD_LOG=debug synod demo")]
 pub struct Cli {
+    /// What is logged: error, warn, info, debug or trace; otherwise what SYNOD_LOG says.
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -33,6 +38,8 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Args),
+    Init(init::Args),
+    Node(node::Args),
     Check(check::Args),
     Mutants(mutants::Args),
     Bench(bench::Args),
@@ -59,18 +66,17 @@ impl From<bool> for Verdict {
 /// Runs what the command line asks for.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = match EnvFilter::try_from_env(LOG) {
-        Ok(filter) => filter,
-        Err(error) => {
-            if std::env::var_os(LOG).is_some() {
-                output::warn(format_args!("synod: {LOG} is not understood: {error}"));
-            }
-            EnvFilter::new("warn")
-        }
-    };
+    let wanted = cli.log.clone().or_else(|| std::env::var(LOG).ok());
+    let filter = wanted.map(EnvFilter::try_new).transpose().unwrap_or_else(|error| {
+        output::warn(format_args!("synod: --log or {LOG} is not understood: {error}"));
+        None
+    });
+    let filter = filter.unwrap_or_else(|| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let verdict = match cli.command {
         Command::Demo(args) => demo::run(&args),
+        Command::Init(args) => init::run(&args),
+        Command::Node(args) => node::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Mutants(args) => mutants::run(&args),
         Command::Bench(args) => bench::run(&args),

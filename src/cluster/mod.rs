@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod demo;
+pub mod member;
 pub mod probe;
 
 use std::io;

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use crossbeam_channel::{Receiver, Sender, bounded};
+
 use super::adversary::{Adversary, AdversaryCounts};
 use super::counters::Counters;
 use super::host::{Host, HostError, Member};
@@ -34,6 +36,7 @@ pub struct Running {
     stop: Stop,
     /// None once it was waited for.
     thread: Option<JoinHandle<Ended>>,
+    ended: Receiver<()>,
 }
 
 /// How a member ended.
@@ -63,34 +66,47 @@ pub fn run<A: Member>(
     let name = format!("synod-{}", actor.name());
     let outlet = Arc::clone(&socket);
     let counted = Arc::clone(&counters);
+    let (alive, ended) = bounded(0);
     let start = move || Host::start(outlet.id(), actor, storage, (outlet, journal), counted);
     let (stop, thread) = match mischief {
         None => {
             let pump = Pump::new(socket, QUEUE, Arc::clone(&counters));
-            (Stop::Plain(pump.stopper()), on_thread(name, pump, start)?)
+            (Stop::Plain(pump.stopper()), on_thread(name, pump, start, alive)?)
         }
         Some(Mischief { seed, counts }) => {
             let source = Arc::new(Adversary::new(socket, seed, counts));
             let pump = Pump::new(source, QUEUE, Arc::clone(&counters));
-            (Stop::Adversarial(pump.stopper()), on_thread(name, pump, start)?)
+            (Stop::Adversarial(pump.stopper()), on_thread(name, pump, start, alive)?)
         }
     };
-    Ok(Running { address, counters, stop, thread: Some(thread) })
+    Ok(Running { address, counters, stop, thread: Some(thread), ended })
 }
 
 fn on_thread<A: Member, S: Source, J: Journal + 'static>(
     name: String,
     pump: Pump<Native, S>,
     start: impl FnOnce() -> Result<Host<A, Arc<Udp>, J>, HostError> + Send + 'static,
+    alive: Sender<()>,
 ) -> io::Result<JoinHandle<Ended>> {
-    let body = move || match start() {
+    let body = move || {
+        let ended = live(pump, start);
+        drop(alive);
+        ended
+    };
+    thread::Builder::new().name(name).spawn(body)
+}
+
+fn live<A: Member, S: Source, J: Journal + 'static>(
+    pump: Pump<Native, S>,
+    start: impl FnOnce() -> Result<Host<A, Arc<Udp>, J>, HostError>,
+) -> Ended {
+    match start() {
         Err(error) => Ended { end: End::Turn(error), state: None },
         Ok(mut host) => {
             let end = pump.run(&mut host);
             Ended { end, state: Some(host.into_state()) }
         }
-    };
-    thread::Builder::new().name(name).spawn(body)
+    }
 }
 
 impl Running {
@@ -102,6 +118,11 @@ impl Running {
     /// What it counts.
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.counters)
+    }
+
+    /// Is closed when it has ended, for whatever reason.
+    pub fn ended(&self) -> &Receiver<()> {
+        &self.ended
     }
 
     /// Stops it, and waits until it has dealt with what it had taken; none if it panicked.

@@ -1,0 +1,113 @@
+//! `synod node`: one member of a cluster, as a process.
+
+use std::path::{Path, PathBuf};
+use std::{fs, io, thread};
+
+use clap::Parser;
+use crossbeam_channel::{Receiver, Select, unbounded};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::Verdict;
+use super::output::{fail, say, warn};
+use crate::cluster::config::ClusterConfig;
+use crate::cluster::member::Playing;
+use crate::machine::kv::KvStore;
+use crate::paxos::AnyStateMachine;
+use crate::runtime::pump::End;
+
+/// Run one member of a cluster, until it gets SIGTERM or SIGINT.
+///
+/// It keeps what it promised in its data directory, and does not start without: a member that
+/// forgets may undo what the cluster has decided.
+#[derive(Debug, Parser)]
+#[command(after_help = "Examples:
+  synod node n1 --config local/cluster.toml
+  synod node n1 --config cluster.toml --new      the first time ever")]
+pub(super) struct Args {
+    /// The member's name in the file.
+    name: String,
+    /// The cluster's file. Data directories begin where it is.
+    #[arg(long, default_value = "cluster.toml")]
+    config: PathBuf,
+    /// Make its journals first: this member has never run.
+    #[arg(long)]
+    new: bool,
+}
+
+/// Runs it.
+pub(super) fn run(args: &Args) -> Verdict {
+    let config = match read(&args.config) {
+        Ok(config) => config,
+        Err(error) => return fail(error, Verdict::BadUse),
+    };
+    let signals = match listen() {
+        Ok(signals) => signals,
+        Err(error) => {
+            return fail(format_args!("cannot wait for signals: {error}"), Verdict::Fails);
+        }
+    };
+    let base = args.config.parent().unwrap_or(Path::new(""));
+    let machine = AnyStateMachine::new(KvStore::default());
+    let made = if args.new { config.create_journals(base, &args.name) } else { Ok(()) };
+    match made.and_then(|()| config.start(base, &args.name, &machine)) {
+        Err(error) => fail(error, Verdict::Fails),
+        Ok(parts) => {
+            parts.iter().for_each(|playing| introduce(&args.name, playing));
+            wait(&signals, parts)
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<ClusterConfig, String> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        format!("cannot read {}: {error}; `synod init` writes a sample", path.display())
+    })?;
+    text.parse().map_err(|error| format!("{}, {error}", path.display()))
+}
+
+/// What the process is told by the system.
+fn listen() -> io::Result<Receiver<i32>> {
+    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    let (told, listens) = unbounded();
+    let pass_on = move || signals.forever().try_for_each(|signal| told.send(signal));
+    thread::Builder::new().name("synod-signals".to_owned()).spawn(pass_on)?;
+    Ok(listens)
+}
+
+fn introduce(name: &str, Playing { part, recovered, running }: &Playing) {
+    let entries = recovered.entries;
+    say(format_args!("{name}: {} at {}, {entries} entries", part.name(), running.address()));
+    if recovered.torn > 0 {
+        warn(format_args!(
+            "{name}: {}: the power failed while it was saving; {} bytes that nobody was told of \
+             were cleared",
+            part.name(),
+            recovered.torn
+        ));
+    }
+}
+
+/// Waits for a signal, or for a role to end by itself, and stops them all.
+fn wait(signals: &Receiver<i32>, parts: Vec<Playing>) -> Verdict {
+    let mut select = Select::new();
+    select.recv(signals);
+    for playing in &parts {
+        select.recv(playing.running.ended());
+    }
+    select.ready();
+    drop(select);
+    let mut verdict = Verdict::Holds;
+    for Playing { part, running, .. } in parts {
+        let why = match running.stop().map(|ended| ended.end) {
+            Some(End::Stopped) => continue,
+            Some(End::Source(error)) => format!("its socket failed: {error}"),
+            Some(End::Turn(error)) => error.to_string(),
+            Some(End::Reader(error)) => format!("its reader thread ended: {error:?}"),
+            None => "it panicked".to_owned(),
+        };
+        verdict = fail(format_args!("the {} has stopped: {why}", part.name()), Verdict::Fails);
+    }
+    say("stopped");
+    verdict
+}
