@@ -1,7 +1,8 @@
 //! `synod` is a Multi-Paxos replicated log. Leader and acceptor logic is written once, as
 //! Stateright actors. The same code is model-checked, and run over real UDP sockets.
 //!
-//! Data flows one way: `main` -> [`cli`] -> ([`model`], [`cluster`]) -> [`runtime`] -> [`paxos`].
+//! Data flows one way: `main` -> [`cli`] -> ([`model`], [`cluster`]) -> [`runtime`] -> [`machine`] ->
+//! [`paxos`].
 //!
 //! - [`paxos`] is the protocol: pure and deterministic, and nothing else.
 //! - [`machine`] holds state machines to replicate: a key-value store.
