@@ -144,6 +144,56 @@ fn a_member_that_was_killed_comes_back_with_what_it_promised() {
     }
 }
 
+/// What was put is there, whoever is killed; and who asks learns what became of it.
+#[test]
+fn clients_are_answered_whoever_is_killed() {
+    let cluster = Cluster::new("clients");
+    let ask = |args: &[&str]| {
+        cluster.synod(&[args, &["--config", "test/cluster.toml", "--timeout", "10"]].concat())
+    };
+    let (told, lines) = channel();
+    let start = |name| Member::start(&cluster, name, &told);
+    let mut members: Vec<Member> = ["n1", "n2", "n3"].into_iter().map(start).collect();
+    let put = ask(&["put", "colour", "blue"]);
+    assert_eq!(put.status.code(), Some(0), "{}", text(&put.stderr));
+    let (mut primary, _) = wait_for(&lines, "primary from now on");
+    for value in ["red", "green"] {
+        members.retain(|member| member.name != primary);
+        let put = ask(&["put", "colour", value]);
+        assert_eq!(put.status.code(), Some(0), "{}", text(&put.stderr));
+        assert_eq!(
+            text(&ask(&["get", "colour"]).stdout),
+            format!(
+                "{value}
+"
+            )
+        );
+        let (next, _) = wait_for(&lines, "primary from now on");
+        members.push(start(primary));
+        primary = next;
+    }
+    let cas = ask(&["cas", "colour", "white", "--expect", "blue"]);
+    assert_eq!(cas.status.code(), Some(1));
+    assert!(text(&cas.stderr).contains("nothing was changed: there is green"));
+    let cas = ask(&["cas", "colour", "white", "--expect", "green", "--json"]);
+    let shown: serde_json::Value = serde_json::from_slice(&cas.stdout).unwrap();
+    assert_eq!((&shown["outcome"], &shown["value"]), (&"done".into(), &"green".into()));
+    assert_eq!(ask(&["delete", "colour"]).status.code(), Some(0));
+    assert_eq!(ask(&["get", "colour"]).status.code(), Some(1));
+    drop(members);
+    let put = cluster.synod(&[
+        "put",
+        "colour",
+        "grey",
+        "--config",
+        "test/cluster.toml",
+        "--timeout",
+        "0.3",
+    ]);
+    assert_eq!(put.status.code(), Some(3), "nobody is there to say");
+    assert!(text(&put.stderr).contains("it may have been done, or may yet be"));
+}
+
 /// A member that does not know what it promised does not start, and says what to do.
 #[test]
 fn a_member_with_a_damaged_foreign_or_lost_journal_is_refused() {

@@ -6,6 +6,7 @@ mod compare;
 mod demo;
 mod explore;
 mod init;
+mod kv;
 mod mutants;
 mod node;
 mod output;
@@ -23,8 +24,8 @@ const LOG: &str = "SYNOD_LOG";
 
 /// A Multi-Paxos replicated log: written once, model-checked, and run over UDP.
 ///
-/// Exit codes: 0 if all that was to be shown holds, 1 if something is violated or missing, 2 if
-/// the command was not understood.
+/// Exit codes: 0 if it was done, or all that was to be shown holds; 1 if not; 2 if the command was not
+/// understood; 3 if nobody knows whether it was done.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, after_help = "Logs: SYNOD_LOG=debug synod demo")]
 pub struct Cli {
@@ -40,6 +41,10 @@ enum Command {
     Demo(demo::Args),
     Init(init::Args),
     Node(node::Args),
+    Put(kv::PutArgs),
+    Get(kv::GetArgs),
+    Delete(kv::DeleteArgs),
+    Cas(kv::CasArgs),
     Check(check::Args),
     Mutants(mutants::Args),
     Bench(bench::Args),
@@ -55,6 +60,8 @@ enum Verdict {
     Fails,
     /// The command was not understood, or asks for what cannot be.
     BadUse,
+    /// It may have been done, or not.
+    Unknown,
 }
 
 impl From<bool> for Verdict {
@@ -77,6 +84,10 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Node(args) => node::run(&args),
+        Command::Put(args) => kv::put(args),
+        Command::Get(args) => kv::get(args),
+        Command::Delete(args) => kv::delete(args),
+        Command::Cas(args) => kv::cas(args),
         Command::Check(args) => check::run(&args),
         Command::Mutants(args) => mutants::run(&args),
         Command::Bench(args) => bench::run(&args),
@@ -86,6 +97,7 @@ pub fn main() -> ExitCode {
         Verdict::Holds => 0,
         Verdict::Fails => 1,
         Verdict::BadUse => 2,
+        Verdict::Unknown => 3,
     })
 }
 

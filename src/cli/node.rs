@@ -59,7 +59,8 @@ pub(super) fn run(args: &Args) -> Verdict {
     }
 }
 
-fn read(path: &Path) -> Result<ClusterConfig, String> {
+/// Reads a cluster's file.
+pub(super) fn read(path: &Path) -> Result<ClusterConfig, String> {
     let text = fs::read_to_string(path).map_err(|error| {
         format!("cannot read {}: {error}; `synod init` writes a sample", path.display())
     })?;

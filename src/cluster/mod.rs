@@ -1,5 +1,6 @@
 //! A whole cluster in one process, on real UDP sockets of the loopback.
 
+pub mod client;
 pub mod config;
 pub mod demo;
 pub mod member;
