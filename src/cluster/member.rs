@@ -110,7 +110,7 @@ const PARTS: [Part; 2] = [Part::Leader, Part::Acceptor];
 pub struct Playing {
     /// The role.
     pub part: Part,
-    /// What was found in its journal.
+    /// What was found in its journal, but for the records, which the actor has.
     pub recovered: Recovered,
     /// The actor on its socket.
     pub running: Running,
@@ -166,16 +166,17 @@ impl ClusterConfig {
     ) -> Result<Playing, MemberError> {
         let path = base.join(&member.data).join(part.name());
         let folder = lock(&path)?;
-        let (journal, recovered) = DiskJournal::open(folder, &self.identity(member, part))
+        let (journal, mut recovered) = DiskJournal::open(folder, &self.identity(member, part))
             .map_err(|source| MemberError::Journal { path, source })?;
         let own = resolve(at)?;
         let socket = Udp::bind(own).map_err(|source| MemberError::Bind { address: own, source })?;
         let members = self.ids(socket.addresses())?;
-        let number = |other: &&MemberConfig| part.address(other).is_some();
-        let place = self.members.iter().filter(number).position(|other| other.name == member.name);
-        let role = self.role(part, place.unwrap_or_default(), members, machine.clone());
+        // Leaders and acceptors are counted in the order of the file.
+        let before = self.members.iter().take_while(|other| other.name != member.name);
+        let place = before.filter(|other| part.address(other).is_some()).count();
+        let role = self.role(part, place, members, machine.clone());
         let node = Node::new(role, Saving::Changes, self.timing.clone());
-        let storage = recovered.storage.clone();
+        let storage = recovered.storage.take();
         let running = run(node, Arc::new(socket), storage, journal, None);
         let running = running.map_err(MemberError::Thread)?;
         Ok(Playing { part, recovered, running })
