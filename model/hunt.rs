@@ -90,7 +90,7 @@ pub fn search<R: Rulebook>(
 ) -> Result<Sought<R>, CheckError> {
     let (mut universe, members) = system.universe(rulebook, machine)?;
     let look = watch(property, &members, &universe);
-    let bridge = |universe| Bridge::new(universe, Arc::new(InWords(&system.bounds)));
+    let bridge = |universe| bridge(system, universe);
     let (bridge, (run, states)) = match (property.kind, backend) {
         (Kind::Throughout, _) => {
             let bridge = bridge(universe);
@@ -127,9 +127,17 @@ pub fn explorable<R: Rulebook>(
     machine: Machine,
 ) -> Result<Bridge<Node<R>, Lens>, CheckError> {
     let (universe, members) = system.universe(rulebook, machine)?;
-    let bridge = Bridge::new(universe, Arc::new(InWords(&system.bounds)));
+    let bridge = bridge(system, universe);
     hold_to_all(system, &members, &bridge)?;
     Ok(bridge)
+}
+
+/// Held to nothing yet.
+fn bridge<R: Rulebook>(
+    system: &'static System,
+    universe: Universe<Node<R>>,
+) -> Bridge<Node<R>, Lens> {
+    Bridge::new(universe, Arc::new(InWords(&system.bounds)))
 }
 
 fn hold_to_all<R: Rulebook>(

@@ -293,9 +293,8 @@ where
         }
         // By what happens: numbers depend on what was explored before, and the Explorer's addresses
         // are made of places in this list.
-        actions.sort_by(|(one, first), (two, second)| {
-            let key = |step: &BridgeStep| (step.step.actor, Arc::clone(&step.text), step.step.cut);
-            key(one).cmp(&key(two)).then(first.cmp(second))
+        actions.sort_by_cached_key(|(BridgeStep { step, text, .. }, place)| {
+            (step.actor, Arc::clone(text), step.cut, *place)
         });
         all.extend(actions.into_iter().map(|(step, _)| step));
     }
