@@ -1,6 +1,7 @@
 //! `synod node`: one member of a cluster, as a process.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::{fs, io, thread};
 
 use clap::Parser;
@@ -11,9 +12,10 @@ use signal_hook::iterator::Signals;
 use super::Verdict;
 use super::output::{fail, say, warn};
 use crate::cluster::config::ClusterConfig;
-use crate::cluster::member::Playing;
+use crate::cluster::member::{Part, Playing};
 use crate::machine::kv::KvStore;
 use crate::paxos::AnyStateMachine;
+use crate::runtime::lossy::Losses;
 use crate::runtime::pump::End;
 
 /// Run one member of a cluster, until it gets SIGTERM or SIGINT.
@@ -33,6 +35,10 @@ pub(super) struct Args {
     /// Make its journals first: this member has never run.
     #[arg(long)]
     new: bool,
+    /// For experiments: take orders from the standard input, such as `n2 100`, which loses all that
+    /// member n2 sends to this one, or `n2 0`, which loses nothing any more.
+    #[arg(long)]
+    faults: bool,
 }
 
 /// Runs it.
@@ -50,7 +56,9 @@ pub(super) fn run(args: &Args) -> Verdict {
     let base = args.config.parent().unwrap_or(Path::new(""));
     let machine = AnyStateMachine::new(KvStore::default());
     let made = if args.new { config.create_journals(base, &args.name) } else { Ok(()) };
-    match made.and_then(|()| config.start(base, &args.name, &machine)) {
+    let losses = args.faults.then(|| take_orders(&config));
+    let start = || config.start_with_losses(base, &args.name, &machine, losses.as_ref());
+    match made.and_then(|()| start()) {
         Err(error) => fail(error, Verdict::Fails),
         Ok(parts) => {
             parts.iter().for_each(|playing| introduce(&args.name, playing));
@@ -74,6 +82,33 @@ fn listen() -> io::Result<Receiver<i32>> {
     let pass_on = move || signals.forever().try_for_each(|signal| told.send(signal));
     thread::Builder::new().name("synod-signals".to_owned()).spawn(pass_on)?;
     Ok(listens)
+}
+
+/// Loses what the standard input says, from now on.
+fn take_orders(config: &ClusterConfig) -> Arc<Losses> {
+    let losses = Arc::new(Losses::new(0));
+    let (ordered, config) = (Arc::clone(&losses), config.clone());
+    let obey = move || {
+        for line in io::stdin().lines().map_while(Result::ok) {
+            if let Err(error) = obey(&config, &ordered, &line) {
+                warn(format_args!("synod: cannot do '{}': {error}", line.escape_debug()));
+            }
+        }
+    };
+    if let Err(error) = thread::Builder::new().name("synod-faults".to_owned()).spawn(obey) {
+        warn(format_args!("synod: cannot take orders: {error}"));
+    }
+    losses
+}
+
+fn obey(config: &ClusterConfig, losses: &Losses, order: &str) -> Result<(), String> {
+    let (name, percent) = order.split_once(' ').ok_or("say a member and how much is lost")?;
+    let percent: u8 = percent.parse().map_err(|error| format!("{error}"))?;
+    let member = config.member(name).map_err(|error| error.to_string())?;
+    for address in [Part::Leader, Part::Acceptor].iter().filter_map(|part| part.address(member)) {
+        losses.set(address.resolve().map_err(|error| error.to_string())?, percent.min(100));
+    }
+    Ok(())
 }
 
 fn introduce(name: &str, Playing { part, recovered, running }: &Playing) {

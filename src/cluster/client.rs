@@ -6,7 +6,7 @@
 //! linearizable.
 
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
@@ -60,23 +60,30 @@ enum Heard {
     Nothing,
 }
 
+/// A socket by which all of these can be reached.
+pub(super) fn socket_for(addresses: impl IntoIterator<Item = SocketAddr>) -> io::Result<UdpSocket> {
+    match addresses.into_iter().any(|address| address.is_ipv6()) {
+        true => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)),
+        false => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)),
+    }
+}
+
+/// An address as such a socket knows it: one of IPv6 reaches those of IPv4 in their mapped form.
+pub(super) fn reachable(address: SocketAddr, v6: bool) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if v6 => SocketAddr::new(ip.to_ipv6_mapped().into(), address.port()),
+        _ => address,
+    }
+}
+
 impl Client {
     /// A client of this cluster, with a name that nobody else is likely to have.
     pub fn new(config: &ClusterConfig) -> Result<Self, ClientError> {
-        let there = config.members.iter().filter_map(|member| member.leader.as_ref());
-        let leaders: Vec<SocketAddr> = there.map(|at| at.resolve()).collect::<Result<_, _>>()?;
-        let v6 = leaders.iter().any(SocketAddr::is_ipv6);
-        // A socket of IPv6 reaches addresses of IPv4 in their mapped form.
-        let reached = |leader: SocketAddr| match leader.ip() {
-            IpAddr::V4(ip) if v6 => SocketAddr::new(ip.to_ipv6_mapped().into(), leader.port()),
-            _ => leader,
-        };
-        let socket = match v6 {
-            true => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0))?,
-            false => UdpSocket::bind(("0.0.0.0", 0))?,
-        };
+        let leaders = config.leaders()?;
+        let socket = socket_for(leaders.iter().copied())?;
+        let v6 = socket.local_addr()?.is_ipv6();
         let patience = config.timing.retry.as_ref().map_or(Duration::from_millis(100), |r| r.start);
-        let leaders = leaders.into_iter().map(reached).collect();
+        let leaders = leaders.into_iter().map(|leader| reachable(leader, v6)).collect();
         let (me, turn) = (ClientId(fastrand::u64(..)), 0);
         Ok(Client { socket, leaders, turn, me, next: 0, patience })
     }

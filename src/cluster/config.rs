@@ -80,19 +80,32 @@ impl FromStr for Address {
 }
 
 impl ClusterConfig {
+    /// Where the leaders are, in order.
+    pub fn leaders(&self) -> io::Result<Vec<SocketAddr>> {
+        self.members.iter().filter_map(|m| m.leader.as_ref()).map(Address::resolve).collect()
+    }
+
     /// The text of a file for a cluster on this machine: so many processes, each a leader and an
     /// acceptor, at ports from `port` on.
     pub fn sample(cluster: &str, members: u16, port: u16) -> String {
+        let mut ports = u32::from(port)..;
+        ClusterConfig::sample_at(cluster, members, || ports.next().unwrap_or_default())
+    }
+
+    /// The same, at these ports.
+    pub fn sample_at<P: fmt::Display>(
+        cluster: &str,
+        members: u16,
+        mut port: impl FnMut() -> P,
+    ) -> String {
         let mut text = format!(
             "# A cluster on this machine. Every member reads this file.\ncluster = \"{cluster}\"\n"
         );
-        for member in 0..members {
-            let member = u32::from(member);
-            let (name, leader) = (member + 1, u32::from(port) + 2 * member);
+        for name in 1..=members {
+            let (leader, acceptor): (P, P) = (port(), port());
             text.push_str(&format!(
                 "\n[[member]]\nname = \"n{name}\"\ndata = \"data/n{name}\"\n\
-                 leader = \"127.0.0.1:{leader}\"\nacceptor = \"127.0.0.1:{}\"\n",
-                leader + 1
+                 leader = \"127.0.0.1:{leader}\"\nacceptor = \"127.0.0.1:{acceptor}\"\n"
             ));
         }
         text.push_str(SAMPLE_SETTINGS);

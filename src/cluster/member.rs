@@ -17,6 +17,7 @@ use crate::runtime::addresses::Addresses;
 use crate::runtime::journal::disk::{DiskJournal, JournalError, Recovered, SEGMENT, create};
 use crate::runtime::journal::folder::Directory;
 use crate::runtime::journal::identity::Identity;
+use crate::runtime::lossy::{Losses, Lossy};
 use crate::runtime::run::{Running, run};
 use crate::runtime::udp::Udp;
 
@@ -95,7 +96,8 @@ impl Part {
         }
     }
 
-    fn address(self, member: &MemberConfig) -> Option<&Address> {
+    /// Where a member plays it, if it does.
+    pub fn address(self, member: &MemberConfig) -> Option<&Address> {
         match self {
             Part::Leader => member.leader.as_ref(),
             Part::Acceptor => member.acceptor.as_ref(),
@@ -147,8 +149,19 @@ impl ClusterConfig {
         name: &str,
         machine: &AnyStateMachine,
     ) -> Result<Vec<Playing>, MemberError> {
+        self.start_with_losses(base, name, machine, None)
+    }
+
+    /// The same, behind a network that loses what it is told to.
+    pub fn start_with_losses(
+        &self,
+        base: &Path,
+        name: &str,
+        machine: &AnyStateMachine,
+        losses: Option<&Arc<Losses>>,
+    ) -> Result<Vec<Playing>, MemberError> {
         let member = self.member(name)?;
-        let play = |(part, at)| self.play(base, member, (part, at), machine);
+        let play = |part| self.play(base, member, part, machine, losses);
         parts(member).map(play).collect()
     }
 
@@ -163,6 +176,7 @@ impl ClusterConfig {
         member: &MemberConfig,
         (part, at): (Part, &Address),
         machine: &AnyStateMachine,
+        losses: Option<&Arc<Losses>>,
     ) -> Result<Playing, MemberError> {
         let path = base.join(&member.data).join(part.name());
         let folder = lock(&path)?;
@@ -177,7 +191,15 @@ impl ClusterConfig {
         let role = self.role(part, place, members, machine.clone());
         let node = Node::new(role, Saving::Changes, self.timing.clone());
         let storage = recovered.storage.take();
-        let running = run(node, Arc::new(socket), storage, journal, None);
+        let socket = Arc::new(socket);
+        let own = Arc::clone(&socket);
+        let running = match losses {
+            None => run(node, (socket, own), storage, journal),
+            Some(losses) => {
+                let lossy = Lossy::new(own, Arc::clone(losses));
+                run(node, (socket, Arc::new(lossy)), storage, journal)
+            }
+        };
         let running = running.map_err(MemberError::Thread)?;
         Ok(Playing { part, recovered, running })
     }

@@ -1,10 +1,14 @@
 //! A whole cluster in one process, on real UDP sockets of the loopback.
 
+pub mod bench;
 pub mod client;
 pub mod config;
+pub mod crowd;
 pub mod demo;
+pub mod inquirer;
 pub mod member;
 pub mod probe;
+pub mod processes;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -19,10 +23,10 @@ use crate::paxos::{
     Acceptor, AcceptorId, AcceptorSet, AnyStateMachine, Client, ClientId, Leader, LeaderId, Limits,
     Members, MembersError, Node, Quorums, Role, Saving, Setup, Start, State, Timing,
 };
-use crate::runtime::adversary::AdversaryCounts;
+use crate::runtime::adversary::{Adversary, AdversaryCounts};
 use crate::runtime::counters::{Counters, Counts};
 use crate::runtime::journal::MemoryJournal;
-use crate::runtime::run::{Mischief, Running, run};
+use crate::runtime::run::{Running, run};
 use crate::runtime::spawn::spawn;
 use crate::runtime::udp::Udp;
 use probe::{Probe, View};
@@ -160,11 +164,15 @@ impl Cluster {
                     How::Spawned
                 }
                 Runtime::Pump => {
-                    let mischief = config.adversarial.then(|| Mischief {
-                        seed: config.seed.wrapping_add(number),
-                        counts: Arc::clone(&mischief),
-                    });
-                    How::Pumped(run(probe, socket, None, MemoryJournal::default(), mischief)?)
+                    let (seed, journal) =
+                        (config.seed.wrapping_add(number), MemoryJournal::default());
+                    let own = Arc::clone(&socket);
+                    How::Pumped(if config.adversarial {
+                        let source = Adversary::new(own, seed, Arc::clone(&mischief));
+                        run(probe, (socket, Arc::new(source)), None, journal)?
+                    } else {
+                        run(probe, (socket, own), None, journal)?
+                    })
                 }
             };
             handles.push(Handle { name, address, view: member.view, how });

@@ -81,6 +81,11 @@ impl State {
         self.votes_from(Instance(0))
     }
 
+    /// In how many instances this acceptor has voted.
+    pub fn votes_cast(&self) -> usize {
+        self.votes.len()
+    }
+
     fn votes_from(&self, from: Instance) -> impl Iterator<Item = Vote> {
         self.votes.range(from..).map(|(instance, (ballot, decree))| Vote {
             instance: *instance,

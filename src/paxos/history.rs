@@ -53,6 +53,11 @@ impl History {
         &self.applied
     }
 
+    /// How many clients are remembered.
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
     /// Applies a chosen command. Whether it is new is for the caller to decide.
     pub fn apply(&mut self, instance: Instance, command: &Command) -> Done {
         let answer = self.machine.apply(&command.payload);

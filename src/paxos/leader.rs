@@ -173,6 +173,11 @@ impl State {
         (name, self.stance.ballot())
     }
 
+    /// The highest ballot that it has heard of.
+    pub fn seen(&self) -> Ballot {
+        self.seen
+    }
+
     /// What it knows to be chosen.
     pub fn learner(&self) -> &Learner {
         &self.learner

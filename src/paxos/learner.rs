@@ -41,6 +41,17 @@ impl Learner {
         Instance(self.prefix.len() as u64)
     }
 
+    /// In how many instances a decree is known to be chosen beyond the first unchosen one.
+    pub fn beyond(&self) -> usize {
+        self.beyond.len()
+    }
+
+    /// The last instance in which a decree is known to be chosen.
+    pub fn last_chosen(&self) -> Option<Instance> {
+        let last = self.beyond.keys().next_back().copied();
+        last.or_else(|| self.first_unchosen().0.checked_sub(1).map(Instance))
+    }
+
     /// All that is known to be chosen, by instance.
     pub fn chosen(&self) -> impl Iterator<Item = (Instance, &Decree)> {
         let prefix = self.prefix.iter().zip(0..).map(|(decree, i)| (Instance(i), decree));

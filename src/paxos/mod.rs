@@ -49,7 +49,7 @@ pub use ballot::{Ballot, LeaderId};
 pub use client::Client;
 pub use command::{ClientId, Command, Decree, Instance, RequestId};
 pub use history::{Done, History};
-pub use leader::{Leader, Start};
+pub use leader::{Leader, Stance, Start};
 pub use limits::Limits;
 pub use machine::{Answer, AnyStateMachine, RestoreError, StateMachine};
 pub use members::{Members, MembersError};

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A count that only grows, and that any thread may read.
 #[derive(Debug, Default)]
@@ -44,7 +44,7 @@ pub struct Counters {
 }
 
 /// What the counters of one node, or of several together, show.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// See [`Counters::received`].
     pub received: u64,

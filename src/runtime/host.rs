@@ -14,10 +14,11 @@ use stateright::actor::{Actor, Command, Id, Out};
 use thiserror::Error;
 
 use super::counters::Counters;
+use super::inquiry::{Inquiry, report};
 use super::journal::Journal;
 use super::pump::{Datagram, Turn};
 use super::udp::Outlet;
-use super::wire::{Frame, decode};
+use super::wire::{Frame, WireError, decode, decode_one, encode_one};
 use crate::paxos::leader;
 use crate::paxos::{Ballot, Message, Node, Record, State, Storage, Timer};
 
@@ -61,6 +62,7 @@ struct Asked {
     saves: Vec<Record>,
     sends: Vec<(Id, Message)>,
     timers: Vec<TimerCommand>,
+    inquiries: Vec<(Id, Inquiry)>,
 }
 
 enum TimerCommand {
@@ -94,14 +96,12 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
 
     fn hear(&mut self, datagram: &Datagram, asked: &mut Asked) {
         let from = datagram.from;
+        let src = self.outlet.id(from);
         let messages = match decode(&datagram.bytes) {
             Ok(messages) => messages,
-            Err(error) => {
-                tracing::debug!(%from, %error, "malformed datagram");
-                return self.counters.malformed.add(1);
-            }
+            Err(WireError::Foreign) => return self.hear_inquiry(src, datagram, asked),
+            Err(error) => return self.cannot_read(datagram, &error),
         };
-        let src = self.outlet.id(from);
         for message in messages {
             if !self.actor.admits(src, &message) {
                 tracing::debug!(%from, %message, "rejected message");
@@ -114,13 +114,34 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         }
     }
 
+    fn hear_inquiry(&self, src: Id, datagram: &Datagram, asked: &mut Asked) {
+        // One to a datagram, so that a small one never makes many large answers.
+        match decode_one(&datagram.bytes) {
+            Ok(inquiry) => asked.inquiries.push((src, inquiry)),
+            Err(error) => self.cannot_read(datagram, &error),
+        }
+    }
+
+    fn cannot_read(&self, datagram: &Datagram, error: &WireError) {
+        tracing::debug!(from = %datagram.from, %error, "malformed datagram");
+        self.counters.malformed.add(1);
+    }
+
     /// Save, then send, then set timers.
     fn perform(&mut self, asked: Asked) -> Result<(), HostError> {
-        let Asked { saves, sends, timers } = asked;
+        let Asked { saves, sends, timers, inquiries } = asked;
         if !saves.is_empty() {
             self.journal.append(saves).map_err(HostError::Journal)?;
         }
         self.send(sends);
+        // What is reported may have been learned in this very turn, so it comes after the saves.
+        for (to, inquiry) in inquiries {
+            let report = report(inquiry, &self.state, self.counters.read(), self.journal.stats());
+            match encode_one(&report) {
+                Ok(bytes) => self.send_datagram(to, &bytes),
+                Err(error) => self.cannot_send(to, &error),
+            }
+        }
         let now = Instant::now();
         timers.into_iter().for_each(|command| self.timers.change(command, now));
         Ok(())
@@ -132,15 +153,17 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         for (to, message) in sends {
             match frames.entry(to).or_default().push(&message) {
                 Ok(full) => full.into_iter().for_each(|bytes| self.send_datagram(to, &bytes)),
-                Err(error) => {
-                    tracing::error!(%to, %message, %error, "cannot send");
-                    self.counters.unsent.add(1);
-                }
+                Err(error) => self.cannot_send(to, &error),
             }
         }
         for (to, frame) in frames {
             frame.finish().into_iter().for_each(|bytes| self.send_datagram(to, &bytes));
         }
+    }
+
+    fn cannot_send(&self, to: Id, error: &WireError) {
+        tracing::error!(%to, %error, "cannot send");
+        self.counters.unsent.add(1);
     }
 
     fn send_datagram(&self, to: Id, bytes: &[u8]) {

@@ -1,17 +1,17 @@
 //! Runs one member on a thread of its own, over a real socket.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, bounded};
 
-use super::adversary::{Adversary, AdversaryCounts};
 use super::counters::Counters;
 use super::host::{Host, HostError, Member};
 use super::journal::Journal;
-use super::pump::{End, Pump, Source, Stopper};
+use super::pump::{End, Pump, Source};
 use super::threads::Native;
 use super::udp::Udp;
 use crate::paxos::{State, Storage};
@@ -19,21 +19,11 @@ use crate::paxos::{State, Storage};
 /// How many datagrams may wait between the socket and the actor.
 pub const QUEUE: usize = 4 * 1024;
 
-/// A network that misbehaves: the seed of its choices, and where it counts them.
-#[derive(Clone, Debug)]
-pub struct Mischief {
-    /// The same seed makes the same choices.
-    pub seed: u64,
-    /// What it has done.
-    pub counts: Arc<AdversaryCounts>,
-}
-
 /// A member that is running.
-#[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
     counters: Arc<Counters>,
-    stop: Stop,
+    stop: Box<dyn Fn() + Send>,
     /// None once it was waited for.
     thread: Option<JoinHandle<Ended>>,
     ended: Receiver<()>,
@@ -48,52 +38,28 @@ pub struct Ended {
     pub state: Option<State>,
 }
 
-#[derive(Debug)]
-enum Stop {
-    Plain(Stopper<Native, Udp>),
-    Adversarial(Stopper<Native, Adversary>),
-}
-
-/// Runs a member on this socket, with what it saved in earlier lives.
-pub fn run<A: Member>(
+/// Runs a member on this socket, with what it saved in earlier lives. It hears what `source` lets
+/// through, which is the socket itself or stands before it.
+pub fn run<A: Member, S: Source>(
     actor: A,
-    socket: Arc<Udp>,
+    (socket, source): (Arc<Udp>, Arc<S>),
     storage: Option<Storage>,
     journal: impl Journal + 'static,
-    mischief: Option<Mischief>,
 ) -> io::Result<Running> {
     let (address, counters) = (socket.address(), Arc::new(Counters::default()));
     let name = format!("synod-{}", actor.name());
-    let outlet = Arc::clone(&socket);
     let counted = Arc::clone(&counters);
     let (alive, ended) = bounded(0);
-    let start = move || Host::start(outlet.id(), actor, storage, (outlet, journal), counted);
-    let (stop, thread) = match mischief {
-        None => {
-            let pump = Pump::new(socket, QUEUE, Arc::clone(&counters));
-            (Stop::Plain(pump.stopper()), on_thread(name, pump, start, alive)?)
-        }
-        Some(Mischief { seed, counts }) => {
-            let source = Arc::new(Adversary::new(socket, seed, counts));
-            let pump = Pump::new(source, QUEUE, Arc::clone(&counters));
-            (Stop::Adversarial(pump.stopper()), on_thread(name, pump, start, alive)?)
-        }
-    };
-    Ok(Running { address, counters, stop, thread: Some(thread), ended })
-}
-
-fn on_thread<A: Member, S: Source, J: Journal + 'static>(
-    name: String,
-    pump: Pump<Native, S>,
-    start: impl FnOnce() -> Result<Host<A, Arc<Udp>, J>, HostError> + Send + 'static,
-    alive: Sender<()>,
-) -> io::Result<JoinHandle<Ended>> {
+    let start = move || Host::start(socket.id(), actor, storage, (socket, journal), counted);
+    let pump: Pump<Native, S> = Pump::new(source, QUEUE, Arc::clone(&counters));
+    let stopper = pump.stopper();
     let body = move || {
         let ended = live(pump, start);
         drop(alive);
         ended
     };
-    thread::Builder::new().name(name).spawn(body)
+    let thread = Some(thread::Builder::new().name(name).spawn(body)?);
+    Ok(Running { address, counters, stop: Box::new(move || stopper.stop()), thread, ended })
 }
 
 fn live<A: Member, S: Source, J: Journal + 'static>(
@@ -127,7 +93,7 @@ impl Running {
 
     /// Stops it, and waits until it has dealt with what it had taken; none if it panicked.
     pub fn stop(mut self) -> Option<Ended> {
-        self.stop.stop();
+        (self.stop)();
         self.thread.take()?.join().ok()
     }
 }
@@ -135,15 +101,12 @@ impl Running {
 /// Whoever lets go of a running member stops it.
 impl Drop for Running {
     fn drop(&mut self) {
-        self.stop.stop();
+        (self.stop)();
     }
 }
 
-impl Stop {
-    fn stop(&self) {
-        match self {
-            Stop::Plain(stopper) => stopper.stop(),
-            Stop::Adversarial(stopper) => stopper.stop(),
-        }
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Running({})", self.address)
     }
 }

@@ -2,19 +2,32 @@
 //!
 //! ```text
 //! 0..4  CRC-32 of all that follows, little-endian
-//! 4..6  "sy"
+//! 4..6  what is in it: "sy" for messages of the protocol, "si" for inquiries, "sr" for reports
 //! 6     version of the format
-//! 7..   one or more messages, bincode, back to back
+//! 7..   one or more of them, bincode, back to back
 //! ```
 //!
 //! Whatever is not such a frame, to the last bit, is an error and never a panic.
 
+use std::marker::PhantomData;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use crate::paxos::Message;
 use crate::paxos::limits::MAX_DATAGRAM;
 
-const MAGIC: &[u8] = b"sy";
+/// What travels in frames of a kind.
+pub trait Framed: Serialize + DeserializeOwned {
+    /// What its frames say that they hold.
+    const NAME: [u8; 2];
+}
+
+impl Framed for Message {
+    const NAME: [u8; 2] = *b"sy";
+}
+
 const VERSION: u8 = 1;
 const HEADER: usize = 7;
 
@@ -56,12 +69,18 @@ fn config() -> impl bincode::config::Config {
 }
 
 /// A frame being filled with messages to one destination.
-#[derive(Debug, Default)]
-pub struct Frame(Vec<u8>);
+#[derive(Debug)]
+pub struct Frame<T = Message>(Vec<u8>, PhantomData<T>);
 
-impl Frame {
+impl<T> Default for Frame<T> {
+    fn default() -> Self {
+        Frame(Vec::new(), PhantomData)
+    }
+}
+
+impl<T: Framed> Frame<T> {
     /// Adds a message. Gives back the bytes of a finished datagram if the message did not fit.
-    pub fn push(&mut self, message: &Message) -> Result<Option<Vec<u8>>, WireError> {
+    pub fn push(&mut self, message: &T) -> Result<Option<Vec<u8>>, WireError> {
         if self.0.is_empty() {
             self.0.resize(HEADER, 0);
         }
@@ -80,7 +99,7 @@ impl Frame {
         }
         let mut next = vec![0; HEADER];
         next.extend(self.0.drain(before..));
-        let full = std::mem::replace(self, Frame(next));
+        let full = std::mem::replace(self, Frame(next, PhantomData));
         Ok(full.finish())
     }
 
@@ -91,10 +110,15 @@ impl Frame {
             return None;
         }
         let (checksum, name) = header.split_at_mut_checked(4)?;
-        name.copy_from_slice(&[MAGIC, &[VERSION]].concat());
+        name.copy_from_slice(&name_of::<T>());
         checksum.copy_from_slice(&crc([&*name, &*body]).to_le_bytes());
         Some(self.0)
     }
+}
+
+fn name_of<T: Framed>() -> [u8; HEADER - 4] {
+    let [one, two] = T::NAME;
+    [one, two, VERSION]
 }
 
 fn crc<const N: usize>(parts: [&[u8]; N]) -> u32 {
@@ -104,11 +128,11 @@ fn crc<const N: usize>(parts: [&[u8]; N]) -> u32 {
 }
 
 /// The messages of a datagram: at least one.
-pub fn decode(bytes: &[u8]) -> Result<Vec<Message>, WireError> {
+pub fn decode<T: Framed>(bytes: &[u8]) -> Result<Vec<T>, WireError> {
     let short = || WireError::Short(bytes.len());
     let (checksum, checked) = bytes.split_at_checked(4).ok_or_else(short)?;
     let (name, mut body) = checked.split_at_checked(HEADER - 4).ok_or_else(short)?;
-    if name != [MAGIC, &[VERSION]].concat() {
+    if name != name_of::<T>() {
         return Err(WireError::Foreign);
     }
     if checksum != crc([checked]).to_le_bytes() {
@@ -127,14 +151,14 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Message>, WireError> {
 }
 
 /// A frame of one message, as Stateright's runtime wants it.
-pub fn encode_one(message: &Message) -> Result<Vec<u8>, WireError> {
+pub fn encode_one<T: Framed>(message: &T) -> Result<Vec<u8>, WireError> {
     let mut frame = Frame::default();
     frame.push(message)?;
     frame.finish().ok_or(WireError::Short(0))
 }
 
 /// The message of a frame of one, as Stateright's runtime wants it.
-pub fn decode_one(bytes: &[u8]) -> Result<Message, WireError> {
+pub fn decode_one<T: Framed>(bytes: &[u8]) -> Result<T, WireError> {
     let mut messages = decode(bytes)?;
     match (messages.pop(), messages.len()) {
         (Some(message), 0) => Ok(message),
@@ -235,7 +259,7 @@ mod tests {
         ) {
             let frames = frames(&messages);
             prop_assert!(frames.iter().all(|frame| frame.len() <= MAX_DATAGRAM));
-            let decoded: Vec<_> = frames.iter().flat_map(|f| decode(f).unwrap()).collect();
+            let decoded: Vec<_> = frames.iter().flat_map(|f| decode::<Message>(f).unwrap()).collect();
             prop_assert_eq!(decoded, messages);
         }
 
@@ -244,23 +268,23 @@ mod tests {
             let mut bytes = encode_one(&message).unwrap();
             let bit = bit.index(bytes.len() * 8);
             bytes[bit / 8] ^= 1 << (bit % 8);
-            prop_assert!(decode(&bytes).is_err());
+            prop_assert!(decode::<Message>(&bytes).is_err());
         }
 
         #[test]
         fn a_truncated_frame_is_noticed(message in messages(), at in any::<prop::sample::Index>()) {
             let bytes = encode_one(&message).unwrap();
-            prop_assert!(decode(&bytes[..at.index(bytes.len())]).is_err());
+            prop_assert!(decode::<Message>(&bytes[..at.index(bytes.len())]).is_err());
         }
 
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            prop_assert!(decode(&bytes).is_err());
+            prop_assert!(decode::<Message>(&bytes).is_err());
             let mut sealed = vec![0; 4];
-            sealed.extend([MAGIC, &[VERSION], &bytes].concat());
+            sealed.extend([&name_of::<Message>()[..], &bytes].concat());
             let checksum = crc([&sealed[4..]]).to_le_bytes();
             sealed[..4].copy_from_slice(&checksum);
-            let _: Result<_, _> = decode(&sealed);
+            let _: Result<Vec<Message>, _> = decode(&sealed);
         }
     }
 
@@ -304,6 +328,6 @@ mod tests {
         let from = Instance(0);
         let prepare = Message::Prepare { ballot: Ballot::NONE, from };
         let frames = frames(&[prepare.clone(), prepare]);
-        assert!(matches!(decode_one(&frames[0]), Err(WireError::Count(2))));
+        assert!(matches!(decode_one::<Message>(&frames[0]), Err(WireError::Count(2))));
     }
 }

@@ -5,14 +5,15 @@
 //! leaves before a sync has returned. All else that is not as it was written stops the node.
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use super::Journal;
 use super::entry;
 use super::folder::{Folder, Medium};
 use super::identity::{Identity, Label};
 use super::segment::{self, Scanned};
+use super::{Journal, JournalStats};
 use crate::paxos::{Record, Storage};
 
 /// Why a journal cannot be used.
@@ -84,6 +85,9 @@ pub struct DiskJournal<D: Folder> {
     next: u64,
     /// Once something went wrong, nobody knows what is durable.
     failed: bool,
+    syncs: u64,
+    /// When the last one began, and how long it took.
+    last_sync: Option<(Instant, Duration)>,
 }
 
 /// The segment that is written to.
@@ -246,7 +250,8 @@ impl<D: Folder> DiskJournal<D> {
         }
         let Some(open) = now else { return Err(JournalError::Missing) };
         let (owner, size) = (read.owner.clone(), read.size);
-        let journal = DiskJournal { folder, owner, size, open, next, failed: false };
+        let (failed, syncs, last_sync) = (false, 0, None);
+        let journal = DiskJournal { folder, owner, size, open, next, failed, syncs, last_sync };
         Ok((journal, read.recovered()))
     }
 
@@ -306,8 +311,22 @@ impl<D: Folder> Journal for DiskJournal<D> {
             return Err(io::Error::other("this journal has failed before"));
         }
         self.failed = true;
+        let start = Instant::now();
         self.write(&records)?;
         self.failed = false;
+        self.syncs += 1;
+        self.last_sync = Some((start, start.elapsed()));
         Ok(())
+    }
+
+    fn stats(&self) -> Option<JournalStats> {
+        let ago = |(at, took): (Instant, Duration)| at.elapsed().saturating_sub(took);
+        Some(JournalStats {
+            bytes: self.open.number * self.size as u64,
+            entries: self.next - FIRST,
+            syncs: self.syncs,
+            last_sync_us: self.last_sync.map_or(0, |(_, took)| took.as_micros() as u64),
+            last_sync_ms_ago: self.last_sync.map(|last| ago(last).as_millis() as u64),
+        })
     }
 }

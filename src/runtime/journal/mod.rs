@@ -17,6 +17,8 @@ mod segment;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
+
 use crate::paxos::{Record, Storage};
 
 /// Keeps records for the next life of a node.
@@ -24,6 +26,26 @@ pub trait Journal: Send {
     /// Adds records to those kept so far. When this returns, they are durable. An error stops the
     /// node before it sends anything that depends on them.
     fn append(&mut self, records: Vec<Record>) -> io::Result<()>;
+
+    /// How large it is, and what it costs; none if it is not on disk.
+    fn stats(&self) -> Option<JournalStats> {
+        None
+    }
+}
+
+/// How large a journal on disk is, and what it costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalStats {
+    /// Bytes of its segments, as they were preallocated.
+    pub bytes: u64,
+    /// Entries written, in all lives of the member.
+    pub entries: u64,
+    /// How often the disk was waited for, in this life.
+    pub syncs: u64,
+    /// How long the last of these took, in microseconds.
+    pub last_sync_us: u64,
+    /// How long ago that was, in milliseconds; none before the first.
+    pub last_sync_ms_ago: Option<u64>,
 }
 
 /// Keeps records in memory: they survive the node, but not the process.

@@ -4,27 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
 use plotters::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::Verdict;
-use super::output::{Bars, fail, grouped, json, say, table};
-use super::worker::{Checked, Ended, check_in_child};
+use super::super::Verdict;
+use super::super::output::{Bars, fail, grouped, json, say, table};
+use super::super::worker::{Checked, Ended, check_in_child};
 use crate::model::check::Backend;
 use crate::model::systems::{GRID, Point};
-
-/// Measure.
-#[derive(Debug, Parser)]
-pub(super) struct Args {
-    #[command(subcommand)]
-    what: What,
-}
-
-#[derive(Debug, Subcommand)]
-enum What {
-    Engine(EngineArgs),
-}
 
 /// Measure the checking engine: states per second, bytes per state, nodes of diagrams, and how they
 /// grow with leaders, acceptors, rounds, commands and crashes.
@@ -33,7 +21,7 @@ enum What {
   synod bench engine
   synod bench engine --json > before.json     and, some commits later,
   synod bench engine --against before.json --plot engine.svg")]
-struct EngineArgs {
+pub(in crate::cli) struct Args {
     /// Give a check up after so many seconds.
     #[arg(long, default_value_t = 120)]
     limit: u64,
@@ -113,7 +101,6 @@ impl Measured {
 
 /// Measures.
 pub(super) fn run(args: &Args) -> Verdict {
-    let What::Engine(args) = &args.what;
     match engine(args) {
         Ok(()) => Verdict::Holds,
         Err(error) => fail(error, Verdict::BadUse),
@@ -121,7 +108,7 @@ pub(super) fn run(args: &Args) -> Verdict {
 }
 
 /// One after the other, so that none disturbs another.
-fn engine(args: &EngineArgs) -> Result<(), String> {
+fn engine(args: &Args) -> Result<(), String> {
     let before = args.against.as_ref().map(read).transpose()?;
     let bars = Bars::new(!args.json);
     let limit = Some(Duration::from_secs(args.limit));

@@ -1,0 +1,249 @@
+//! How fast a cluster of processes answers puts that a quorum has on disk.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+use thiserror::Error;
+
+use super::client::ClientError;
+use super::config::ClusterConfig;
+use super::crowd::{Answered, Crowd};
+use super::demo::Latency;
+use super::inquirer::{Inquirer, InquiryError};
+use super::member::Part;
+use super::processes::{ProcessError, Processes, free_ports};
+use crate::machine::kv::{KvCommand, TooLong};
+use crate::paxos::{Decree, Instance, RequestId};
+use crate::runtime::inquiry::Status;
+
+/// What is measured.
+#[derive(Clone, Debug)]
+pub struct Bench {
+    /// How many clients, each with one request at a time.
+    pub clients: usize,
+    /// How many puts.
+    pub commands: u64,
+    /// Bytes of each value.
+    pub value: usize,
+    /// How many members; each is a leader and an acceptor.
+    pub members: u16,
+    /// In which folder the journals are kept meanwhile.
+    pub data: PathBuf,
+}
+
+/// What it showed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// How many puts were answered.
+    pub commands: u64,
+    /// How many clients asked.
+    pub clients: u64,
+    /// Answers per second.
+    pub commands_per_s: f64,
+    /// How often each acceptor waited for its disk, per second.
+    pub syncs_per_s: f64,
+    /// From the first sending of a command to its answer.
+    pub latency_us: Latency,
+    /// Time per command over the first 10,000, in microseconds.
+    pub first_us: f64,
+    /// Time per command over the last 10,000, in microseconds.
+    pub last_us: f64,
+    /// From the start of all members, after all were killed, to the next answer.
+    pub restart_ms: f64,
+    /// Whether every command that was answered is known to every leader after all members were
+    /// killed and started again: where its client was told, and applied once.
+    pub verified: bool,
+    /// What is wrong otherwise.
+    pub problem: Option<String>,
+    /// Where the members' files were kept. They are left there if there is a problem.
+    pub folder: PathBuf,
+}
+
+/// Why nothing was measured.
+#[derive(Debug, Error)]
+pub enum BenchError {
+    /// The cluster could not be had.
+    #[error(transparent)]
+    Processes(#[from] ProcessError),
+    /// Nothing could be asked for.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// Nothing could be asked.
+    #[error(transparent)]
+    Inquiry(#[from] InquiryError),
+    /// The values are too long.
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
+    /// Answers stopped coming.
+    #[error("no answer has come for {0:?}; {1}")]
+    Stuck(Duration, String),
+    /// This program could not be found.
+    #[error("cannot find this program to start members by: {0}")]
+    Program(#[source] io::Error),
+    /// The latency histogram could not be made.
+    #[error("cannot measure latencies: {0}")]
+    Histogram(#[from] hdrhistogram::CreationError),
+}
+
+/// How long answers are waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How many commands are measured at the beginning and at the end.
+const ENDS: u64 = 10_000;
+
+/// What was seen while commands were answered.
+struct Seen {
+    start: Instant,
+    latency: Histogram<u64>,
+    /// When so many had been answered.
+    first: Option<Duration>,
+    before_last: Option<Duration>,
+    /// Where each was done.
+    done: HashMap<RequestId, Instance>,
+}
+
+/// Measures. `progress` is told how many commands were answered so far.
+pub fn run(bench: &Bench, progress: impl Fn(u64)) -> Result<Report, BenchError> {
+    let program = std::env::current_exe().map_err(BenchError::Program)?;
+    let folder = bench.data.join(format!("synod-bench-{}", std::process::id()));
+    let file = local(bench.members)?;
+    let mut cluster = Processes::new(program, &folder, &file)?;
+    cluster.start_all()?;
+    let mut crowd = Crowd::new(cluster.config(), bench.clients)?;
+    let stuck = |folder: &PathBuf| {
+        BenchError::Stuck(PATIENCE, format!("see the members' logs in {}", folder.display()))
+    };
+    // A first command finds the primary.
+    if crowd.run([put(0, bench.value)?], PATIENCE, drop)? == 0 {
+        return Err(stuck(&folder));
+    }
+    let inquirer = Inquirer::new(cluster.config()).map_err(ClientError::from)?;
+    let before = syncs(&inquirer)?;
+    let seen = load(bench, &mut crowd, progress)?;
+    let elapsed = seen.start.elapsed().as_secs_f64();
+    if (seen.done.len() as u64) < bench.commands {
+        return Err(stuck(&folder));
+    }
+    let syncs = syncs(&inquirer)?.saturating_sub(before);
+    let (restarted, problem) = verify(&mut cluster, &mut crowd, &seen.done, bench)?;
+    drop(cluster);
+    if problem.is_none() {
+        // The figures are good even if the files cannot be taken away.
+        let _ = std::fs::remove_dir_all(&folder);
+    }
+    let ends = ENDS.min(bench.commands) as f64;
+    let micros = |time: Duration| time.as_secs_f64() * 1e6 / ends;
+    let total = Duration::from_secs_f64(elapsed);
+    let (first, before_last) = (seen.first.unwrap_or(total), seen.before_last.unwrap_or_default());
+    Ok(Report {
+        commands: bench.commands,
+        clients: bench.clients as u64,
+        commands_per_s: bench.commands as f64 / elapsed,
+        syncs_per_s: syncs as f64 / f64::from(bench.members) / elapsed,
+        latency_us: Latency {
+            p50: seen.latency.value_at_quantile(0.5),
+            p99: seen.latency.value_at_quantile(0.99),
+        },
+        first_us: micros(first),
+        last_us: micros(total.saturating_sub(before_last)),
+        restart_ms: restarted.as_secs_f64() * 1e3,
+        verified: problem.is_none(),
+        problem,
+        folder,
+    })
+}
+
+/// The file of a cluster on this machine, at ports that are free.
+fn local(members: u16) -> Result<String, ProcessError> {
+    let mut ports = free_ports(2 * usize::from(members))?.into_iter();
+    Ok(ClusterConfig::sample_at("bench", members, || ports.next().unwrap_or_default()))
+}
+
+fn put(number: u64, size: usize) -> Result<Vec<u8>, TooLong> {
+    let key = format!("key-{:05}", number % 10_000).into_bytes();
+    let value = number.to_le_bytes().into_iter().cycle().take(size).collect();
+    KvCommand::Put { key, value }.encode()
+}
+
+fn load(bench: &Bench, crowd: &mut Crowd, progress: impl Fn(u64)) -> Result<Seen, BenchError> {
+    let latency = Histogram::new_with_bounds(1, 60_000_000, 3)?;
+    let (done, start) = (HashMap::with_capacity(bench.commands as usize), Instant::now());
+    let mut seen = Seen { start, latency, first: None, before_last: None, done };
+    let puts: Vec<Vec<u8>> =
+        (0..bench.commands).map(|number| put(number, bench.value)).collect::<Result<_, _>>()?;
+    seen.start = Instant::now();
+    crowd.run(puts, PATIENCE, |Answered { command, latency, done }| {
+        seen.latency.saturating_record(latency.as_micros() as u64);
+        seen.done.insert(command.id, done.instance);
+        let count = seen.done.len() as u64;
+        if count == ENDS.min(bench.commands) {
+            seen.first = Some(seen.start.elapsed());
+        }
+        if count == bench.commands.saturating_sub(ENDS) {
+            seen.before_last = Some(seen.start.elapsed());
+        }
+        if count.is_multiple_of(1000) {
+            progress(count);
+        }
+    })?;
+    Ok(seen)
+}
+
+/// How often all acceptors together have waited for their disks.
+fn syncs(inquirer: &Inquirer) -> Result<u64, InquiryError> {
+    let statuses = inquirer.status(PATIENCE)?;
+    let asked = inquirer.members().iter().zip(statuses);
+    let acceptors = asked.filter(|(asked, _)| asked.part == Part::Acceptor);
+    let syncs = |status: Option<Status>| status.and_then(|s| s.journal).map_or(0, |j| j.syncs);
+    Ok(acceptors.map(|(_, status)| syncs(status)).sum())
+}
+
+/// Kills all members, starts them again, and looks for every command that was answered. How long
+/// it took until they answered again, and what is wrong, if anything is.
+fn verify(
+    cluster: &mut Processes,
+    crowd: &mut Crowd,
+    done: &HashMap<RequestId, Instance>,
+    bench: &Bench,
+) -> Result<(Duration, Option<String>), BenchError> {
+    let names: Vec<String> = cluster.config().members.iter().map(|m| m.name.clone()).collect();
+    names.iter().try_for_each(|name| cluster.kill(name))?;
+    let start = Instant::now();
+    cluster.start_all()?;
+    if crowd.run([put(0, bench.value)?], PATIENCE, drop)? == 0 {
+        return Ok((start.elapsed(), Some("nobody answers after all were started again".into())));
+    }
+    let restarted = start.elapsed();
+    let inquirer = Inquirer::new(cluster.config()).map_err(ClientError::from)?;
+    if !inquirer.wait_until_level(PATIENCE)? {
+        return Ok((restarted, Some("the leaders do not come to know equally much".to_owned())));
+    }
+    let leaders = inquirer.members().iter().filter(|asked| asked.part == Part::Leader);
+    let mut histories = Vec::new();
+    for leader in leaders {
+        let name = &leader.member;
+        let history = inquirer.history(leader.address, PATIENCE)?;
+        if let Some(problem) = missing(&history, done) {
+            return Ok((restarted, Some(format!("leader {name}: {problem}"))));
+        }
+        histories.push(history);
+    }
+    let equal = histories.windows(2).all(|pair| pair.first() == pair.last());
+    Ok((restarted, (!equal).then(|| "the leaders' histories differ".to_owned())))
+}
+
+/// What is wrong with a history in which all of these were done.
+fn missing(history: &[(Decree, bool)], done: &HashMap<RequestId, Instance>) -> Option<String> {
+    let mut found = HashMap::new();
+    for (instance, (decree, _)) in (0..).zip(history).filter(|(_, (_, applied))| *applied) {
+        let Some(command) = decree.command() else { continue };
+        if let Some(before) = found.insert(command.id, Instance(instance)) {
+            return Some(format!("{} was applied at {before} and at {instance}", command.id));
+        }
+    }
+    let lost = done.iter().find(|(id, instance)| found.get(id) != Some(*instance));
+    lost.map(|(id, instance)| format!("{id} is not at {instance}, as its client was told"))
+}

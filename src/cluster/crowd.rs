@@ -1,0 +1,188 @@
+//! Many clients at one socket, each with a session of its own and one request at a time: load for
+//! experiments. What they ask at the same time shares datagrams.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use super::client::{ClientError, reachable, socket_for};
+use super::config::ClusterConfig;
+use crate::paxos::limits::MAX_DATAGRAM;
+use crate::paxos::{ClientId, Command, Done, LeaderId, Message, RequestId};
+use crate::runtime::wire::{Frame, decode};
+
+/// Clients that ask for one thing after another.
+#[derive(Debug)]
+pub struct Crowd {
+    socket: UdpSocket,
+    leaders: Vec<SocketAddr>,
+    /// The leader that requests go to.
+    turn: usize,
+    /// The name of the first; the others count on.
+    first: u64,
+    clients: Vec<Asker>,
+    patience: Duration,
+}
+
+/// One client.
+#[derive(Debug, Default)]
+struct Asker {
+    /// The sequence of its next request.
+    next: u64,
+    asked: Option<Asked>,
+}
+
+/// A request that is not answered.
+#[derive(Debug)]
+struct Asked {
+    command: Command,
+    since: Instant,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answered {
+    /// What was asked.
+    pub command: Command,
+    /// From the first sending to the answer.
+    pub latency: Duration,
+    /// What was answered.
+    pub done: Done,
+}
+
+impl Crowd {
+    /// So many clients of a cluster.
+    pub fn new(config: &ClusterConfig, clients: usize) -> Result<Self, ClientError> {
+        let leaders = config.leaders()?;
+        let socket = socket_for(leaders.iter().copied())?;
+        let v6 = socket.local_addr()?.is_ipv6();
+        let leaders = leaders.into_iter().map(|leader| reachable(leader, v6)).collect();
+        let patience = config.timing.retry.as_ref().map_or(Duration::from_millis(100), |r| r.start);
+        let clients = (0..clients).map(|_| Asker::default()).collect();
+        Ok(Crowd { socket, leaders, turn: 0, first: fastrand::u64(..), clients, patience })
+    }
+
+    /// Lets all clients ask for `commands` one after another, and hands out their answers as they
+    /// come. Gives up after `patience` without any: then the rest of the commands may have been
+    /// applied, or not. How many were answered is returned.
+    pub fn run(
+        &mut self,
+        commands: impl IntoIterator<Item = Vec<u8>>,
+        patience: Duration,
+        mut answered: impl FnMut(Answered),
+    ) -> Result<u64, ClientError> {
+        let mut commands = commands.into_iter().fuse();
+        let mut idle: VecDeque<usize> = (0..self.clients.len()).collect();
+        let (mut count, mut last, mut heard) = (0, Instant::now(), Instant::now());
+        let mut buffer = vec![0; MAX_DATAGRAM + 1];
+        self.socket.set_read_timeout(Some(self.patience))?;
+        loop {
+            self.ask(&mut commands, &mut idle)?;
+            if idle.len() == self.clients.len() || last.elapsed() >= patience {
+                return Ok(count);
+            }
+            let news = self.listen(&mut buffer, &mut idle, &mut answered)?;
+            count += news;
+            if news > 0 {
+                (last, heard) = (Instant::now(), Instant::now());
+            } else if heard.elapsed() >= self.patience {
+                self.turn = (self.turn + 1) % self.leaders.len().max(1);
+                heard = Instant::now();
+                self.send(&(0..self.clients.len()).collect::<Vec<_>>())?;
+            }
+        }
+    }
+
+    /// Gives every idle client something to ask, as long as there is something.
+    fn ask(
+        &mut self,
+        commands: &mut impl Iterator<Item = Vec<u8>>,
+        idle: &mut VecDeque<usize>,
+    ) -> Result<(), ClientError> {
+        let mut new = Vec::new();
+        while let Some(client) = idle.front().copied()
+            && let Some(payload) = commands.next()
+        {
+            idle.pop_front();
+            let Some(asker) = self.clients.get_mut(client) else { continue };
+            let name = ClientId(self.first.wrapping_add(client as u64));
+            let (id, acknowledged) = (RequestId { client: name, sequence: asker.next }, asker.next);
+            let command = Command { id, acknowledged, payload: payload.into() };
+            asker.next += 1;
+            asker.asked = Some(Asked { command, since: Instant::now() });
+            new.push(client);
+        }
+        self.send(&new)
+    }
+
+    /// Sends what these clients ask, as often as it takes.
+    fn send(&self, clients: &[usize]) -> Result<(), ClientError> {
+        let Some(leader) = self.leaders.get(self.turn) else { return Ok(()) };
+        let mut frame = Frame::default();
+        let pass = |bytes: Vec<u8>| {
+            // Whoever sends over UDP must live with losses anyway.
+            if let Err(error) = self.socket.send_to(&bytes, leader) {
+                tracing::debug!(%leader, %error, "cannot send");
+            }
+        };
+        for client in clients {
+            let asked = self.clients.get(*client).and_then(|client| client.asked.as_ref());
+            let Some(Asked { command, .. }) = asked else { continue };
+            frame.push(&Message::Request(command.clone()))?.into_iter().for_each(pass);
+        }
+        frame.finish().into_iter().for_each(pass);
+        Ok(())
+    }
+
+    /// Waits for a datagram. How many new answers were in it is returned.
+    fn listen(
+        &mut self,
+        buffer: &mut [u8],
+        idle: &mut VecDeque<usize>,
+        answered: &mut impl FnMut(Answered),
+    ) -> Result<u64, ClientError> {
+        let (length, from) = match self.socket.recv_from(buffer) {
+            Ok(received) => received,
+            // Nothing came; or an earlier datagram found nobody.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(error.into()),
+            Err(_) => return Ok(0),
+        };
+        if !self.leaders.contains(&from) {
+            return Ok(0);
+        }
+        let (mut count, mut redirect) = (0, None);
+        for message in decode(buffer.get(..length).unwrap_or_default()).unwrap_or_default() {
+            match message {
+                Message::Reply { id, instance, position, answer } => {
+                    let done = Done { instance, position, answer };
+                    let Some((client, news)) = self.settle(id, done) else { continue };
+                    idle.push_back(client);
+                    answered(news);
+                    count += 1;
+                }
+                Message::Redirect { primary, .. } => redirect = primary.or(redirect),
+                _ => {}
+            }
+        }
+        self.follow(from, redirect)?;
+        Ok(count)
+    }
+
+    /// Goes where the leader that was asked sends it.
+    fn follow(&mut self, from: SocketAddr, hint: Option<LeaderId>) -> Result<(), ClientError> {
+        let Some(leader) = hint.map(|leader| usize::from(leader.0)) else { return Ok(()) };
+        if self.leaders.get(self.turn) != Some(&from) || leader >= self.leaders.len() {
+            return Ok(());
+        }
+        self.turn = leader;
+        self.send(&(0..self.clients.len()).collect::<Vec<_>>())
+    }
+
+    fn settle(&mut self, id: RequestId, done: Done) -> Option<(usize, Answered)> {
+        let client = id.client.0.wrapping_sub(self.first) as usize;
+        let waiting = &mut self.clients.get_mut(client)?.asked;
+        let Asked { command, since } = waiting.take_if(|asked| asked.command.id == id)?;
+        Some((client, Answered { command, latency: since.elapsed(), done }))
+    }
+}

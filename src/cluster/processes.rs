@@ -1,0 +1,163 @@
+//! A cluster of real processes on this machine, for experiments: started, killed, stopped,
+//! continued and cut off from one another.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use thiserror::Error;
+
+use super::config::{ClusterConfig, ConfigError};
+use super::member::MemberError;
+
+/// Why an experiment's cluster cannot be had.
+#[derive(Debug, Error)]
+pub enum ProcessError {
+    /// The system would not.
+    #[error("cannot {what}: {source}")]
+    System {
+        /// Do what.
+        what: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Its file is wrong.
+    #[error("the cluster's file, {0}")]
+    Config(#[from] ConfigError),
+    /// A journal could not be made.
+    #[error(transparent)]
+    Member(#[from] MemberError),
+}
+
+fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> ProcessError {
+    let what = what.into();
+    move |source| ProcessError::System { what, source }
+}
+
+/// Ports of the loopback that nobody uses now.
+pub fn free_ports(count: usize) -> Result<Vec<u16>, ProcessError> {
+    let bind = || UdpSocket::bind((Ipv4Addr::LOCALHOST, 0));
+    // All are held until each has one, so that none is given twice.
+    let sockets: io::Result<Vec<UdpSocket>> = (0..count).map(|_| bind()).collect();
+    let ports = sockets.and_then(|s| s.iter().map(|s| Ok(s.local_addr()?.port())).collect());
+    ports.map_err(system("find free ports"))
+}
+
+/// A cluster of processes. They are killed when it is let go.
+#[derive(Debug)]
+pub struct Processes {
+    program: PathBuf,
+    folder: PathBuf,
+    config: ClusterConfig,
+    up: BTreeMap<String, Child>,
+}
+
+impl Processes {
+    /// Writes the file of a cluster into a folder, and makes its members' journals. `program` is
+    /// `synod` itself. Nobody is started yet.
+    pub fn new(program: PathBuf, folder: &Path, file: &str) -> Result<Self, ProcessError> {
+        let config: ClusterConfig = file.parse()?;
+        let (folder, at) = (folder.to_owned(), folder.join("cluster.toml"));
+        let written = fs::create_dir_all(&folder).and_then(|()| fs::write(&at, file));
+        written.map_err(system(format!("write {}", at.display())))?;
+        for member in &config.members {
+            config.create_journals(&folder, &member.name)?;
+        }
+        Ok(Processes { program, folder, config, up: BTreeMap::new() })
+    }
+
+    /// What its file says.
+    pub fn config(&self) -> &ClusterConfig {
+        &self.config
+    }
+
+    /// Where its file, journals and logs are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Starts a member that is not up. What it says goes to a file of its name.
+    pub fn start(&mut self, name: &str) -> Result<(), ProcessError> {
+        let log = self.folder.join(format!("{name}.log"));
+        let open = || File::options().create(true).append(true).open(&log);
+        let child = open().and_then(|out| {
+            let config = self.folder.join("cluster.toml");
+            Command::new(&self.program)
+                .args(["--log", "info", "node", name, "--faults", "--config"])
+                .arg(config)
+                .stdin(Stdio::piped())
+                .stdout(out.try_clone()?)
+                .stderr(out)
+                .spawn()
+        });
+        let child = child.map_err(system(format!("start {name}")))?;
+        self.up.insert(name.to_owned(), child);
+        Ok(())
+    }
+
+    /// Starts all members.
+    pub fn start_all(&mut self) -> Result<(), ProcessError> {
+        let names: Vec<String> = self.config.members.iter().map(|m| m.name.clone()).collect();
+        names.iter().try_for_each(|name| self.start(name))
+    }
+
+    /// Kills a member as `kill -9` does, and waits until it is gone. One that is not up stays so.
+    pub fn kill(&mut self, name: &str) -> Result<(), ProcessError> {
+        let Some(mut child) = self.up.remove(name) else { return Ok(()) };
+        let killed = child.kill().and_then(|()| child.wait());
+        killed.map(drop).map_err(system(format!("kill {name}")))
+    }
+
+    /// Stops a member in its tracks: it takes no step until it is told to go on.
+    pub fn pause(&self, name: &str) -> Result<(), ProcessError> {
+        self.signal(name, Signal::STOP)
+    }
+
+    /// Lets a member go on.
+    pub fn resume(&self, name: &str) -> Result<(), ProcessError> {
+        self.signal(name, Signal::CONT)
+    }
+
+    fn signal(&self, name: &str, signal: Signal) -> Result<(), ProcessError> {
+        let child = self.up.get(name);
+        let pid = child.and_then(|child| Pid::from_raw(child.id() as i32));
+        let Some(pid) = pid else { return Ok(()) };
+        let what = format!("signal {name}");
+        kill_process(pid, signal).map_err(|error| system(what)(error.into()))
+    }
+
+    /// From now on, a member does not hear so many of a hundred datagrams from another.
+    pub fn lose(&mut self, hearer: &str, speaker: &str, percent: u8) -> Result<(), ProcessError> {
+        let pipe = self.up.get_mut(hearer).and_then(|child| child.stdin.as_mut());
+        let Some(pipe) = pipe else { return Ok(()) };
+        let told = writeln!(pipe, "{speaker} {percent}").and_then(|()| pipe.flush());
+        told.map_err(system(format!("give orders to {hearer}")))
+    }
+
+    /// Which members have ended by themselves, with what they said last.
+    pub fn ended(&mut self) -> Result<Vec<(String, String)>, ProcessError> {
+        let mut ended = Vec::new();
+        for (name, child) in &mut self.up {
+            let status = child.try_wait().map_err(system(format!("look after {name}")))?;
+            if status.is_some() {
+                let log = fs::read_to_string(self.folder.join(format!("{name}.log")));
+                let last = log.unwrap_or_default().lines().last().unwrap_or_default().to_owned();
+                ended.push((name.clone(), last));
+            }
+        }
+        Ok(ended)
+    }
+}
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        for child in self.up.values_mut() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}

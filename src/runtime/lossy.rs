@@ -1,0 +1,105 @@
+//! A network that loses what some others send: partitions and losses between named members, for
+//! experiments. It stands between a socket and its reader, so it works on any system.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::pump::{Received, Source};
+
+/// How likely it is that a datagram from each address is lost. May be changed at any time.
+#[derive(Debug, Default)]
+pub struct Losses(Mutex<Odds>);
+
+#[derive(Debug, Default)]
+struct Odds {
+    percent: BTreeMap<SocketAddr, u8>,
+    random: fastrand::Rng,
+}
+
+impl Losses {
+    /// Nothing is lost yet. The same seed makes the same choices.
+    pub fn new(seed: u64) -> Self {
+        let random = fastrand::Rng::with_seed(seed);
+        Losses(Mutex::new(Odds { percent: BTreeMap::new(), random }))
+    }
+
+    /// From now on, so many of a hundred datagrams from there are lost; of 100, all.
+    pub fn set(&self, from: SocketAddr, percent: u8) {
+        self.odds().percent.insert(from, percent);
+    }
+
+    fn loses(&self, from: SocketAddr) -> bool {
+        let Odds { percent, random } = &mut *self.odds();
+        percent.get(&from).is_some_and(|percent| random.u8(..100) < *percent)
+    }
+
+    fn odds(&self) -> MutexGuard<'_, Odds> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A source that loses datagrams.
+#[derive(Debug)]
+pub struct Lossy<S> {
+    source: Arc<S>,
+    losses: Arc<Losses>,
+}
+
+impl<S: Source> Lossy<S> {
+    /// Stands before a source.
+    pub fn new(source: Arc<S>, losses: Arc<Losses>) -> Self {
+        Lossy { source, losses }
+    }
+}
+
+impl<S: Source> Source for Lossy<S> {
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
+        let received = self.source.receive(buffer)?;
+        match received {
+            Received::Datagram(_, from) if self.losses.loses(from) => Ok(Received::Nothing),
+            _ => Ok(received),
+        }
+    }
+
+    fn wake(&self) {
+        self.source.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives out datagrams from ports 1 and 2 in turn.
+    struct Two(Mutex<u16>);
+
+    impl Source for Two {
+        fn receive(&self, _: &mut [u8]) -> io::Result<Received> {
+            let mut turn = self.0.lock().unwrap();
+            *turn = 3 - *turn;
+            Ok(Received::Datagram(1, SocketAddr::from(([127, 0, 0, 1], *turn))))
+        }
+
+        fn wake(&self) {}
+    }
+
+    #[test]
+    fn what_is_lost_goes_by_who_sent_it() {
+        let losses = Arc::new(Losses::new(1));
+        let lossy = Lossy::new(Arc::new(Two(Mutex::new(2))), Arc::clone(&losses));
+        let port = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let heard = |from: u16| {
+            let all = (0..2000).map(|_| lossy.receive(&mut []).unwrap());
+            all.filter(|r| matches!(r, Received::Datagram(_, at) if *at == port(from))).count()
+        };
+        assert_eq!((heard(1), heard(2)), (1000, 1000));
+        losses.set(port(1), 100);
+        assert_eq!((heard(1), heard(2)), (0, 1000));
+        losses.set(port(1), 20);
+        assert!((700..900).contains(&heard(1)));
+        losses.set(port(1), 0);
+        assert_eq!(heard(1), 1000);
+    }
+}
