@@ -59,7 +59,9 @@ impl Leader {
         desk
     }
 
-    /// Phase 1b heard: an acceptor has promised, and reports one page of its votes.
+    /// Phase 1b heard: an acceptor has promised, and reports one page of its votes. A vote that is
+    /// reported was cast, so it counts like one that is heard of at once: what a quorum reports
+    /// under one ballot is chosen already (PMS 2.3), and need not be proposed again.
     pub(super) fn on_promise(
         &self,
         state: &mut State,
@@ -68,17 +70,26 @@ impl Leader {
         (from, votes, next): (Instance, Vec<Vote>, Option<Instance>),
         step: &mut Step,
     ) {
-        let Stance::Candidate(candidate) = &mut state.stance else { return };
+        let State { stance: Stance::Candidate(candidate), learner, .. } = state else { return };
         let expected = candidate.pages.get(&acceptor).unwrap_or(&candidate.from);
         if candidate.ballot != ballot || from != *expected {
             return;
         }
-        (step.rules.adopt)(&mut candidate.adopted, votes);
-        if let Some(next) = next {
-            candidate.pages.insert(acceptor, next);
-            return step.send(src, Message::Prepare { ballot, from: next });
+        let before = learner.first_unchosen();
+        for vote in votes.iter().cloned() {
+            learner.count(acceptor, vote, u64::MAX, &self.setup.members, step.rules);
         }
-        (step.rules.count)(&mut candidate.promised, acceptor);
+        (step.rules.adopt)(&mut candidate.adopted, votes);
+        // Nothing is proposed any more where it is known what was chosen.
+        candidate.adopted = candidate.adopted.split_off(&learner.first_unchosen());
+        match next {
+            None => (step.rules.count)(&mut candidate.promised, acceptor),
+            Some(next) => {
+                candidate.pages.insert(acceptor, next);
+                step.send(src, Message::Prepare { ballot, from: next });
+            }
+        }
+        self.advance(state, before, step);
         self.become_primary(state, step);
     }
 
