@@ -4,7 +4,7 @@
 //! are stored or explored. They come from two places only: an actor's own situation, and the
 //! messages that it has ever sent. The kinds are named as in the proof.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use stateright::actor::Id;
 
@@ -12,8 +12,8 @@ use super::engine::observe::{Observer, Remember};
 use super::properties::{Kind, Property};
 use crate::paxos::leader::{self, Stance};
 use crate::paxos::{
-    AcceptorId, Ballot, Command, Decree, Done, Instance, LeaderId, Members, Message, Node, Record,
-    RequestId, Role, Rulebook, State, Storage, Vote,
+    AcceptorId, Ballot, ClientId, Command, Decree, Done, Instance, Leader, LeaderId, Members,
+    Message, Node, Record, RequestId, Role, Rulebook, State, Storage, Vote,
 };
 
 /// Where an acceptor keeps what it goes by.
@@ -40,6 +40,8 @@ pub enum Topic {
     Learned,
     /// [`Fact::Applied`].
     Applied,
+    /// [`Fact::Late`].
+    Late,
     /// [`Fact::Primary`].
     Primary,
     /// [`Fact::Neglected`].
@@ -77,6 +79,9 @@ pub enum Fact {
     Learned(LeaderId, Instance, Decree),
     /// The leader has applied, at this position of its history, the command of this instance.
     Applied(LeaderId, u64, Instance),
+    /// The leader knows that the command of this instance came after its client's session had
+    /// expired.
+    Late(LeaderId, Instance),
     /// The leader is primary.
     Primary(LeaderId, Ballot),
     /// The leader is primary and would leave this instance undecided for ever.
@@ -122,7 +127,7 @@ impl Situation<'_> {
                     facts.extend(leader.backlog.iter().cloned().map(Fact::Submitted));
                 }
                 if let Some(State::Leader(state)) = self.state {
-                    topics.iter().for_each(|topic| observe_leader(*topic, leader.me, state, facts));
+                    topics.iter().for_each(|topic| observe_leader(*topic, leader, state, facts));
                 }
             }
             Role::Acceptor(acceptor) => {
@@ -238,7 +243,8 @@ fn observe_memory(
     }
 }
 
-fn observe_leader(topic: Topic, me: LeaderId, state: &leader::State, facts: &mut Facts) {
+fn observe_leader(topic: Topic, leader: &Leader, state: &leader::State, facts: &mut Facts) {
+    let me = leader.me;
     match topic {
         Topic::Learned => {
             let chosen = state.learner().chosen();
@@ -247,6 +253,10 @@ fn observe_leader(topic: Topic, me: LeaderId, state: &leader::State, facts: &mut
         Topic::Applied => {
             let applied = (0..).zip(state.history().applied());
             facts.extend(applied.map(|(position, i)| Fact::Applied(me, position, *i)));
+        }
+        Topic::Late => {
+            let late = late(state.learner().prefix(), leader.setup.limits.lease);
+            facts.extend(late.into_iter().map(|i| Fact::Late(me, i)));
         }
         Topic::Primary => {
             if let (Stance::Primary(_), Some(ballot)) = (state.stance(), state.stance().ballot()) {
@@ -263,6 +273,25 @@ fn observe_leader(topic: Topic, me: LeaderId, state: &leader::State, facts: &mut
     }
 }
 
+/// Which commands came after their clients' sessions had expired: found out from the order of all
+/// commands alone, and not by what leaders remember.
+fn late(chosen: &[Decree], lease: u64) -> Vec<Instance> {
+    let mut late = Vec::new();
+    let mut ends: BTreeMap<ClientId, Instance> = BTreeMap::new();
+    let mut done = BTreeSet::new();
+    for (instance, decree) in (0..).map(Instance).zip(chosen) {
+        let Some(id) = decree.command().map(|command| command.id) else { continue };
+        let first_lease = id.client.born.plus(lease);
+        let end = ends.get(&id.client).copied().unwrap_or(first_lease).max(first_lease);
+        if instance >= end || instance < id.client.born {
+            late.push(instance);
+        } else if done.insert(id) {
+            ends.insert(id.client, instance.plus(lease));
+        }
+    }
+    late
+}
+
 /// What is to be seen of these topics in a message that was sent, however long ago.
 pub fn said(members: &Members, src: Id, message: &Message, topics: &[Topic]) -> Vec<Fact> {
     let shown = |topic, fact: Option<Fact>| fact.filter(|_| topics.contains(&topic));
@@ -272,10 +301,8 @@ pub fn said(members: &Members, src: Id, message: &Message, topics: &[Topic]) -> 
             shown(Topic::Submitted, Some(Fact::Submitted(command.clone()))),
             shown(Topic::Requested, Some(Fact::Requested(command.id))),
         ],
-        Message::Reply { id, instance, position, answer } => {
-            let (instance, position, answer) = (*instance, *position, answer.clone());
-            let done = Done { instance, position, answer };
-            [shown(Topic::Answered, Some(Fact::Answered(*id, done))), None]
+        Message::Reply { id, done } => {
+            [shown(Topic::Answered, Some(Fact::Answered(*id, done.clone()))), None]
         }
         Message::Accept { ballot, instance, decree } => {
             let (instance, ballot, decree) = (*instance, *ballot, decree.clone());

@@ -145,7 +145,8 @@ pub(super) fn chosen_but_not_applied(_: &Members, facts: &Facts) -> Option<Strin
     learned.iter().find_map(|((leader, instance), decree)| {
         let in_prefix = (0..instance.0).all(|i| learned.contains_key(&(*leader, Instance(i))));
         let id = decree.command()?.id;
-        (in_prefix && !applied.contains(&(*leader, Some(id)))).then(|| {
+        let in_time = !facts.contains(&Fact::Late(*leader, *instance));
+        (in_prefix && in_time && !applied.contains(&(*leader, Some(id)))).then(|| {
             format!("{leader} knows all up to {id}, chosen at {instance}, but has not applied it")
         })
     })
@@ -203,6 +204,15 @@ pub(super) fn command_chosen(members: &Members, facts: &Facts) -> Option<String>
     let (instance, command, ballot, voters) =
         chosen.into_iter().find(|(_, decree, ..)| decree.command().is_some())?;
     Some(format!("{command} is chosen at {instance} under {ballot} by {voters}"))
+}
+
+pub(super) fn too_late(_: &Members, facts: &Facts) -> Option<String> {
+    facts.iter().find_map(|fact| match fact {
+        Fact::Late(leader, instance) => {
+            Some(format!("{leader} knows that the command at {instance} came too late"))
+        }
+        _ => None,
+    })
 }
 
 pub(super) fn two_primaries(_: &Members, facts: &Facts) -> Option<String> {
@@ -307,7 +317,7 @@ mod tests {
     fn what_was_chosen_otherwise_is_found_when_its_votes_are_lost() {
         let members = Members::new(vec![0.into()], vec![1.into()], Quorums::Majority).unwrap();
         let cast = |client, round| {
-            let id = RequestId { client: ClientId(client), sequence: 0 };
+            let id = RequestId { client: ClientId::original(client), sequence: 0 };
             let command = Command { id, acknowledged: 0, payload: [][..].into() };
             let ballot = Ballot { round, leader: LeaderId(0) };
             let decree = Decree::Command(command);

@@ -45,7 +45,7 @@ impl Rulebook for &'static Mutant {
 const AGREEMENT: &str = "one value per instance";
 
 /// All mutants.
-pub static MUTANTS: [Mutant; 19] = [
+pub static MUTANTS: [Mutant; 20] = [
     Mutant {
         name: "swapped-ballot-order",
         fault: "an acceptor compares ballots by leader and then by round when it votes",
@@ -73,7 +73,7 @@ pub static MUTANTS: [Mutant; 19] = [
         rules: Rules { reported_ballot: |_, promised| promised, ..PAXOS },
         machine: Machine::Sound,
         system: "three-ballots",
-        property: AGREEMENT,
+        property: "only what is chosen is learned",
     },
     Mutant {
         name: "only-last-promise-counts",
@@ -118,7 +118,7 @@ pub static MUTANTS: [Mutant; 19] = [
             ..PAXOS
         },
         machine: Machine::Sound,
-        system: "comeback",
+        system: "dueling",
         property: "no request is forgotten",
     },
     Mutant {
@@ -206,6 +206,14 @@ pub static MUTANTS: [Mutant; 19] = [
         machine: Machine::Sound,
         system: "leader-crashes",
         property: AGREEMENT,
+    },
+    Mutant {
+        name: "expired-sessions-open-again",
+        fault: "a client whose session has expired may open another under the same name",
+        rules: Rules { may_open: |_, _, _| true, ..PAXOS },
+        machine: Machine::Sound,
+        system: "expiry",
+        property: "nothing is applied twice",
     },
     Mutant {
         name: "catch-up-trusts-votes",

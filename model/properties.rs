@@ -79,7 +79,7 @@ impl Property {
 }
 
 /// All properties there are. Every system is held to all that are of kind [`Kind::Always`].
-pub static PROPERTIES: [Property; 23] = [
+pub static PROPERTIES: [Property; 24] = [
     Property::new("one value per instance", Kind::Always, &[Topic::Cast], two_values_chosen),
     Property::new(
         "only what is chosen is learned",
@@ -116,7 +116,7 @@ pub static PROPERTIES: [Property; 23] = [
     Property::new(
         "every chosen command is applied",
         Kind::Always,
-        &[Topic::Applied, Topic::Learned],
+        &[Topic::Applied, Topic::Learned, Topic::Late],
         chosen_but_not_applied,
     )
     .one_at_a_time(),
@@ -166,6 +166,7 @@ pub static PROPERTIES: [Property; 23] = [
         chosen_at_two_instances,
     ),
     Property::new("a request is answered", Kind::Sometimes, &[Topic::Answered], request_answered),
+    Property::new("a session has expired", Kind::Sometimes, &[Topic::Late], too_late),
     Property::new(
         "a primary steps down",
         Kind::Sometimes,

@@ -56,6 +56,8 @@ pub struct Bounds {
     pub instances: u64,
     /// How many instances a primary may have open.
     pub window: u64,
+    /// For how many instances a client is remembered.
+    pub lease: u64,
     /// How many rounds each leader may use.
     pub rounds: u32,
     /// Who hears of votes.
@@ -145,8 +147,8 @@ impl Bounds {
         let acceptors = leaders + usize::from(self.acceptors);
         let quorums = self.quorums.clone();
         let members = Members::new(ids(0..leaders), ids(leaders..acceptors), quorums)?;
-        let Bounds { rounds, instances, window, .. } = *self;
-        let limits = Limits { rounds, instances, window, ..Limits::default() };
+        let Bounds { rounds, instances, window, lease, .. } = *self;
+        let limits = Limits { rounds, instances, window, lease, ..Limits::default() };
         Ok(Setup { members, limits, audience: self.audience, nacks: self.nacks })
     }
 
@@ -175,7 +177,7 @@ impl Bounds {
             .map(|me| node(Role::Acceptor(Acceptor { me, setup: Arc::clone(&setup) }), &[]));
         let clients = (0..).zip(self.clients).map(|(i, bounds)| {
             let ClientBounds { first, commands, at_once, retries } = *bounds;
-            let (me, setup) = (ClientId(i), Arc::clone(&setup));
+            let (me, setup) = (ClientId::original(i), Arc::clone(&setup));
             let client = Client { me, first, commands, window: at_once, setup };
             node(Role::Client(client), if retries { &[Timer::Retry] } else { &[] })
         });
@@ -192,7 +194,7 @@ impl Bounds {
         } else if index < acceptors {
             AcceptorId((index - leaders) as u8).to_string()
         } else {
-            ClientId((index - acceptors) as u64).to_string()
+            ClientId::original((index - acceptors) as u64).to_string()
         }
     }
 }
@@ -200,7 +202,7 @@ impl Bounds {
 /// Commands of a leader's own; their clients are counted from 101, apart from real ones.
 fn own_commands(leader: u16, count: u64) -> Vec<Command> {
     let command = |sequence: u64| Command {
-        id: RequestId { client: ClientId(100 + u64::from(leader)), sequence },
+        id: RequestId { client: ClientId::original(100 + u64::from(leader)), sequence },
         acknowledged: 0,
         payload: sequence.to_string().into_bytes().into(),
     };
@@ -241,6 +243,9 @@ impl fmt::Display for Bounds {
         }
         if self.window < self.instances {
             parts.push(format!("window of {}", self.window));
+        }
+        if self.lease < self.instances {
+            parts.push(format!("lease of {}", self.lease));
         }
         let Crashes { who, total } = self.crashes;
         if total > 0 {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use synod::cluster::{Cluster, Config, Runtime};
 use synod::paxos::{
-    Answer, Ballot, ClientId, Command, Decree, Instance, LeaderId, Message, RequestId, Vote,
+    Answer, Ballot, ClientId, Command, Decree, Done, Instance, LeaderId, Message, RequestId, Vote,
 };
 use synod::runtime::counters::Counts;
 use synod::runtime::wire::encode_one;
@@ -19,7 +19,7 @@ const VOLLEY: u64 = 50;
 /// Messages that only members may say, or that ask for nothing good.
 fn forgeries() -> Vec<Message> {
     let ballot = Ballot { round: 1_000, leader: LeaderId(0) };
-    let id = RequestId { client: ClientId(0), sequence: 0 };
+    let id = RequestId { client: ClientId::original(0), sequence: 0 };
     let payload = b"forged"[..].into();
     let decree = Decree::Command(Command { id, acknowledged: 0, payload });
     let instance = Instance(0);
@@ -32,10 +32,13 @@ fn forgeries() -> Vec<Message> {
         Message::Heartbeat { ballot, chosen: Instance(u64::MAX) },
         Message::Chosen { first: instance, decrees: vec![decree; 3], until: Instance(u64::MAX) },
         Message::CatchUp { from: instance, until: Instance(u64::MAX) },
-        Message::Reply { id, instance, position: 0, answer: Answer::TooLong(u64::MAX) },
+        Message::Reply {
+            id,
+            done: Done { instance, position: 0, answer: Answer::TooLong(u64::MAX) },
+        },
         // Would make a leader forget the client's requests, if it were believed.
         Message::Request(Command {
-            id: RequestId { client: ClientId(0), sequence: u64::MAX },
+            id: RequestId { client: ClientId::original(0), sequence: u64::MAX },
             acknowledged: u64::MAX,
             payload: b"forged"[..].into(),
         }),

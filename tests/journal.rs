@@ -133,7 +133,7 @@ fn open(disk: &Disk) -> Result<(DiskJournal<Disk>, Vec<Record>), JournalError> {
 }
 
 fn vote(instance: u64, payload: Vec<u8>) -> Record {
-    let id = RequestId { client: ClientId(1), sequence: instance };
+    let id = RequestId { client: ClientId::original(1), sequence: instance };
     let command = Command { id, acknowledged: 0, payload: payload.into() };
     let ballot = Ballot { round: 1, leader: LeaderId(0) };
     Record::Voted(Vote { instance: Instance(instance), ballot, decree: Decree::Command(command) })

@@ -88,6 +88,7 @@ systems! {
     retries: "retries";
     window: "window";
     catch_up: "catch-up";
+    expiry: "expiry";
     answers: "answers";
     one_by_one: "one-by-one";
     two_rounds_refused: "two-rounds-refused";
@@ -281,7 +282,7 @@ fn no_property_is_trivial() {
     let rules_of = |name| mutant(name).unwrap().rules;
     let forged = Rules {
         adopt: |adopted, _| {
-            let id = RequestId { client: ClientId(9), sequence: 9 };
+            let id = RequestId { client: ClientId::original(9), sequence: 9 };
             let command = Command { id, acknowledged: 0, payload: [][..].into() };
             let ballot = Ballot { round: 9, leader: LeaderId(0) };
             adopted.insert(Instance(0), (ballot, Decree::Command(command)));
@@ -326,21 +327,22 @@ fn no_example_is_trivial() {
 
 const TWO_INSTANCES: &str = "a command is chosen at two instances";
 
-/// The system `retry` with one acceptor instead of three.
+/// The system `retry` with two acceptors instead of three, of which one promises and both vote.
 const RETRY: System = System {
-    name: "retry with one acceptor",
+    name: "retry with two acceptors",
     about: "a client that gets no answer asks the other leader",
     bounds: Bounds {
         leaders: &[RETRY_LEADER, RETRY_LEADER],
-        acceptors: 1,
+        acceptors: 2,
         instances: 2,
         rounds: 1,
         audience: Audience::Proposer,
         nacks: true,
         clients: &[ClientBounds { first: LeaderId(0), commands: 1, at_once: 1, retries: true }],
         crashes: Crashes::NONE,
-        quorums: &Quorums::Majority,
+        quorums: &Quorums::Sizes { phase1: 1, phase2: 2 },
         window: u64::MAX,
+        lease: u64::MAX,
     },
     also: &[],
     states: 0,
@@ -350,7 +352,7 @@ const RETRY: System = System {
 
 /// One leader has a command of its own, and a client asks for one thing after another.
 static IN_TURN: System = System {
-    name: "in turn with one acceptor",
+    name: "in turn with two acceptors",
     about: "a client that gets no answer asks the other leader",
     bounds: Bounds {
         leaders: &[LeaderBounds { commands: 1, ..RETRY_LEADER }, RETRY_LEADER],
@@ -361,7 +363,7 @@ static IN_TURN: System = System {
 };
 
 const RETRY_LEADER: LeaderBounds =
-    LeaderBounds { start: Start::Campaign, asks: &[1], commands: 0, timers: &[] };
+    LeaderBounds { start: Start::Campaign, asks: &[1, 2], commands: 0, timers: &[] };
 
 /// A new primary that proposes a forced command a second time is careless, but not wrong: the
 /// command is chosen at two instances, and still applied once.

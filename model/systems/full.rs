@@ -4,7 +4,7 @@ use super::super::system::{Bounds, ClientBounds, Crashes, Effort, LeaderBounds, 
 use super::{BASE, RETRYING, campaigner, elector};
 use crate::paxos::{Audience, LeaderId, Quorums, Timer};
 
-pub(super) static FULL: [System; 20] = [
+pub(super) static FULL: [System; 21] = [
     System {
         name: "passive",
         about: "two leaders ask all acceptors, and all leaders learn from every vote",
@@ -214,6 +214,22 @@ pub(super) static FULL: [System; 20] = [
         },
         also: &["a command is chosen", "a request is answered", "clients see one order"],
         states: 105_074,
+        effort: Effort::Seconds,
+        stock: None,
+    },
+    System {
+        name: "expiry",
+        about: "a client is forgotten after one instance, and asks again",
+        bounds: Bounds {
+            leaders: &[campaigner(&[1, 2], 0), campaigner(&[2, 3], 1)],
+            instances: 3,
+            lease: 1,
+            audience: Audience::Proposer,
+            clients: &[RETRYING],
+            ..BASE
+        },
+        also: &["a command is chosen", "a request is answered", "a session has expired"],
+        states: 0,
         effort: Effort::Seconds,
         stock: None,
     },

@@ -32,6 +32,7 @@ pub static LARGE: [System; 2] = [
             leaders: &[RESTLESS, RESTLESS, RESTLESS],
             instances: 5,
             window: 2,
+            lease: 3,
             rounds: 4,
             clients: &[
                 ClientBounds { first: LeaderId(0), commands: 2, at_once: 1, retries: true },

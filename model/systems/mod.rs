@@ -36,6 +36,7 @@ pub(super) const BASE: Bounds = Bounds {
     quorums: &Quorums::Majority,
     instances: 1,
     window: u64::MAX,
+    lease: u64::MAX,
     rounds: 1,
     audience: Audience::AllLeaders,
     nacks: true,

@@ -2,7 +2,7 @@
 
 use super::super::system::{Bounds, ClientBounds, Crashes, Effort, LeaderBounds, System};
 use super::{BASE, RETRYING, campaigner, elector};
-use crate::paxos::{Audience, LeaderId, Timer};
+use crate::paxos::{Audience, LeaderId, Quorums, Timer};
 
 pub(super) static SMALL: [System; 12] = [
     System {
@@ -136,10 +136,11 @@ pub(super) static SMALL: [System; 12] = [
         about: "a refused leader comes back under a higher ballot and finds the other's votes",
         bounds: Bounds {
             leaders: &[
-                LeaderBounds { timers: &[Timer::Election], ..campaigner(&[1], 1) },
-                campaigner(&[1], 1),
+                LeaderBounds { timers: &[Timer::Election], ..campaigner(&[1, 2], 1) },
+                campaigner(&[1, 2], 1),
             ],
-            acceptors: 1,
+            acceptors: 2,
+            quorums: &Quorums::Sizes { phase1: 1, phase2: 2 },
             instances: 2,
             rounds: 2,
             audience: Audience::Proposer,

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use super::config::ClusterConfig;
+use super::inquirer::{Inquirer, InquiryError};
 use crate::paxos::limits::MAX_DATAGRAM;
 use crate::paxos::{ClientId, Command, Done, Message, Refusal, RequestId};
 use crate::runtime::wire::{WireError, decode, encode_one};
@@ -22,9 +23,20 @@ pub enum Outcome {
     /// It was applied, once, and this came of it.
     Done(Done),
     /// It was not applied, and never will be.
-    NotDone(Refusal),
+    NotDone(WhyNot),
     /// Nobody has answered in time: it may have been applied, or may yet be, once at most.
     Unknown,
+}
+
+/// Why a request was not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum WhyNot {
+    /// No leader takes it.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// No leader could be reached, so nobody was asked.
+    #[error("no leader has answered, so nobody was asked; are the members up?")]
+    Unreachable,
 }
 
 /// Why a request could not even be sent.
@@ -36,6 +48,9 @@ pub enum ClientError {
     /// The command cannot be put into a message.
     #[error(transparent)]
     Wire(#[from] WireError),
+    /// Nobody could be asked where the history ends.
+    #[error(transparent)]
+    Inquiry(#[from] InquiryError),
 }
 
 /// A client of a cluster.
@@ -45,7 +60,9 @@ pub struct Client {
     leaders: Vec<SocketAddr>,
     /// The leader that requests go to.
     turn: usize,
-    me: ClientId,
+    inquirer: Inquirer,
+    /// Its name, once it has one. It takes another if it was not heard of for too long.
+    me: Option<ClientId>,
     /// The sequence of the next request.
     next: u64,
     /// How long one leader is waited for.
@@ -57,6 +74,8 @@ enum Heard {
     Answer(Outcome),
     /// That leader should be asked.
     Redirect(usize),
+    /// The client's name is not good any more.
+    Nameless,
     Nothing,
 }
 
@@ -84,36 +103,71 @@ impl Client {
         let v6 = socket.local_addr()?.is_ipv6();
         let patience = config.timing.retry.as_ref().map_or(Duration::from_millis(100), |r| r.start);
         let leaders = leaders.into_iter().map(|leader| reachable(leader, v6)).collect();
-        let (me, turn) = (ClientId(fastrand::u64(..)), 0);
-        Ok(Client { socket, leaders, turn, me, next: 0, patience })
+        let inquirer = Inquirer::new(config)?;
+        Ok(Client { socket, leaders, turn: 0, inquirer, me: None, next: 0, patience })
+    }
+
+    /// The name of the next request; none if nobody says where the history ends.
+    fn name(&mut self, within: Duration) -> Result<Option<RequestId>, ClientError> {
+        if self.me.is_none() {
+            let number = fastrand::u64(..);
+            let born = self.inquirer.first_unchosen(within)?;
+            (self.me, self.next) = (born.map(|born| ClientId { born, number }), 0);
+        }
+        let sequence = self.next;
+        self.next += 1;
+        Ok(self.me.map(|client| RequestId { client, sequence }))
     }
 
     /// Asks for a command to be applied, and waits for the answer, no longer than `within`.
     pub fn propose(&mut self, command: &[u8], within: Duration) -> Result<Outcome, ClientError> {
-        let id = RequestId { client: self.me, sequence: self.next };
-        self.next += 1;
+        let deadline = Instant::now() + within;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Some(id) = self.name(left)? else {
+                return Ok(Outcome::NotDone(WhyNot::Unreachable));
+            };
+            if let Some(outcome) = self.ask(id, command, deadline)? {
+                return Ok(outcome);
+            }
+        }
+    }
+
+    /// Asks for a command to be applied, under this name; none if the name is not good, and nothing
+    /// was done under it.
+    fn ask(
+        &mut self,
+        id: RequestId,
+        command: &[u8],
+        deadline: Instant,
+    ) -> Result<Option<Outcome>, ClientError> {
         // Whoever asks for one thing after another has its answers, or does without.
         let acknowledged = id.sequence;
         let command = Command { id, acknowledged, payload: command.into() };
         let request = encode_one(&Message::Request(command))?;
-        let deadline = Instant::now() + within;
-        let mut redirected = false;
+        let (mut redirected, mut sent) = (false, 0);
         while Instant::now() < deadline {
             let Some(leader) = self.leaders.get(self.turn) else { break };
             // Whoever sends over UDP must live with losses anyway.
             if let Err(error) = self.socket.send_to(&request, leader) {
                 tracing::debug!(%leader, %error, "cannot send");
             }
+            sent += 1;
             let until = deadline.min(Instant::now() + self.patience);
             match self.listen(id, until, redirected)? {
-                Heard::Answer(outcome) => return Ok(outcome),
+                Heard::Answer(outcome) => return Ok(Some(outcome)),
+                Heard::Nameless => {
+                    // What was sent before may have been done while the name was good.
+                    self.me = None;
+                    return Ok((sent > 1).then_some(Outcome::Unknown));
+                }
                 Heard::Redirect(leader) => (self.turn, redirected) = (leader, true),
                 Heard::Nothing => {
                     (self.turn, redirected) = ((self.turn + 1) % self.leaders.len(), false);
                 }
             }
         }
-        Ok(Outcome::Unknown)
+        Ok(Some(Outcome::Unknown))
     }
 
     /// Waits for word of a request. Of hints, one is followed between two silences, so that leaders
@@ -149,14 +203,17 @@ impl Client {
 
     fn heard(&self, request: RequestId, message: Message) -> Heard {
         match message {
-            Message::Reply { id, instance, position, answer } if id == request => {
-                Heard::Answer(Outcome::Done(Done { instance, position, answer }))
+            Message::Reply { id, done } if id == request => Heard::Answer(Outcome::Done(done)),
+            Message::Refused { id, reason: Refusal::Expired | Refusal::WindowExceeded }
+                if id == request =>
+            {
+                Heard::Nameless
             }
             // What no leader will ever take; all else is tried again.
             Message::Refused {
                 id,
                 reason: reason @ (Refusal::TooLarge | Refusal::HistoryFull),
-            } if id == request => Heard::Answer(Outcome::NotDone(reason)),
+            } if id == request => Heard::Answer(Outcome::NotDone(WhyNot::Refused(reason))),
             Message::Redirect { id, primary: Some(leader) } if id == request => {
                 let leader = usize::from(leader.0);
                 let news = leader != self.turn && leader < self.leaders.len();

@@ -134,7 +134,7 @@ retry = 100
 window = 4096           # instances that a primary may have open
 waiting = 8192          # commands that may wait for one of these
 client_window = 4096    # unanswered requests of one client
-clients = 65536
+lease = 1048576         # instances for which a client is remembered after its last command
 ";
 
 /// What is wrong with a file, and what to do.
@@ -198,17 +198,17 @@ struct WrittenLimits {
     window: Spanned<u64>,
     waiting: Spanned<usize>,
     client_window: Spanned<u64>,
-    clients: Spanned<usize>,
+    lease: Spanned<u64>,
 }
 
 impl Default for WrittenLimits {
     fn default() -> Self {
-        let Limits { window, waiting, client_window, clients, .. } = Limits::default();
+        let Limits { window, waiting, client_window, lease, .. } = Limits::default();
         WrittenLimits {
             window: Spanned::new(0..0, window),
             waiting: Spanned::new(0..0, waiting),
             client_window: Spanned::new(0..0, client_window),
-            clients: Spanned::new(0..0, clients),
+            lease: Spanned::new(0..0, lease),
         }
     }
 }
@@ -392,16 +392,16 @@ impl File<'_> {
     }
 
     fn limits(&self, written: &WrittenLimits) -> Result<Limits, ConfigError> {
-        let WrittenLimits { window, waiting, client_window, clients } = written;
-        let spans = [window.span(), waiting.span(), client_window.span(), clients.span()];
+        let WrittenLimits { window, waiting, client_window, lease } = written;
+        let spans = [window.span(), waiting.span(), client_window.span(), lease.span()];
         let (window, client_window) = (*window.get_ref(), *client_window.get_ref());
-        let (waiting, clients) = (*waiting.get_ref(), *clients.get_ref());
-        let values = [window, waiting as u64, client_window, clients as u64];
+        let (waiting, lease) = (*waiting.get_ref(), *lease.get_ref());
+        let values = [window, waiting as u64, client_window, lease];
         for (span, value) in spans.into_iter().zip(values) {
             if !(1..=1 << 20).contains(&value) {
                 return self.error(span, format!("{value}: take 1 to {}", 1 << 20));
             }
         }
-        Ok(Limits { window, waiting, client_window, clients, ..Limits::default() })
+        Ok(Limits { window, waiting, client_window, lease, ..Limits::default() })
     }
 }

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use super::client::{ClientError, reachable, socket_for};
 use super::config::ClusterConfig;
+use super::inquirer::Inquirer;
 use crate::paxos::limits::MAX_DATAGRAM;
-use crate::paxos::{ClientId, Command, Done, LeaderId, Message, RequestId};
+use crate::paxos::{ClientId, Command, Done, Instance, LeaderId, Message, RequestId};
 use crate::runtime::wire::{Frame, decode};
 
 /// Clients that ask for one thing after another.
@@ -23,6 +24,9 @@ pub struct Crowd {
     first: u64,
     clients: Vec<Asker>,
     patience: Duration,
+    inquirer: Inquirer,
+    /// Their names' birth.
+    born: Option<Instance>,
 }
 
 /// One client.
@@ -60,7 +64,8 @@ impl Crowd {
         let leaders = leaders.into_iter().map(|leader| reachable(leader, v6)).collect();
         let patience = config.timing.retry.as_ref().map_or(Duration::from_millis(100), |r| r.start);
         let clients = (0..clients).map(|_| Asker::default()).collect();
-        Ok(Crowd { socket, leaders, turn: 0, first: fastrand::u64(..), clients, patience })
+        let (inquirer, first) = (Inquirer::new(config)?, fastrand::u64(..));
+        Ok(Crowd { socket, leaders, turn: 0, first, clients, patience, inquirer, born: None })
     }
 
     /// Lets all clients ask for `commands` one after another, and hands out their answers as they
@@ -76,9 +81,10 @@ impl Crowd {
         let mut idle: VecDeque<usize> = (0..self.clients.len()).collect();
         let (mut count, mut last, mut heard) = (0, Instant::now(), Instant::now());
         let mut buffer = vec![0; MAX_DATAGRAM + 1];
+        let Some(born) = self.born(patience)? else { return Ok(0) };
         self.socket.set_read_timeout(Some(self.patience))?;
         loop {
-            self.ask(&mut commands, &mut idle)?;
+            self.ask(&mut commands, &mut idle, born)?;
             if idle.len() == self.clients.len() || last.elapsed() >= patience {
                 return Ok(count);
             }
@@ -94,11 +100,20 @@ impl Crowd {
         }
     }
 
+    /// Where the history ends when the first is asked.
+    fn born(&mut self, patience: Duration) -> Result<Option<Instance>, ClientError> {
+        if self.born.is_none() {
+            self.born = self.inquirer.first_unchosen(patience)?;
+        }
+        Ok(self.born)
+    }
+
     /// Gives every idle client something to ask, as long as there is something.
     fn ask(
         &mut self,
         commands: &mut impl Iterator<Item = Vec<u8>>,
         idle: &mut VecDeque<usize>,
+        born: Instance,
     ) -> Result<(), ClientError> {
         let mut new = Vec::new();
         while let Some(client) = idle.front().copied()
@@ -106,7 +121,7 @@ impl Crowd {
         {
             idle.pop_front();
             let Some(asker) = self.clients.get_mut(client) else { continue };
-            let name = ClientId(self.first.wrapping_add(client as u64));
+            let name = ClientId { born, number: self.first.wrapping_add(client as u64) };
             let (id, acknowledged) = (RequestId { client: name, sequence: asker.next }, asker.next);
             let command = Command { id, acknowledged, payload: payload.into() };
             asker.next += 1;
@@ -154,8 +169,7 @@ impl Crowd {
         let (mut count, mut redirect) = (0, None);
         for message in decode(buffer.get(..length).unwrap_or_default()).unwrap_or_default() {
             match message {
-                Message::Reply { id, instance, position, answer } => {
-                    let done = Done { instance, position, answer };
+                Message::Reply { id, done } => {
                     let Some((client, news)) = self.settle(id, done) else { continue };
                     idle.push_back(client);
                     answered(news);
@@ -180,7 +194,7 @@ impl Crowd {
     }
 
     fn settle(&mut self, id: RequestId, done: Done) -> Option<(usize, Answered)> {
-        let client = id.client.0.wrapping_sub(self.first) as usize;
+        let client = id.client.number.wrapping_sub(self.first) as usize;
         let waiting = &mut self.clients.get_mut(client)?.asked;
         let Asked { command, since } = waiting.take_if(|asked| asked.command.id == id)?;
         Some((client, Answered { command, latency: since.elapsed(), done }))

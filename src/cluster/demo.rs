@@ -202,7 +202,8 @@ fn digest(history: &[Decree]) -> String {
             Decree::Noop => hasher.update([0]),
             Decree::Command(command) => {
                 hasher.update([1]);
-                hasher.update(command.id.client.0.to_le_bytes());
+                hasher.update(command.id.client.born.0.to_le_bytes());
+                hasher.update(command.id.client.number.to_le_bytes());
                 hasher.update(command.id.sequence.to_le_bytes());
                 hasher.update((command.payload.len() as u64).to_le_bytes());
                 hasher.update(&command.payload);

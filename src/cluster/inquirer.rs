@@ -118,6 +118,23 @@ impl Inquirer {
         }
     }
 
+    /// The first instance that some leader does not know to be chosen; none if no leader answers.
+    /// Whoever takes a client's name is born there.
+    pub fn first_unchosen(&self, within: Duration) -> Result<Option<Instance>, InquiryError> {
+        let deadline = Instant::now() + within;
+        while Instant::now() < deadline {
+            let leaders = self.status(PATIENCE)?.into_iter().flatten();
+            let known = leaders.filter_map(|status| match status.role {
+                RoleStatus::Leader(leader) => Some(leader.first_unchosen),
+                _ => None,
+            });
+            if let Some(last) = known.max() {
+                return Ok(Some(last));
+            }
+        }
+        Ok(None)
+    }
+
     /// Waits until all leaders know equally much, and one of them is primary.
     pub fn wait_until_level(&self, within: Duration) -> Result<bool, InquiryError> {
         let deadline = Instant::now() + within;

@@ -361,7 +361,7 @@ impl Plan<'_> {
             let role = Role::Acceptor(Acceptor { me, setup: Arc::clone(&self.setup) });
             plan(me.to_string(), role, View::default(), me.0 >= acceptors.saturating_sub(failed))
         };
-        let (me, window) = (ClientId(0), self.setup.limits.client_window);
+        let (me, window) = (ClientId::original(0), self.setup.limits.client_window);
         let first = LeaderId(leaders.saturating_sub(1).min(1));
         let client = Client { me, first, commands, window, setup: Arc::clone(&self.setup) };
         let view = View::of_client(commands, finished)?;

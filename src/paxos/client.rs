@@ -43,7 +43,7 @@ pub struct State {
     redirected: bool,
     /// Requests below this were unanswered already at the last retry.
     stalled: u64,
-    /// How many requests were refused for good.
+    /// How many requests were given up.
     refused: u64,
 }
 
@@ -53,7 +53,7 @@ impl State {
         self.next - self.unanswered.len() as u64
     }
 
-    /// How many requests were refused for good: not done, and never will be.
+    /// How many requests were given up: refused for good, or nobody knows any more.
     pub fn refused(&self) -> u64 {
         self.refused
     }
@@ -98,7 +98,7 @@ impl Client {
         step.send(leader, Message::Request(Command { id, acknowledged, payload }));
     }
 
-    /// A request is done, or refused for good.
+    /// A request is done, or given up.
     fn answered(&self, state: &mut State, id: RequestId, step: &mut Step) -> bool {
         let answered = state.unanswered.remove(&id.sequence).is_some();
         if answered {
@@ -114,7 +114,8 @@ impl Client {
         self.answered(state, id, step);
     }
 
-    /// Only what no leader will ever take is given up; all else is tried again later.
+    /// Only what no leader will ever take, or take any more, is given up; all else is tried again
+    /// later.
     pub(super) fn on_refused(
         &self,
         state: &mut State,
@@ -122,7 +123,7 @@ impl Client {
         reason: Refusal,
         step: &mut Step,
     ) {
-        if matches!(reason, Refusal::TooLarge | Refusal::HistoryFull)
+        if matches!(reason, Refusal::TooLarge | Refusal::HistoryFull | Refusal::Expired)
             && self.answered(state, id, step)
         {
             state.refused += 1;

@@ -33,15 +33,32 @@ impl fmt::Debug for Instance {
     }
 }
 
-/// Names a client for as long as the cluster lives; no two clients may share one.
+/// Names a client; no two clients may ever share one.
+///
+/// What is remembered of a client is its session. It lasts for as many instances as
+/// [`Limits::lease`](super::Limits::lease) says, counted from the client's last command. A client
+/// without a session may open one only within its first lease. So a session that has expired is
+/// never opened again, and nothing that was done in it can be done once more.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
-pub struct ClientId(pub u64);
+pub struct ClientId {
+    /// Where the history ended when this name was taken, or before: its first lease begins here.
+    pub born: Instance,
+    /// Tells it apart from others that were born there.
+    pub number: u64,
+}
+
+impl ClientId {
+    /// A client that is there from the start.
+    pub const fn original(number: u64) -> Self {
+        ClientId { born: Instance(0), number }
+    }
+}
 
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "C{}", u128::from(self.0) + 1)
+        write!(f, "C{}", u128::from(self.number) + 1)
     }
 }
 
@@ -112,8 +129,8 @@ impl Decree {
 
     /// An upper bound of the bytes that this takes in a datagram.
     pub fn size(&self) -> usize {
-        /// A tag, three integers and a length of at most nine bytes each.
-        const FIXED: usize = 1 + 4 * 9;
+        /// A tag, four integers and a length of at most nine bytes each.
+        const FIXED: usize = 1 + 5 * 9;
         FIXED + self.command().map_or(0, |command| command.payload.len())
     }
 }

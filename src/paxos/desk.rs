@@ -46,8 +46,7 @@ impl Desk {
             if !history.has(id) {
                 return Some(command);
             }
-            let forgotten = Message::Refused { id, reason: Refusal::Forgotten };
-            self.settle(id, Some(history.reply(id).unwrap_or(forgotten)), step);
+            self.settle(id, Some(history.verdict(id)), step);
         }
         None
     }

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::command::{ClientId, Command, Instance, RequestId};
 use super::limits::{Limits, MAX_COMMAND};
 use super::machine::{Answer, AnyStateMachine};
 use super::message::{Message, Refusal};
+use super::rules::Rules;
 
 /// Where a command was applied, and what came of it: what its client is told.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Done {
     /// The instance that it was chosen at, the first if it was chosen at several.
     pub instance: Instance,
@@ -25,6 +28,8 @@ struct Session {
     acknowledged: u64,
     /// Invariant: all sequences are at or above `acknowledged`.
     done: BTreeMap<u64, Done>,
+    /// Where its last command was applied.
+    last: Instance,
 }
 
 /// The commands that were applied, and the replies that clients may still ask for.
@@ -34,6 +39,8 @@ struct Session {
 pub struct History {
     applied: Vec<Instance>,
     sessions: BTreeMap<ClientId, Session>,
+    /// The sessions by their last command. Invariant: one entry for each session.
+    by_age: BTreeMap<Instance, ClientId>,
     machine: AnyStateMachine,
 }
 
@@ -58,12 +65,32 @@ impl History {
         self.sessions.len()
     }
 
+    /// Whether a client is remembered.
+    pub fn remembers(&self, client: ClientId) -> bool {
+        self.sessions.contains_key(&client)
+    }
+
+    /// Forgets the clients whose last command is `lease` instances or more before this one.
+    pub fn expire(&mut self, instance: Instance, lease: u64) {
+        while let Some(oldest) = self.by_age.first_entry()
+            && oldest.key().plus(lease) <= instance
+        {
+            self.sessions.remove(&oldest.remove());
+        }
+    }
+
     /// Applies a chosen command. Whether it is new is for the caller to decide.
     pub fn apply(&mut self, instance: Instance, command: &Command) -> Done {
         let answer = self.machine.apply(&command.payload);
         let done = Done { instance, position: self.applied.len() as u64, answer };
         self.applied.push(instance);
-        let session = self.sessions.entry(command.id.client).or_default();
+        let client = command.id.client;
+        if let Some(known) = self.sessions.get(&client) {
+            self.by_age.remove(&known.last);
+        }
+        self.by_age.insert(instance, client);
+        let session = self.sessions.entry(client).or_default();
+        session.last = instance;
         session.acknowledged = session.acknowledged.max(command.acknowledged);
         session.done.insert(command.id.sequence, done.clone());
         while let Some(oldest) = session.done.first_entry()
@@ -81,8 +108,13 @@ impl History {
 
     /// What its client is told, once a request was applied.
     pub fn reply(&self, id: RequestId) -> Option<Message> {
-        let Done { instance, position, answer } = self.done(id)?;
-        Some(Message::Reply { id, instance, position, answer })
+        self.done(id).map(|done| Message::Reply { id, done })
+    }
+
+    /// What its client is told of a request that was chosen, and is not open any more.
+    pub fn verdict(&self, id: RequestId) -> Message {
+        let reason = if self.forgotten(id) { Refusal::Forgotten } else { Refusal::Expired };
+        self.reply(id).unwrap_or(Message::Refused { id, reason })
     }
 
     /// Whether the request was applied, or was said to be answered for good.
@@ -95,24 +127,33 @@ impl History {
         self.sessions.get(&id.client).is_some_and(|session| id.sequence < session.acknowledged)
     }
 
-    /// Whether a command can be taken without growing past the limits.
-    pub fn admit(&self, command: &Command, limits: &Limits) -> Result<(), Refusal> {
+    /// Whether a command can be taken without growing past the limits, if it is to be chosen at
+    /// `instance` or later.
+    pub fn admit(
+        &self,
+        command: &Command,
+        instance: Instance,
+        limits: &Limits,
+        rules: &Rules,
+    ) -> Result<(), Refusal> {
+        let client = command.id.client;
         if command.payload.len() > MAX_COMMAND {
             return Err(Refusal::TooLarge);
         }
         if self.forgotten(command.id) {
             return Err(Refusal::Forgotten);
         }
-        let session = self.sessions.get(&command.id.client);
+        // A client may have been born where this leader has not come to yet.
+        let first = instance.max(client.born);
+        if !self.remembers(client) && !(rules.may_open)(client, first, limits.lease) {
+            return Err(Refusal::Expired);
+        }
         // What is acknowledged is carried by later commands, so it lags by a window at most.
-        let acknowledged = session.map_or(0, |session| session.acknowledged);
+        let acknowledged = self.sessions.get(&client).map_or(0, |session| session.acknowledged);
         let reach = acknowledged.saturating_add(limits.client_window.saturating_mul(2));
         let unanswered = command.id.sequence.checked_sub(command.acknowledged);
         if command.id.sequence >= reach || unanswered.is_none_or(|u| u >= limits.client_window) {
             return Err(Refusal::WindowExceeded);
-        }
-        if session.is_none() && self.sessions.len() >= limits.clients {
-            return Err(Refusal::TooManyClients);
         }
         Ok(())
     }
@@ -120,11 +161,14 @@ impl History {
 
 #[cfg(test)]
 mod tests {
+    use super::super::rules::PAXOS;
     use super::*;
     use proptest::prelude::*;
 
+    const CLIENT: ClientId = ClientId::original(1);
+
     fn command(sequence: u64, acknowledged: u64) -> Command {
-        let id = RequestId { client: ClientId(1), sequence };
+        let id = RequestId { client: CLIENT, sequence };
         Command { id, acknowledged, payload: [][..].into() }
     }
 
@@ -148,25 +192,48 @@ mod tests {
         assert_eq!(history.done(command(3, 0).id), None);
         assert!(history.has(command(3, 0).id));
         let limits = Limits::default();
-        assert_eq!(history.admit(&command(3, 0), &limits), Err(Refusal::Forgotten));
+        let refused = history.admit(&command(3, 0), Instance(5), &limits, &PAXOS);
+        assert_eq!(refused, Err(Refusal::Forgotten));
+        assert_eq!(history.verdict(command(3, 0).id), refusal(3, Refusal::Forgotten));
+    }
+
+    fn refusal(sequence: u64, reason: Refusal) -> Message {
+        Message::Refused { id: command(sequence, 0).id, reason }
     }
 
     #[test]
     fn a_client_beyond_its_bounds_is_refused() {
-        let mut history = History::default();
-        let limits = Limits { client_window: 2, clients: 1, ..Limits::default() };
-        assert_eq!(history.admit(&command(1, 0), &limits), Ok(()));
-        assert_eq!(history.admit(&command(2, 0), &limits), Err(Refusal::WindowExceeded));
-        assert_eq!(history.admit(&command(0, 1), &limits), Err(Refusal::WindowExceeded));
-        assert_eq!(history.admit(&command(3, 2), &limits), Ok(()));
-        assert_eq!(history.admit(&command(4, 4), &limits), Err(Refusal::WindowExceeded));
-        history.apply(Instance(0), &command(0, 0));
-        let id = RequestId { client: ClientId(2), sequence: 0 };
-        let stranger = Command { id, ..command(0, 0) };
-        assert_eq!(history.admit(&stranger, &limits), Err(Refusal::TooManyClients));
+        let limits = Limits { client_window: 2, lease: 8, ..Limits::default() };
+        let history = History::default();
+        let admit = |command, at| history.admit(&command, Instance(at), &limits, &PAXOS);
+        assert_eq!(admit(command(1, 0), 0), Ok(()));
+        assert_eq!(admit(command(2, 0), 0), Err(Refusal::WindowExceeded));
+        assert_eq!(admit(command(0, 1), 0), Err(Refusal::WindowExceeded));
+        assert_eq!(admit(command(3, 2), 0), Ok(()));
+        assert_eq!(admit(command(4, 4), 0), Err(Refusal::WindowExceeded));
+        assert_eq!(admit(command(1, 0), 7), Ok(()));
+        assert_eq!(admit(command(1, 0), 8), Err(Refusal::Expired));
+        let late = ClientId { born: Instance(9), number: 1 };
+        let late = Command { id: RequestId { client: late, sequence: 0 }, ..command(0, 0) };
+        assert_eq!(admit(late.clone(), 3), Ok(()), "a leader may have missed something");
+        assert_eq!((admit(late.clone(), 16), admit(late, 17)), (Ok(()), Err(Refusal::Expired)));
         let payload = vec![0; MAX_COMMAND + 1].into();
-        let large = Command { payload, ..command(1, 0) };
-        assert_eq!(history.admit(&large, &limits), Err(Refusal::TooLarge));
+        assert_eq!(admit(Command { payload, ..command(1, 0) }, 0), Err(Refusal::TooLarge));
+    }
+
+    /// A session lasts from one command to the next, and no longer.
+    #[test]
+    fn a_session_expires_a_lease_after_its_last_command() {
+        let mut history = History::default();
+        history.apply(Instance(3), &command(0, 0));
+        history.expire(Instance(7), 5);
+        history.apply(Instance(7), &command(1, 1));
+        history.expire(Instance(11), 5);
+        assert!(history.remembers(CLIENT) && history.has(command(0, 0).id));
+        history.expire(Instance(12), 5);
+        assert!(!history.remembers(CLIENT) && !history.has(command(1, 1).id));
+        assert_eq!((history.sessions(), history.by_age.len()), (0, 0));
+        assert_eq!(history.verdict(command(1, 0).id), refusal(1, Refusal::Expired));
     }
 
     proptest! {
@@ -178,7 +245,7 @@ mod tests {
                 let low = (sequence + 1).saturating_sub(window);
                 history.apply(Instance(sequence), &command(sequence, low));
             }
-            prop_assert!(history.sessions[&ClientId(1)].done.len() as u64 <= window);
+            prop_assert!(history.sessions[&CLIENT].done.len() as u64 <= window);
         }
     }
 }

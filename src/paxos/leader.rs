@@ -257,7 +257,8 @@ impl Leader {
             return step.send(src, reply);
         }
         let limits = &self.setup.limits;
-        let admitted = state.history.admit(&command, limits);
+        let first = state.learner.first_unchosen();
+        let admitted = state.history.admit(&command, first, limits, step.rules);
         let taken = match (admitted, &mut state.stance) {
             (Err(reason), _) => Err(reason),
             (Ok(()), Stance::Follower(primary)) => {
@@ -340,12 +341,15 @@ impl Leader {
         for instance in (before.0..learner.first_unchosen().0).map(Instance) {
             let command = learner.get(instance).and_then(step.rules.command_of);
             let Some(command) = command else { continue };
-            let id = command.id;
-            if (step.rules.is_new)(history, id) {
+            let (id, lease) = (command.id, self.setup.limits.lease);
+            history.expire(instance, lease);
+            let known = history.remembers(id.client);
+            let may_open = || (step.rules.may_open)(id.client, instance, lease);
+            if (step.rules.is_new)(history, id) && (known || may_open()) {
                 history.apply(instance, command);
             }
             if let Some(desk) = stance.desk_mut() {
-                desk.settle(id, history.reply(id), step);
+                desk.settle(id, Some(history.verdict(id)), step);
             }
         }
         self.propose(state, step);

@@ -34,8 +34,9 @@ pub struct Limits {
     pub waiting: usize,
     /// How many requests of one client may be unanswered at a time.
     pub client_window: u64,
-    /// How many clients may have a session.
-    pub clients: usize,
+    /// For how many instances a client is remembered after its last command. So many clients, at
+    /// most, are remembered at a time.
+    pub lease: u64,
     /// Bytes after which a page is closed.
     pub page: usize,
     /// After how many bytes of decrees no more are sent again at a time, to each acceptor.
@@ -53,7 +54,7 @@ impl Default for Limits {
             window: 4096,
             waiting: 8192,
             client_window: 4096,
-            clients: 65_536,
+            lease: 1 << 20,
             page: PAGE,
             resend: 256 * 1024,
             patience: 10,

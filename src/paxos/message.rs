@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ballot::{Ballot, LeaderId};
 use super::command::{Command, Decree, Instance, RequestId};
-use super::machine::Answer;
+use super::history::Done;
 
 /// An acceptor's vote: in this instance, under this ballot, for this decree.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -28,8 +28,9 @@ pub enum Refusal {
     Overloaded,
     /// The client has too many requests unanswered, or counts wrongly.
     WindowExceeded,
-    /// Too many clients have a session.
-    TooManyClients,
+    /// The client was not heard of for longer than it is remembered. Whether this request was done
+    /// before is not known any more. It will not be done from now on; under a new name it can be.
+    Expired,
     /// The client itself has said that this request was answered for good.
     Forgotten,
     /// Every instance that the history may have is taken, by something else.
@@ -42,7 +43,7 @@ impl fmt::Display for Refusal {
             Refusal::TooLarge => "the command is too large",
             Refusal::Overloaded => "too many commands are waiting; try again",
             Refusal::WindowExceeded => "the client has too many requests unanswered",
-            Refusal::TooManyClients => "too many clients have a session",
+            Refusal::Expired => "the client's session has expired",
             Refusal::Forgotten => "the client has said that it has its answer",
             Refusal::HistoryFull => "the history is full",
         })
@@ -54,16 +55,12 @@ impl fmt::Display for Refusal {
 pub enum Message {
     /// Client to leader: put this command into the history.
     Request(Command),
-    /// Leader to client: done. The command was chosen at `instance` and applied.
+    /// Leader to client: the command was chosen, and applied.
     Reply {
         /// Which request.
         id: RequestId,
-        /// Where its command was chosen and applied first.
-        instance: Instance,
-        /// The history's reply: how many commands were applied before this one.
-        position: u64,
-        /// The state machine's reply.
-        answer: Answer,
+        /// Where, and what came of it.
+        done: Done,
     },
     /// Leader to client: not the primary; `primary` may be.
     Redirect {
@@ -144,7 +141,7 @@ impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Message::Request(command) => write!(f, "Request {command}"),
-            Message::Reply { id, instance, position, answer } => {
+            Message::Reply { id, done: Done { instance, position, answer } } => {
                 write!(f, "Reply {id} done at {instance} after {position}, with {answer}")
             }
             Message::Redirect { id, primary: Some(leader) } => {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 
 use super::ballot::Ballot;
-use super::command::{Command, Decree, Instance, RequestId};
+use super::command::{ClientId, Command, Decree, Instance, RequestId};
 use super::history::History;
 use super::learner::Learner;
 use super::members::Members;
@@ -63,6 +63,10 @@ pub struct Rules {
     pub command_of: fn(decree: &Decree) -> Option<&Command>,
     /// Whether a chosen command is applied: only the first time (PMMC, the replica's `perform`).
     pub is_new: fn(history: &History, id: RequestId) -> bool,
+    /// Whether a client of which nothing is remembered may open a session at this instance: only
+    /// within its first lease, so that one that has expired stays so (Ongaro's dissertation on
+    /// Raft, 6.3, where sessions are opened by a command of their own).
+    pub may_open: fn(client: ClientId, instance: Instance, lease: u64) -> bool,
 }
 
 /// The protocol as it should be.
@@ -82,6 +86,9 @@ pub const PAXOS: Rules = Rules {
     still_waiting,
     command_of: Decree::command,
     is_new: |history, id| !history.has(id),
+    may_open: |client, instance, lease| {
+        client.born <= instance && instance < client.born.plus(lease)
+    },
 };
 
 /// Which rules a node follows.

@@ -171,7 +171,8 @@ mod tests {
     use super::*;
     use crate::paxos::limits::{MAX_COMMAND, MAX_REPLY, PAGE};
     use crate::paxos::{
-        Answer, Ballot, ClientId, Command, Decree, Instance, LeaderId, Refusal, RequestId, Vote,
+        Answer, Ballot, ClientId, Command, Decree, Done, Instance, LeaderId, Refusal, RequestId,
+        Vote,
     };
     use proptest::prelude::*;
 
@@ -181,9 +182,11 @@ mod tests {
     }
 
     fn commands() -> impl Strategy<Value = Command> {
-        (any::<u64>(), any::<u64>(), any::<u64>(), proptest::collection::vec(any::<u8>(), 0..64))
+        let clients = (any::<u64>(), any::<u64>())
+            .prop_map(|(born, number)| ClientId { born: Instance(born), number });
+        (clients, any::<u64>(), any::<u64>(), proptest::collection::vec(any::<u8>(), 0..64))
             .prop_map(|(client, sequence, acknowledged, payload)| Command {
-                id: RequestId { client: ClientId(client), sequence },
+                id: RequestId { client, sequence },
                 acknowledged,
                 payload: payload.into(),
             })
@@ -238,7 +241,7 @@ mod tests {
             commands().prop_map(|c| Message::Refused { id: c.id, reason: Refusal::Overloaded }),
             (commands(), instances(), any::<u64>(), answers()).prop_map(
                 |(c, instance, position, answer)| {
-                    Message::Reply { id: c.id, instance, position, answer }
+                    Message::Reply { id: c.id, done: Done { instance, position, answer } }
                 }
             ),
         ]
@@ -291,7 +294,8 @@ mod tests {
     #[test]
     fn the_largest_page_of_the_largest_commands_fits_a_datagram() {
         let payload: std::sync::Arc<[u8]> = vec![0; MAX_COMMAND].into();
-        let id = RequestId { client: ClientId(u64::MAX), sequence: u64::MAX };
+        let client = ClientId { born: Instance(u64::MAX), number: u64::MAX };
+        let id = RequestId { client, sequence: u64::MAX };
         let decree = Decree::Command(Command { id, acknowledged: u64::MAX, payload });
         let count = PAGE.div_ceil(decree.size());
         let last = Instance(u64::MAX);
@@ -306,10 +310,12 @@ mod tests {
 
     #[test]
     fn the_longest_reply_fits_a_datagram() {
-        let id = RequestId { client: ClientId(u64::MAX), sequence: u64::MAX };
+        let client = ClientId { born: Instance(u64::MAX), number: u64::MAX };
+        let id = RequestId { client, sequence: u64::MAX };
         let answer = Answer::Reply(vec![0; MAX_REPLY].into());
         let instance = Instance(u64::MAX);
-        let reply = Message::Reply { id, instance, position: u64::MAX, answer };
+        let done = Done { instance, position: u64::MAX, answer };
+        let reply = Message::Reply { id, done };
         assert!(encode_one(&reply).unwrap().len() <= MAX_DATAGRAM);
     }
 

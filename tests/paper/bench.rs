@@ -199,7 +199,7 @@ pub(crate) fn ballot(round: u32, leader: u16) -> Ballot {
 
 /// Request `sequence` of the first client.
 pub(crate) fn id(sequence: u64) -> RequestId {
-    RequestId { client: ClientId(0), sequence }
+    RequestId { client: ClientId::original(0), sequence }
 }
 
 pub(crate) fn command(sequence: u64) -> Command {
@@ -246,7 +246,8 @@ pub(crate) fn request(sequence: u64) -> Message {
 
 pub(crate) fn reply(sequence: u64, instance: u64, position: u64) -> Message {
     let answer = Answer::Reply([][..].into());
-    Message::Reply { id: id(sequence), instance: Instance(instance), position, answer }
+    let instance = Instance(instance);
+    Message::Reply { id: id(sequence), done: Done { instance, position, answer } }
 }
 
 pub(crate) fn redirect(sequence: u64, primary: Option<u16>) -> Message {

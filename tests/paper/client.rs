@@ -6,7 +6,7 @@ use synod::paxos::*;
 /// A client that wants `commands` commands done, `window` at a time, and tries leader 0 first.
 fn asking(commands: u64, window: u64) -> Bench {
     let setup = three(Limits::default());
-    let client = Client { me: ClientId(0), first: LeaderId(0), commands, window, setup };
+    let client = Client { me: ClientId::original(0), first: LeaderId(0), commands, window, setup };
     Bench::start(Role::Client(client), Saving::Changes, None)
 }
 
@@ -88,9 +88,8 @@ fn a_redirect_to_nobody_or_to_the_same_leader_is_not_followed() {
 /// House rule: what will never be done is given up, and counted; all else is asked for again.
 #[test]
 fn only_what_is_refused_for_good_is_given_up() {
-    let for_good = [Refusal::TooLarge, Refusal::HistoryFull];
-    let for_now =
-        [Refusal::Overloaded, Refusal::WindowExceeded, Refusal::TooManyClients, Refusal::Forgotten];
+    let for_good = [Refusal::TooLarge, Refusal::HistoryFull, Refusal::Expired];
+    let for_now = [Refusal::Overloaded, Refusal::WindowExceeded, Refusal::Forgotten];
     for reason in for_good {
         let mut bench = asking(2, 1);
         assert_eq!(bench.hear(leader(0), refused(0, reason)), requests(0, &[(1, 1)]));

@@ -9,7 +9,7 @@ const MINE: Ballot = Ballot { round: 1, leader: LeaderId(1) };
 #[test]
 fn nobody_believes_in_leaders_that_do_not_exist() {
     let setup = three(Limits::default());
-    let (me, first) = (ClientId(0), LeaderId(0));
+    let (me, first) = (ClientId::original(0), LeaderId(0));
     let client = Client { me, first, commands: 1, window: 1, setup };
     let mut asking = Bench::start(Role::Client(client), Saving::Nothing, None);
     assert_eq!(asking.hear(leader(0), redirect(0, Some(u16::MAX))), []);
@@ -153,7 +153,7 @@ fn a_recovered_leader_does_not_name_itself() {
 #[test]
 fn wrong_hints_do_not_keep_a_client_from_any_leader() {
     let setup = three(Limits::default());
-    let (me, first) = (ClientId(0), LeaderId(1));
+    let (me, first) = (ClientId::original(0), LeaderId(1));
     let client = Client { me, first, commands: 1, window: 1, setup };
     let mut asking = Bench::start(Role::Client(client), Saving::Nothing, None);
     let mut asked = std::collections::BTreeSet::new();
@@ -193,7 +193,7 @@ fn a_page_holds_at_least_one_vote() {
 #[test]
 fn a_client_that_wants_nothing_sets_no_timer() {
     let setup = three(Limits::default());
-    let (me, first) = (ClientId(0), LeaderId(0));
+    let (me, first) = (ClientId::original(0), LeaderId(0));
     let client = Client { me, first, commands: 0, window: 1, setup };
     assert!(Bench::start(Role::Client(client), Saving::Nothing, None).timers.is_empty());
 }

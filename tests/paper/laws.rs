@@ -14,7 +14,7 @@ const TIGHT: Limits = Limits {
     window: 2,
     waiting: 2,
     client_window: 3,
-    clients: 2,
+    lease: 3,
     page: 60,
     resend: 2,
     patience: 2,

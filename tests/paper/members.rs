@@ -42,7 +42,8 @@ fn role(bench: &Bench) -> &'static str {
 
 fn a_client() -> Bench {
     let setup = three(Limits::default());
-    let client = Client { me: ClientId(0), first: LeaderId(0), commands: 1, window: 1, setup };
+    let client =
+        Client { me: ClientId::original(0), first: LeaderId(0), commands: 1, window: 1, setup };
     Bench::start(Role::Client(client), Saving::Changes, None)
 }
 
@@ -89,14 +90,12 @@ fn a_ballot_is_its_owners() {
 /// House rule: a client hears of its own requests only.
 #[test]
 fn a_client_ignores_what_is_said_to_another() {
-    let (mut bench, other) = (a_client(), RequestId { client: ClientId(1), sequence: 0 });
+    let (mut bench, other) = (a_client(), RequestId { client: ClientId::original(1), sequence: 0 });
     let before = bench.state.clone();
     let to_another = [
         Message::Reply {
             id: other,
-            instance: Instance(0),
-            position: 0,
-            answer: Answer::Reply([][..].into()),
+            done: Done { instance: Instance(0), position: 0, answer: Answer::Reply([][..].into()) },
         },
         Message::Redirect { id: other, primary: Some(LeaderId(1)) },
         Message::Refused { id: other, reason: Refusal::HistoryFull },

@@ -268,6 +268,28 @@ fn a_promise_in_pages_counts_once_it_is_whole() {
     assert_eq!(sent, proposals.concat());
 }
 
+/// PMS 2.3: a value is chosen once a quorum has voted for it under one ballot, and a vote that is
+/// reported was cast. So a leader that comes back need not propose again what was chosen.
+#[test]
+fn what_a_quorum_reports_under_one_ballot_is_known_to_be_chosen() {
+    let mine = ballot(1, 0);
+    let old = |round, instance| vote(ballot(round, 2), instance, decree(instance));
+    let mut bench = Bench::candidate(0, Limits { window: 1, ..Limits::default() });
+    bench.hear(acceptor(0), nack(mine, ballot(7, 2)));
+    bench.fire(Timer::Election);
+    let mine = ballot(8, 0);
+    let votes = [old(7, 0), old(7, 1), old(6, 2), old(7, 3)];
+    assert_eq!(bench.hear(acceptor(0), page(mine, 0, &votes[..2], Some(2))).len(), 1);
+    assert_eq!(bench.hear(acceptor(0), page(mine, 2, &votes[2..], None)), []);
+    assert_eq!(bench.as_leader().learner().first_unchosen(), Instance(0), "one is no quorum");
+    let sent =
+        bench.hear(acceptor(2), promise(mine, &[old(7, 0), old(7, 1), old(7, 2), old(7, 3)]));
+    let known: Vec<Instance> = bench.as_leader().learner().chosen().map(|(i, _)| i).collect();
+    assert_eq!(known, [0, 1, 3].map(Instance), "2 was voted for under two ballots");
+    assert_eq!(bench.as_leader().history().applied(), [0, 1].map(Instance));
+    assert_eq!(sent, to_acceptors(&[0, 1, 2], &accept(mine, 2, decree(2))));
+}
+
 /// PMS 2.1: messages "can be lost". PMMC 3: they are retransmitted, here to whoever has not
 /// answered in whole, and from the page that is missing.
 #[test]

@@ -213,12 +213,42 @@ fn a_full_history_takes_no_more() {
     assert_eq!(bench.hear(client(0), request(1)), [(client(0), reply(1, 1, 1))]);
 }
 
+/// House rule: a client is remembered for a lease after its last command. After that nothing of it is
+/// done again, neither if it is chosen late nor if it is asked for late; it needs a new name.
+#[test]
+fn a_client_that_was_forgotten_is_told_so_and_nothing_is_done_twice() {
+    let mut bench = primary(Limits { lease: 2, ..Limits::default() });
+    let of =
+        |born, number| RequestId { client: ClientId { born: Instance(born), number }, sequence: 0 };
+    let asked = |id| Command { id, acknowledged: 0, payload: b"x"[..].into() };
+    let (one, two, again) = (of(0, 1), of(0, 2), of(2, 1));
+    let chosen = [one, two, one, two, two, again];
+    let expired = |id| Message::Refused { id, reason: Refusal::Expired };
+    let learn = |bench: &mut Bench, instance: usize| {
+        let decree = Decree::Command(asked(chosen[instance]));
+        bench.hear_votes(2, &vote(MINE, instance as u64, decree))
+    };
+    // Both are done, and then the first is forgotten; being chosen again does not bring it back.
+    (0..3).for_each(|instance| drop(learn(&mut bench, instance)));
+    assert_eq!(bench.as_leader().history().applied(), [0, 1].map(Instance));
+    assert_eq!(bench.hear(client(0), Message::Request(asked(one))), [(client(0), expired(one))]);
+    // Asked for in time, chosen too late.
+    let known = bench.hear(client(1), Message::Request(asked(two)));
+    assert!(matches!(known[..], [(_, Message::Reply { .. })]));
+    bench.hear(client(0), Message::Request(asked(again)));
+    (3..5).for_each(|instance| drop(learn(&mut bench, instance)));
+    let sent = learn(&mut bench, 5);
+    assert_eq!(sent.first(), Some(&(client(0), expired(again))));
+    assert_eq!(bench.as_leader().history().applied(), [0, 1].map(Instance));
+}
+
 /// House rule: a request beyond the bounds is refused, one that meets them is not.
 #[test]
 fn requests_beyond_the_bounds_are_refused() {
-    let limits = Limits { client_window: 2, clients: 1, ..Limits::default() };
+    let limits = Limits { client_window: 2, lease: 4, ..Limits::default() };
     let from = |client, sequence, acknowledged, bytes| {
-        let id = RequestId { client: ClientId(client), sequence };
+        let client = ClientId { born: Instance(0), number: client };
+        let id = RequestId { client, sequence };
         Message::Request(Command { id, acknowledged, payload: vec![0; bytes].into() })
     };
     let cases = [
@@ -230,7 +260,7 @@ fn requests_beyond_the_bounds_are_refused() {
         (from(0, 5, 3, 0), Some(Refusal::WindowExceeded)),
         (from(0, 2, 2, 0), Some(Refusal::Forgotten)),
         (from(0, 3, 3, 0), None),
-        (from(1, 0, 0, 0), Some(Refusal::TooManyClients)),
+        (from(1, 0, 0, 0), None),
     ];
     for (message, refusal) in cases {
         let mut bench = primary(limits.clone());
