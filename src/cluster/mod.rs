@@ -1,6 +1,7 @@
 //! A whole cluster in one process, on real UDP sockets of the loopback.
 
 pub mod bench;
+pub mod chaos;
 pub mod client;
 pub mod config;
 pub mod crowd;

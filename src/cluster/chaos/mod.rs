@@ -1,0 +1,3 @@
+//! What a cluster is put through, and how it is judged.
+
+pub mod linear;
