@@ -216,7 +216,7 @@ proptest! {
         let bit = bit.index(bytes * 8);
         let damaged = disk.change(file, |bytes| bytes[bit / 8] ^= 1 << (bit % 8));
         prop_assert!(open(&damaged).is_err(), "{file}, bit {bit}");
-        prop_assert!(inspect(&damaged, &identity()).is_err());
+        prop_assert!(inspect(&damaged).is_err());
     }
 }
 
@@ -275,11 +275,12 @@ fn a_directory_is_a_folder_for_one_process() {
     batches.iter().for_each(|batch| journal.append(batch.clone()).unwrap());
     let taken = Directory::lock(&path).unwrap_err();
     assert_eq!(taken.kind(), io::ErrorKind::WouldBlock);
-    let looked = inspect(&Directory::look(&path), &identity()).unwrap();
-    assert_eq!((looked.entries, looked.torn), (40, 0));
+    let looked = inspect(&Directory::look(&path)).unwrap();
+    assert_eq!((looked.identity, looked.segment), (identity(), SEGMENT));
+    assert_eq!((looked.recovered.entries, looked.recovered.torn), (40, 0));
     drop(journal);
     let (_, found) = DiskJournal::open(Directory::lock(&path).unwrap(), &identity()).unwrap();
-    assert_eq!(found, looked);
+    assert_eq!(found, looked.recovered);
     assert_eq!(found.storage.unwrap().0, batches.concat());
     std::fs::remove_dir_all(&path).unwrap();
 }

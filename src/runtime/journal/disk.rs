@@ -72,6 +72,19 @@ pub struct Recovered {
     pub torn: usize,
 }
 
+/// What [`inspect`] has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspected {
+    /// Whose journal it is.
+    pub identity: Identity,
+    /// How many bytes a segment has.
+    pub segment: usize,
+    /// How many bytes of all segments are in use.
+    pub used: usize,
+    /// What its member would find in it.
+    pub recovered: Recovered,
+}
+
 /// A journal on disk.
 #[derive(Debug)]
 pub struct DiskJournal<D: Folder> {
@@ -140,12 +153,17 @@ fn create_segment<D: Folder>(
     folder.create(&name(number), &bytes)
 }
 
-/// Reads a journal, and changes nothing.
-pub fn inspect<D: Folder>(folder: &D, identity: &Identity) -> Result<Recovered, JournalError> {
-    Ok(read(folder, identity)?.recovered())
+/// Reads anybody's journal, and changes nothing. If a node is writing to it meanwhile, damage may
+/// be seen that is none, and is gone when one looks again.
+pub fn inspect<D: Folder>(folder: &D) -> Result<Inspected, JournalError> {
+    let read = read(folder, None)?;
+    let Label { identity, segment, .. } = read.label.clone();
+    let used = read.scanned.iter().map(|segment| segment.end).sum();
+    Ok(Inspected { identity, segment, used, recovered: read.recovered() })
 }
 
-fn read<D: Folder>(folder: &D, identity: &Identity) -> Result<Read, JournalError> {
+/// Reads a journal, which must be of this member, if one is named.
+fn read<D: Folder>(folder: &D, expected: Option<&Identity>) -> Result<Read, JournalError> {
     let names = folder.names().map_err(at("the data directory"))?;
     if names.is_empty() {
         return Err(JournalError::Missing);
@@ -161,9 +179,8 @@ fn read<D: Folder>(folder: &D, identity: &Identity) -> Result<Read, JournalError
     }
     let owner = folder.read(IDENTITY).map_err(at(IDENTITY))?;
     let label = Label::decode(&owner).ok_or(damaged(IDENTITY, 0, "its checksum is wrong"))?;
-    let Label { identity: found, segment: size, .. } = label;
-    if found != *identity {
-        return Err(JournalError::Foreign { found, expected: identity.clone() });
+    if let Some(expected) = expected.filter(|expected| **expected != label.identity) {
+        return Err(JournalError::Foreign { found: label.identity, expected: expected.clone() });
     }
     let mut scanned: Vec<Scanned> = Vec::new();
     let mut first = FIRST;
@@ -173,7 +190,7 @@ fn read<D: Folder>(folder: &D, identity: &Identity) -> Result<Read, JournalError
             return Err(damaged(&file, 0, "it is missing"));
         }
         let bytes = folder.read(&file).map_err(at(&file))?;
-        if bytes.len() != size {
+        if bytes.len() != label.segment {
             return Err(damaged(&file, bytes.len(), "it ends here, and segments keep their size"));
         }
         let segment = segment::scan(&owner, &bytes, (number, first))
@@ -193,13 +210,14 @@ fn read<D: Folder>(folder: &D, identity: &Identity) -> Result<Read, JournalError
             return Err(damaged(&file, segment.end, "its last entries are missing"));
         }
     }
-    Ok(Read { owner, size, scanned })
+    Ok(Read { owner, label, scanned })
 }
 
 /// A journal as it was read.
 struct Read {
+    /// The file that the label is in.
     owner: Vec<u8>,
-    size: usize,
+    label: Label,
     /// All segments, in order.
     scanned: Vec<Scanned>,
 }
@@ -223,7 +241,7 @@ impl<D: Folder> DiskJournal<D> {
     /// Opens the journal of a member that was made by [`create`], and reads it. What is left over of
     /// a batch that was never acknowledged is cleared.
     pub fn open(mut folder: D, identity: &Identity) -> Result<(Self, Recovered), JournalError> {
-        let read = read(&folder, identity)?;
+        let read = read(&folder, Some(identity))?;
         let mut next = FIRST;
         let mut now = None;
         for (number, segment) in (FIRST..).zip(&read.scanned) {
@@ -245,7 +263,7 @@ impl<D: Folder> DiskJournal<D> {
             now = Some(open);
         }
         let Some(open) = now else { return Err(JournalError::Missing) };
-        let (owner, size) = (read.owner.clone(), read.size);
+        let (owner, size) = (read.owner.clone(), read.label.segment);
         let journal = DiskJournal { folder, owner, size, open, next, failed: false };
         Ok((journal, read.recovered()))
     }
