@@ -3,6 +3,9 @@
 //! **Architecture invariant: nothing is cut that may have been acknowledged.** The end of the last
 //! segment is cut where sectors of the last batch were never written, which is what a power cut
 //! leaves before a sync has returned. All else that is not as it was written stops the node.
+//!
+//! **Architecture invariant: what a start has found is durable before anybody hears of it**, as if
+//! it had been appended in this life.
 
 use std::io;
 
@@ -226,7 +229,7 @@ impl Read {
     fn recovered(self) -> Recovered {
         let mut recovered =
             Recovered { segments: self.scanned.len() as u64, ..Recovered::default() };
-        for Scanned { entries, end, torn_until } in self.scanned {
+        for Scanned { entries, end, torn_until, .. } in self.scanned {
             recovered.torn += torn_until - end;
             for entry in entries.into_iter().filter(|entry| !entry.records.is_empty()) {
                 recovered.entries += 1;
@@ -238,26 +241,26 @@ impl Read {
 }
 
 impl<D: Folder> DiskJournal<D> {
-    /// Opens the journal of a member that was made by [`create`], and reads it. What is left over of
-    /// a batch that was never acknowledged is cleared.
+    /// Opens the journal of a member that was made by [`create`], and reads it. When this returns, all
+    /// that was found is durable; what is left over of a batch that was never acknowledged is
+    /// cleared.
     pub fn open(mut folder: D, identity: &Identity) -> Result<(Self, Recovered), JournalError> {
         let read = read(&folder, Some(identity))?;
+        let after = FIRST + read.scanned.len() as u64;
         let mut next = FIRST;
         let mut now = None;
         for (number, segment) in (FIRST..).zip(&read.scanned) {
             next += segment.entries.len() as u64;
-            if segment.is_sealed() {
+            // Only the last two may have been written to when the last life ended.
+            if number + 2 < after {
                 continue;
             }
             let file = name(number);
-            let (end, torn) = (segment.end, segment.torn_until - segment.end);
-            let mut open = Open { file: folder.open(&file).map_err(at(&file))?, number, end };
-            if torn > 0 {
-                open.file.write_at(end, &vec![0; torn]).map_err(at(&file))?;
-                open.file.sync().map_err(at(&file))?;
-            }
+            let opened = folder.open(&file).map_err(at(&file))?;
+            let mut open = Open { file: opened, number, end: segment.end };
+            open.renew(segment).map_err(at(&file))?;
             // All but the last segment were to be sealed.
-            if number < FIRST - 1 + read.scanned.len() as u64 {
+            if number + 1 < after && !segment.is_sealed() {
                 open.seal(&read.owner, &mut next).map_err(at(&file))?;
             }
             now = Some(open);
@@ -298,6 +301,17 @@ impl<D: Folder> DiskJournal<D> {
 }
 
 impl<F: Medium> Open<F> {
+    /// Makes durable what was read, and clears what is torn. If the last life ended before a sync
+    /// had returned, its last batch may have been read from the system's memory only; and after a
+    /// sync that failed, the system may hold that batch for written. So it is written again.
+    fn renew(&mut self, segment: &Scanned) -> io::Result<()> {
+        let mut bytes = segment.last_batch.clone();
+        let from = self.end.saturating_sub(bytes.len());
+        bytes.resize(segment.torn_until.saturating_sub(from), 0);
+        self.file.write_at(from, &bytes)?;
+        self.file.sync()
+    }
+
     /// Writes entries behind the others, and makes them durable.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_at(self.end, bytes)?;
