@@ -121,7 +121,8 @@ fn what_is_damaged_torn_or_missing_is_said() {
     let mut flipped = whole;
     flipped[600] ^= 1;
     fs::write(&last, flipped).unwrap();
-    let (code, _, error) = inspect(&cluster, &["test/data/n9/acceptor"]);
+    let (code, out, error) = inspect(&cluster, &["test/data/n9/acceptor"]);
+    assert!(out.contains("verdict  cannot be used"), "{out}");
     let wanted = "test/data/n9/acceptor: journal-00000004 is damaged at byte 512: ";
     assert!(code == 1 && error.contains(wanted), "{error}");
     assert!(error.contains("restore the disk, or leave the member out"), "{error}");

@@ -191,7 +191,10 @@ impl Contents {
 
 fn show(report: &Report) {
     let directory = report.directory.display();
+    let mut shown = table(["journal", &directory.to_string()], &[]);
     let Some(contents) = &report.contents else {
+        shown.add_row(["verdict", "cannot be used"]);
+        say(format_args!("{shown}\n"));
         let error = report.error.as_deref().unwrap_or_default();
         return warn(format_args!("synod: {directory}: {error}"));
     };
@@ -204,7 +207,8 @@ fn show(report: &Report) {
     let torn = match contents.torn_bytes {
         0 => None,
         torn => Some(format!(
-            "{}, of a batch that nobody was told of; the next start clears them",
+            "{}, of a batch that nobody was told of; the next start clears them, \
+             unless a node is writing them now",
             count(torn as u64, "byte")
         )),
     };
@@ -223,7 +227,6 @@ fn show(report: &Report) {
         ("voted in", or_none(voted)),
         ("verdict", "sound".to_owned()),
     ];
-    let mut shown = table(["journal", &directory.to_string()], &[]);
     for (name, value) in rows {
         shown.add_row([name, &value]);
     }
