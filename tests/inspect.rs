@@ -52,8 +52,10 @@ fn written(cluster: &Cluster) -> PathBuf {
     let path = cluster.data("n9/acceptor");
     fs::create_dir_all(&path).unwrap();
     let identity = Identity { cluster: "test".to_owned(), member: "n9/acceptor".to_owned() };
-    create(&mut Directory::lock(&path).unwrap(), &identity, 4096).unwrap();
-    let (mut journal, _) = DiskJournal::open(Directory::lock(&path).unwrap(), &identity).unwrap();
+    // Locked once: a process that another test starts may hold a lock on for a moment.
+    let mut folder = Directory::lock(&path).unwrap();
+    create(&mut folder, &identity, 4096).unwrap();
+    let (mut journal, _) = DiskJournal::open(folder, &identity).unwrap();
     journal.append(vec![Record::Promised(ballot(3)), Record::Promised(ballot(2))]).unwrap();
     for instance in 4..14 {
         let id = RequestId { client: ClientId(6), sequence: instance };
