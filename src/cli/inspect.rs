@@ -141,7 +141,10 @@ fn verify(directory: &Path) -> Result<Inspected, String> {
         before = error;
         thread::sleep(MOMENT);
     }
-    Err(format!("{before} (a node seems to be writing here: look again, or stop it first)"))
+    Err(format!(
+        "a node is writing here, so that nothing can be said: look again, or stop it first; the last \
+         look has found: {before}"
+    ))
 }
 
 impl Contents {
