@@ -1,128 +1,12 @@
 //! Members as processes: started, killed, started again, stopped, and refused.
 
-use std::io::{BufRead, BufReader};
-use std::net::UdpSocket;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::{Duration, Instant};
-use std::{fs, thread};
+mod common;
 
-/// A folder of its own, with a cluster of three members in it.
-struct Cluster {
-    folder: PathBuf,
-}
+use std::fs;
+use std::path::Path;
+use std::sync::mpsc::channel;
 
-impl Cluster {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("synod-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).unwrap();
-        let cluster = Cluster { folder };
-        let made = cluster.synod(&["init", "test", "--port", &free_ports().to_string()]);
-        assert!(made.status.success(), "{}", text(&made.stderr));
-        assert!(text(&made.stdout).contains("synod node n3 --config test/cluster.toml"));
-        cluster
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_synod"));
-        command.args(args).current_dir(&self.folder).env_remove("SYNOD_LOG");
-        command
-    }
-
-    fn synod(&self, args: &[&str]) -> Output {
-        self.command(args).output().unwrap()
-    }
-
-    /// A member's attempt to start, which must fail.
-    fn refused(&self, member: &str) -> String {
-        let output = self.synod(&["node", member, "--config", "test/cluster.toml"]);
-        assert_eq!(output.status.code(), Some(1), "{member}");
-        text(&output.stderr)
-    }
-
-    fn data(&self, path: &str) -> PathBuf {
-        self.folder.join("test/data").join(path)
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// The first of six ports that nobody uses.
-fn free_ports() -> u16 {
-    let free = |port: u16| UdpSocket::bind(("127.0.0.1", port)).is_ok();
-    let mut tries = (0..100).map(|_| fastrand::u16(10_000..30_000));
-    tries.find(|first| (0..6).all(|more| free(first + more))).unwrap()
-}
-
-/// A member that runs. It is killed when it is let go.
-struct Member {
-    name: &'static str,
-    process: Child,
-}
-
-impl Member {
-    fn start(
-        cluster: &Cluster,
-        name: &'static str,
-        lines: &Sender<(&'static str, String)>,
-    ) -> Self {
-        let args = ["--log", "info", "node", name, "--config", "test/cluster.toml"];
-        let mut command = cluster.command(&args);
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (out, err) = (process.stdout.take().unwrap(), process.stderr.take().unwrap());
-        pass_on(name, out, lines.clone());
-        pass_on(name, err, lines.clone());
-        Member { name, process }
-    }
-
-    /// Asks it to stop, as an operating system does.
-    fn terminate(mut self) -> Option<i32> {
-        let id = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-        self.process.wait().unwrap().code()
-    }
-}
-
-impl Drop for Member {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn pass_on(
-    name: &'static str,
-    from: impl std::io::Read + Send + 'static,
-    to: Sender<(&'static str, String)>,
-) {
-    thread::spawn(move || {
-        for line in BufReader::new(from).lines().map_while(Result::ok) {
-            let _ = to.send((name, line));
-        }
-    });
-}
-
-/// The first line that says this, and who said it.
-fn wait_for(lines: &Receiver<(&'static str, String)>, wanted: &str) -> (&'static str, String) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let line = lines.recv_timeout(left).unwrap_or_else(|_| panic!("nobody says '{wanted}'"));
-        if line.1.contains(wanted) {
-            return line;
-        }
-    }
-}
+use common::{Cluster, Member, text, wait_for};
 
 /// The primary is killed; another takes over; the first comes back with what it promised; all stop
 /// when they are told to.
@@ -148,9 +32,7 @@ fn a_member_that_was_killed_comes_back_with_what_it_promised() {
 #[test]
 fn clients_are_answered_whoever_is_killed() {
     let cluster = Cluster::new("clients");
-    let ask = |args: &[&str]| {
-        cluster.synod(&[args, &["--config", "test/cluster.toml", "--timeout", "10"]].concat())
-    };
+    let ask = |args: &[&str]| cluster.ask(args);
     let (told, lines) = channel();
     let start = |name| Member::start(&cluster, name, &told);
     let mut members: Vec<Member> = ["n1", "n2", "n3"].into_iter().map(start).collect();

@@ -6,6 +6,7 @@ mod compare;
 mod demo;
 mod explore;
 mod init;
+mod inspect;
 mod kv;
 mod mutants;
 mod node;
@@ -41,6 +42,7 @@ enum Command {
     Demo(demo::Args),
     Init(init::Args),
     Node(node::Args),
+    Inspect(inspect::Args),
     Put(kv::PutArgs),
     Get(kv::GetArgs),
     Delete(kv::DeleteArgs),
@@ -84,6 +86,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Node(args) => node::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
         Command::Put(args) => kv::put(args),
         Command::Get(args) => kv::get(args),
         Command::Delete(args) => kv::delete(args),

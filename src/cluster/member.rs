@@ -105,7 +105,8 @@ impl Part {
     }
 }
 
-const PARTS: [Part; 2] = [Part::Leader, Part::Acceptor];
+/// All roles.
+pub const PARTS: [Part; 2] = [Part::Leader, Part::Acceptor];
 
 /// A role that is being played.
 #[derive(Debug)]

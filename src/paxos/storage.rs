@@ -1,5 +1,7 @@
 //! What must survive a crash, as records.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::ballot::Ballot;
@@ -15,6 +17,18 @@ pub enum Record {
     /// An acceptor has cast this vote; it replaces an earlier one in the same instance, and
     /// promises its ballot.
     Voted(Vote),
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Record::Round(round) => write!(f, "round {round}"),
+            Record::Promised(ballot) => write!(f, "promised {ballot}"),
+            Record::Voted(Vote { instance, ballot, decree }) => {
+                write!(f, "voted in {instance} under {ballot} for {decree}")
+            }
+        }
+    }
 }
 
 /// Records in the order in which they became true. What a node knows after a crash is what the

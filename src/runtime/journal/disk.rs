@@ -3,6 +3,9 @@
 //! **Architecture invariant: nothing is cut that may have been acknowledged.** The end of the last
 //! segment is cut where sectors of the last batch were never written, which is what a power cut
 //! leaves before a sync has returned. All else that is not as it was written stops the node.
+//!
+//! **Architecture invariant: what a start has found is durable before anybody hears of it**, as if
+//! it had been appended in this life.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -71,6 +74,19 @@ pub struct Recovered {
     pub segments: u64,
     /// How many bytes were left over of a batch that was never acknowledged.
     pub torn: usize,
+}
+
+/// What [`inspect`] has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspected {
+    /// Whose journal it is.
+    pub identity: Identity,
+    /// How many bytes a segment has.
+    pub segment: usize,
+    /// How many bytes of all segments are in use.
+    pub used: usize,
+    /// What its member would find in it.
+    pub recovered: Recovered,
 }
 
 /// A journal on disk.
@@ -144,12 +160,17 @@ fn create_segment<D: Folder>(
     folder.create(&name(number), &bytes)
 }
 
-/// Reads a journal, and changes nothing.
-pub fn inspect<D: Folder>(folder: &D, identity: &Identity) -> Result<Recovered, JournalError> {
-    Ok(read(folder, identity)?.recovered())
+/// Reads anybody's journal, and changes nothing. If a node is writing to it meanwhile, damage may
+/// be seen that is none, and is gone when one looks again.
+pub fn inspect<D: Folder>(folder: &D) -> Result<Inspected, JournalError> {
+    let read = read(folder, None)?;
+    let Label { identity, segment, .. } = read.label.clone();
+    let used = read.scanned.iter().map(|segment| segment.end).sum();
+    Ok(Inspected { identity, segment, used, recovered: read.recovered() })
 }
 
-fn read<D: Folder>(folder: &D, identity: &Identity) -> Result<Read, JournalError> {
+/// Reads a journal, which must be of this member, if one is named.
+fn read<D: Folder>(folder: &D, expected: Option<&Identity>) -> Result<Read, JournalError> {
     let names = folder.names().map_err(at("the data directory"))?;
     if names.is_empty() {
         return Err(JournalError::Missing);
@@ -165,9 +186,8 @@ fn read<D: Folder>(folder: &D, identity: &Identity) -> Result<Read, JournalError
     }
     let owner = folder.read(IDENTITY).map_err(at(IDENTITY))?;
     let label = Label::decode(&owner).ok_or(damaged(IDENTITY, 0, "its checksum is wrong"))?;
-    let Label { identity: found, segment: size, .. } = label;
-    if found != *identity {
-        return Err(JournalError::Foreign { found, expected: identity.clone() });
+    if let Some(expected) = expected.filter(|expected| **expected != label.identity) {
+        return Err(JournalError::Foreign { found: label.identity, expected: expected.clone() });
     }
     let mut scanned: Vec<Scanned> = Vec::new();
     let mut first = FIRST;
@@ -177,7 +197,7 @@ fn read<D: Folder>(folder: &D, identity: &Identity) -> Result<Read, JournalError
             return Err(damaged(&file, 0, "it is missing"));
         }
         let bytes = folder.read(&file).map_err(at(&file))?;
-        if bytes.len() != size {
+        if bytes.len() != label.segment {
             return Err(damaged(&file, bytes.len(), "it ends here, and segments keep their size"));
         }
         let segment = segment::scan(&owner, &bytes, (number, first))
@@ -197,13 +217,14 @@ fn read<D: Folder>(folder: &D, identity: &Identity) -> Result<Read, JournalError
             return Err(damaged(&file, segment.end, "its last entries are missing"));
         }
     }
-    Ok(Read { owner, size, scanned })
+    Ok(Read { owner, label, scanned })
 }
 
 /// A journal as it was read.
 struct Read {
+    /// The file that the label is in.
     owner: Vec<u8>,
-    size: usize,
+    label: Label,
     /// All segments, in order.
     scanned: Vec<Scanned>,
 }
@@ -212,7 +233,7 @@ impl Read {
     fn recovered(self) -> Recovered {
         let mut recovered =
             Recovered { segments: self.scanned.len() as u64, ..Recovered::default() };
-        for Scanned { entries, end, torn_until } in self.scanned {
+        for Scanned { entries, end, torn_until, .. } in self.scanned {
             recovered.torn += torn_until - end;
             for entry in entries.into_iter().filter(|entry| !entry.records.is_empty()) {
                 recovered.entries += 1;
@@ -224,32 +245,32 @@ impl Read {
 }
 
 impl<D: Folder> DiskJournal<D> {
-    /// Opens the journal of a member that was made by [`create`], and reads it. What is left over of
-    /// a batch that was never acknowledged is cleared.
+    /// Opens the journal of a member that was made by [`create`], and reads it. When this returns, all
+    /// that was found is durable; what is left over of a batch that was never acknowledged is
+    /// cleared.
     pub fn open(mut folder: D, identity: &Identity) -> Result<(Self, Recovered), JournalError> {
-        let read = read(&folder, identity)?;
+        let read = read(&folder, Some(identity))?;
+        let after = FIRST + read.scanned.len() as u64;
         let mut next = FIRST;
         let mut now = None;
         for (number, segment) in (FIRST..).zip(&read.scanned) {
             next += segment.entries.len() as u64;
-            if segment.is_sealed() {
+            // Only the last two may have been written to when the last life ended.
+            if number + 2 < after {
                 continue;
             }
             let file = name(number);
-            let (end, torn) = (segment.end, segment.torn_until - segment.end);
-            let mut open = Open { file: folder.open(&file).map_err(at(&file))?, number, end };
-            if torn > 0 {
-                open.file.write_at(end, &vec![0; torn]).map_err(at(&file))?;
-                open.file.sync().map_err(at(&file))?;
-            }
+            let opened = folder.open(&file).map_err(at(&file))?;
+            let mut open = Open { file: opened, number, end: segment.end };
+            open.renew(segment).map_err(at(&file))?;
             // All but the last segment were to be sealed.
-            if number < FIRST - 1 + read.scanned.len() as u64 {
+            if number + 1 < after && !segment.is_sealed() {
                 open.seal(&read.owner, &mut next).map_err(at(&file))?;
             }
             now = Some(open);
         }
         let Some(open) = now else { return Err(JournalError::Missing) };
-        let (owner, size) = (read.owner.clone(), read.size);
+        let (owner, size) = (read.owner.clone(), read.label.segment);
         let (failed, syncs, last_sync) = (false, 0, None);
         let journal = DiskJournal { folder, owner, size, open, next, failed, syncs, last_sync };
         Ok((journal, read.recovered()))
@@ -285,6 +306,17 @@ impl<D: Folder> DiskJournal<D> {
 }
 
 impl<F: Medium> Open<F> {
+    /// Makes durable what was read, and clears what is torn. If the last life ended before a sync
+    /// had returned, its last batch may have been read from the system's memory only; and after a
+    /// sync that failed, the system may hold that batch for written. So it is written again.
+    fn renew(&mut self, segment: &Scanned) -> io::Result<()> {
+        let mut bytes = segment.last_batch.clone();
+        let from = self.end.saturating_sub(bytes.len());
+        bytes.resize(segment.torn_until.saturating_sub(from), 0);
+        self.file.write_at(from, &bytes)?;
+        self.file.sync()
+    }
+
     /// Writes entries behind the others, and makes them durable.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_at(self.end, bytes)?;

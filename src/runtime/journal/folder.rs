@@ -28,7 +28,7 @@ pub trait Folder: Send {
     /// Creates a file with these contents, all of it or nothing. It must not exist.
     fn create(&mut self, name: &str, contents: &[u8]) -> io::Result<()>;
 
-    /// Opens a file that exists.
+    /// Opens a file that exists. Its name is durable then, should its creator not have come to that.
     fn open(&mut self, name: &str) -> io::Result<Self::File>;
 }
 
@@ -98,6 +98,7 @@ impl Folder for Directory {
     }
 
     fn open(&mut self, name: &str) -> io::Result<File> {
+        self.sync()?;
         OpenOptions::new().read(true).write(true).open(self.path.join(name))
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Scanned {
     pub(super) entries: Vec<Entry>,
     /// Where the next entry goes.
     pub(super) end: usize,
+    /// The last batch, byte by byte; it ends at `end`.
+    pub(super) last_batch: Vec<u8>,
     /// Up to where there are remains of a batch that was never acknowledged; `end` if there are
     /// none.
     pub(super) torn_until: usize,
@@ -64,13 +66,16 @@ pub(super) fn scan(
         return damage(0, "this is not the head of the segment that belongs here");
     }
     let mut entries: Vec<Entry> = Vec::new();
-    let mut at = START;
+    let (mut at, mut last) = (START, START);
     loop {
         let next = entries.last().map_or(first, |entry| entry.sequence + 1);
         let batch = entries.last().map_or(first, |entry| entry.batch);
         let may_be = |name: u64| name == batch || name == next;
         match entry::decode(owner, bytes, at) {
             Found::Entry(entry, end) if entry.sequence == next && may_be(entry.batch) => {
+                if entry.sequence == entry.batch {
+                    last = at;
+                }
                 entries.push(entry);
                 at = end;
             }
@@ -83,7 +88,8 @@ pub(super) fn scan(
             }
             Found::Nothing | Found::Torn { .. } => {
                 let torn_until = remains(owner, bytes, at, may_be)?;
-                return Ok(Scanned { entries, end: at, torn_until });
+                let last_batch = bytes.get(last..at).unwrap_or_default().to_vec();
+                return Ok(Scanned { entries, end: at, last_batch, torn_until });
             }
         }
     }

@@ -1,0 +1,254 @@
+//! `synod inspect`: shows what is in a journal, and whether it is as it was written.
+
+use std::fs::{self, DirEntry};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{io, thread};
+
+use clap::Parser;
+use serde::Serialize;
+
+use super::Verdict;
+use super::output::{fail, grouped, json, say, table, warn};
+use crate::cluster::member::PARTS;
+use crate::paxos::{Ballot, Decree, Instance, Record, Vote};
+use crate::runtime::journal::disk::{Inspected, JournalError, inspect};
+use crate::runtime::journal::folder::Directory;
+
+/// Show what is in a journal, and verify every byte of it. Nothing is changed.
+///
+/// The member may be running. Exit codes: 0 if all is sound; 1 if something is damaged or missing,
+/// with the error that the member would stop with; 2 if the directory is none of a member's.
+#[derive(Debug, Parser)]
+#[command(after_help = "Examples:
+  synod inspect local/data/n1                        all roles of a member
+  synod inspect local/data/n1/acceptor --records     each record, in the order of writing
+  synod inspect local/data/n1 --json")]
+pub(super) struct Args {
+    /// The data directory of a member, or of one of its roles.
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+    /// List every record too.
+    #[arg(long)]
+    records: bool,
+    /// Print one line of JSON: an object, or an array of them if there are several journals.
+    #[arg(long)]
+    json: bool,
+}
+
+/// How often one looks at a journal that seems damaged, and differently so each time.
+const LOOKS: usize = 8;
+/// How long one waits in between. A node's write takes far less.
+const MOMENT: Duration = Duration::from_millis(100);
+/// How many bytes of a command are shown.
+const SHOWN: usize = 60;
+
+/// What is said of one journal.
+#[derive(Serialize)]
+struct Report {
+    directory: PathBuf,
+    sound: bool,
+    /// What the member would stop with.
+    error: Option<String>,
+    #[serde(flatten)]
+    contents: Option<Contents>,
+}
+
+#[derive(Serialize)]
+struct Contents {
+    cluster: String,
+    member: String,
+    segments: u64,
+    segment_bytes: usize,
+    used_bytes: usize,
+    /// What the next start will clear.
+    torn_bytes: usize,
+    entries: u64,
+    rounds: u64,
+    promises: u64,
+    votes: u64,
+    /// The last round that a leader has used.
+    last_round: Option<u32>,
+    /// Below this, an acceptor votes no more.
+    highest_promise: Option<Ballot>,
+    /// The first and the last instance that were voted in.
+    instances: Option<(Instance, Instance)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    records: Option<Vec<Record>>,
+}
+
+/// Looks at all journals there.
+pub(super) fn run(args: &Args) -> Verdict {
+    let directories = match journals(&args.directory) {
+        Ok(directories) => directories,
+        Err(error) => return fail(error, Verdict::BadUse),
+    };
+    let reports: Vec<Report> = directories.into_iter().map(|it| look(it, args.records)).collect();
+    if args.json {
+        match reports.as_slice() {
+            [report] => json(report),
+            several => json(&several),
+        }
+    } else {
+        reports.iter().for_each(show);
+    }
+    reports.iter().all(|report| report.sound).into()
+}
+
+/// The directories of roles that are meant: those in a member's, or else this one.
+fn journals(directory: &Path) -> Result<Vec<PathBuf>, String> {
+    let roles = PARTS.map(|part| directory.join(part.name()));
+    let roles: Vec<PathBuf> = roles.into_iter().filter(|role| role.is_dir()).collect();
+    if !roles.is_empty() {
+        return Ok(roles);
+    }
+    let is_folder = |it: io::Result<DirEntry>| it.is_ok_and(|it| it.path().is_dir());
+    let holds_folders = fs::read_dir(directory).is_ok_and(|mut all| all.any(is_folder));
+    if directory.is_file() || holds_folders {
+        return Err(format!(
+            "{} is no data directory of a member or of a role: take one like local/data/n1, or \
+             local/data/n1/acceptor",
+            directory.display()
+        ));
+    }
+    Ok(vec![directory.to_owned()])
+}
+
+fn look(directory: PathBuf, records: bool) -> Report {
+    match verify(&directory) {
+        Ok(inspected) => {
+            let contents = Some(Contents::new(inspected, records));
+            Report { directory, sound: true, error: None, contents }
+        }
+        Err(error) => Report { directory, sound: false, error: Some(error), contents: None },
+    }
+}
+
+/// Reads a journal. A node may be writing to it, and then what is half written may look damaged; so
+/// what is believed is an error that is still the same after a moment.
+fn verify(directory: &Path) -> Result<Inspected, String> {
+    let folder = Directory::look(directory);
+    let mut before = String::new();
+    for _ in 0..LOOKS {
+        let error = match inspect(&folder) {
+            Ok(inspected) => return Ok(inspected),
+            Err(_) if !directory.exists() => return Err(JournalError::Missing.to_string()),
+            Err(error) => error.to_string(),
+        };
+        if error == before {
+            return Err(error);
+        }
+        before = error;
+        thread::sleep(MOMENT);
+    }
+    Err(format!(
+        "a node is writing here, so that nothing can be said: look again, or stop it first; the last \
+         look has found: {before}"
+    ))
+}
+
+impl Contents {
+    fn new(Inspected { identity, segment, used, recovered }: Inspected, listed: bool) -> Self {
+        let records = recovered.storage.unwrap_or_default().0;
+        let mut contents = Contents {
+            cluster: identity.cluster,
+            member: identity.member,
+            segments: recovered.segments,
+            segment_bytes: segment,
+            used_bytes: used,
+            torn_bytes: recovered.torn,
+            entries: recovered.entries,
+            rounds: 0,
+            promises: 0,
+            votes: 0,
+            last_round: None,
+            highest_promise: None,
+            instances: None,
+            records: None,
+        };
+        records.iter().for_each(|record| contents.count(record));
+        contents.records = listed.then_some(records);
+        contents
+    }
+
+    fn count(&mut self, record: &Record) {
+        match record {
+            Record::Round(round) => {
+                self.rounds += 1;
+                self.last_round = self.last_round.max(Some(*round));
+            }
+            Record::Promised(ballot) => {
+                self.promises += 1;
+                self.highest_promise = self.highest_promise.max(Some(*ballot));
+            }
+            // A vote promises its ballot.
+            Record::Voted(Vote { instance, ballot, .. }) => {
+                self.votes += 1;
+                self.highest_promise = self.highest_promise.max(Some(*ballot));
+                let (first, last) = self.instances.unwrap_or((*instance, *instance));
+                self.instances = Some((first.min(*instance), last.max(*instance)));
+            }
+        }
+    }
+}
+
+fn show(report: &Report) {
+    let directory = report.directory.display();
+    let mut shown = table(["journal", &directory.to_string()], &[]);
+    let Some(contents) = &report.contents else {
+        shown.add_row(["verdict", "cannot be used"]);
+        say(format_args!("{shown}\n"));
+        let error = report.error.as_deref().unwrap_or_default();
+        return warn(format_args!("synod: {directory}: {error}"));
+    };
+    let Contents { cluster, member, segments, segment_bytes, used_bytes, entries, .. } = contents;
+    let counted = [
+        count(contents.rounds, "round"),
+        count(contents.promises, "promise"),
+        count(contents.votes, "vote"),
+    ];
+    let torn = match contents.torn_bytes {
+        0 => None,
+        torn => Some(format!(
+            "{}, of a batch that nobody was told of; the next start clears them, \
+             unless a node is writing them now",
+            count(torn as u64, "byte")
+        )),
+    };
+    let voted = contents.instances.map(|(first, last)| format!("instances {first} to {last}"));
+    let or_none = |it: Option<String>| it.unwrap_or_else(|| "none".to_owned());
+    let rows = [
+        ("cluster", cluster.clone()),
+        ("member", member.clone()),
+        ("segments", format!("{} of {} bytes", grouped(segments), grouped(segment_bytes))),
+        ("in use", count(*used_bytes as u64, "byte")),
+        ("torn", or_none(torn)),
+        ("entries", grouped(entries)),
+        ("records", counted.join(", ")),
+        ("last round", or_none(contents.last_round.map(grouped))),
+        ("highest promise", or_none(contents.highest_promise.map(|it| it.to_string()))),
+        ("voted in", or_none(voted)),
+        ("verdict", "sound".to_owned()),
+    ];
+    for (name, value) in rows {
+        shown.add_row([name, &value]);
+    }
+    say(format_args!("{shown}\n"));
+    for (number, record) in (1u64..).zip(contents.records.iter().flatten()) {
+        say(format_args!("{number:>8}  {}", in_words(record)));
+    }
+}
+
+fn count(number: u64, one: &str) -> String {
+    format!("{} {one}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
+/// A record with the beginning of its command, which is any bytes.
+fn in_words(record: &Record) -> String {
+    let Record::Voted(Vote { decree: Decree::Command(command), .. }) = record else {
+        return record.to_string();
+    };
+    let begins = command.payload.get(..SHOWN).unwrap_or(&command.payload).escape_ascii();
+    let more = if command.payload.len() > SHOWN { "..." } else { "" };
+    format!("{record}, {} bytes: {begins}{more}", command.payload.len())
+}
