@@ -2,7 +2,7 @@
 
 use super::super::system::{Bounds, ClientBounds, Crashes, Effort, LeaderBounds, System};
 use super::{BASE, RETRYING, campaigner, elector};
-use crate::paxos::{Audience, LeaderId, Quorums, Timer};
+use crate::paxos::{Audience, LeaderId, Timer};
 
 pub(super) static SMALL: [System; 12] = [
     System {
@@ -133,14 +133,13 @@ pub(super) static SMALL: [System; 12] = [
     },
     System {
         name: "comeback",
-        about: "a refused leader comes back under a higher ballot and finds the other's votes",
+        about: "a refused leader comes back under a higher ballot and learns from the other's votes",
         bounds: Bounds {
             leaders: &[
-                LeaderBounds { timers: &[Timer::Election], ..campaigner(&[1, 2], 1) },
-                campaigner(&[1, 2], 1),
+                LeaderBounds { timers: &[Timer::Election], ..campaigner(&[1], 1) },
+                campaigner(&[1], 1),
             ],
-            acceptors: 2,
-            quorums: &Quorums::Sizes { phase1: 1, phase2: 2 },
+            acceptors: 1,
             instances: 2,
             rounds: 2,
             audience: Audience::Proposer,
