@@ -213,7 +213,7 @@ pub(super) static FULL: [System; 21] = [
             ..BASE
         },
         also: &["a command is chosen", "a request is answered", "clients see one order"],
-        states: 1,
+        states: 16_264,
         effort: Effort::Seconds,
         stock: None,
     },

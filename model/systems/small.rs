@@ -64,7 +64,7 @@ pub(super) static SMALL: [System; 12] = [
             ..BASE
         },
         also: &["a command is chosen", "a request is answered", "clients see one order"],
-        states: 1,
+        states: 1_359,
         effort: Effort::Seconds,
         stock: Some(49_386),
     },
