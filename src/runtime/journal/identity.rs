@@ -55,9 +55,8 @@ pub(super) struct Label {
 impl Label {
     pub(super) fn encode(&self) -> String {
         let Label { identity: Identity { cluster, member }, segment, id } = self;
-        let text = format!(
-            "{TITLE}\ncluster {cluster}\nmember {member}\nsegment {segment}\nid {id}\n"
-        );
+        let text =
+            format!("{TITLE}\ncluster {cluster}\nmember {member}\nsegment {segment}\nid {id}\n");
         seal(&text)
     }
 

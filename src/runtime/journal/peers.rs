@@ -207,7 +207,10 @@ mod tests {
         bytes[50] ^= 4;
         fs::write(path.join(FILE), bytes).unwrap();
         let error = open("n1/leader").unwrap_err().to_string();
-        assert!(error.contains("checksum is wrong") && error.contains("remove the file"), "{error}");
+        assert!(
+            error.contains("checksum is wrong") && error.contains("remove the file"),
+            "{error}"
+        );
         fs::remove_dir_all(&path).unwrap();
     }
 }
