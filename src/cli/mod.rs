@@ -1,6 +1,7 @@
 //! The command line: parses, runs, and shows, as a table for people or as JSON for machines.
 
 mod bench;
+mod chaos;
 mod check;
 mod compare;
 mod demo;
@@ -50,6 +51,7 @@ enum Command {
     Check(check::Args),
     Mutants(mutants::Args),
     Bench(bench::Args),
+    Chaos(chaos::Args),
     Explore(explore::Args),
 }
 
@@ -94,6 +96,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Mutants(args) => mutants::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Chaos(args) => chaos::run(&args),
         Command::Explore(args) => explore::run(&args),
     };
     ExitCode::from(match verdict {

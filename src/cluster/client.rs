@@ -14,7 +14,7 @@ use thiserror::Error;
 use super::config::ClusterConfig;
 use super::inquirer::{Inquirer, InquiryError};
 use crate::paxos::limits::MAX_DATAGRAM;
-use crate::paxos::{ClientId, Command, Done, Message, Refusal, RequestId};
+use crate::paxos::{ClientId, Command, Done, LeaderId, Message, Refusal, RequestId};
 use crate::runtime::wire::{WireError, decode, encode_one};
 
 /// What became of a request.
@@ -65,6 +65,7 @@ pub struct Client {
     me: Option<ClientId>,
     /// The sequence of the next request.
     next: u64,
+    last: Option<RequestId>,
     /// How long one leader is waited for.
     patience: Duration,
 }
@@ -104,7 +105,17 @@ impl Client {
         let patience = config.timing.retry.as_ref().map_or(Duration::from_millis(100), |r| r.start);
         let leaders = leaders.into_iter().map(|leader| reachable(leader, v6)).collect();
         let inquirer = Inquirer::new(config)?;
-        Ok(Client { socket, leaders, turn: 0, inquirer, me: None, next: 0, patience })
+        Ok(Client { socket, leaders, turn: 0, inquirer, me: None, next: 0, last: None, patience })
+    }
+
+    /// The leader that was asked last.
+    pub fn leader(&self) -> LeaderId {
+        LeaderId(self.turn as u16)
+    }
+
+    /// The name under which was asked last; none if nobody ever was.
+    pub fn last_request(&self) -> Option<RequestId> {
+        self.last
     }
 
     /// The name of the next request; none if nobody says where the history ends.
@@ -116,7 +127,8 @@ impl Client {
         }
         let sequence = self.next;
         self.next += 1;
-        Ok(self.me.map(|client| RequestId { client, sequence }))
+        self.last = self.me.map(|client| RequestId { client, sequence });
+        Ok(self.last)
     }
 
     /// Asks for a command to be applied, and waits for the answer, no longer than `within`.

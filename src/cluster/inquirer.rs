@@ -12,7 +12,7 @@ use super::client::{reachable, socket_for};
 use super::config::ClusterConfig;
 use super::member::Part;
 use crate::paxos::limits::MAX_DATAGRAM;
-use crate::paxos::{Decree, Instance};
+use crate::paxos::{Decree, Instance, LeaderId};
 use crate::runtime::inquiry::{Inquiry, LeaderStatus, Page, Report, RoleStatus, Status};
 use crate::runtime::wire::{WireError, decode_one, encode_one};
 
@@ -133,6 +133,19 @@ impl Inquirer {
             }
         }
         Ok(None)
+    }
+
+    /// Who says that it is primary, and which leader that is; under the highest ballot, if several
+    /// say so.
+    pub fn primary(&self, within: Duration) -> Result<Option<(String, LeaderId)>, InquiryError> {
+        let asked = self.members.iter().zip(self.status(within)?);
+        let primary = asked.filter_map(|(asked, status)| match status?.role {
+            RoleStatus::Leader(leader) if leader.standing == "primary" => {
+                Some((leader.ballot, asked.member.clone()))
+            }
+            _ => None,
+        });
+        Ok(primary.max().map(|(ballot, name)| (name, ballot.leader)))
     }
 
     /// Waits until all leaders know equally much, and one of them is primary.

@@ -1,3 +1,333 @@
-//! What a cluster is put through, and how it is judged.
+//! Chaos: a cluster of real processes under load, while members are killed, stopped and cut off, and
+//! a verdict over all that its clients were told.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | [`plan`] | what is done to the members, by a seed |
+//! | `load` | the clients |
+//! | [`verdict`] | what is made of it |
+//! | [`linear`] | whether one store could have told its clients so |
 
 pub mod linear;
+mod load;
+pub mod plan;
+pub mod verdict;
+
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use serde::Serialize;
+use thiserror::Error;
+
+use super::client::ClientError;
+use super::inquirer::{Inquirer, InquiryError};
+use super::member::Part;
+use super::processes::{ProcessError, Processes, free_ports};
+use crate::paxos::LeaderId;
+use load::Load;
+use plan::{Cast, Round};
+use verdict::judge;
+
+/// What a cluster is put through.
+#[derive(Clone, Debug)]
+pub struct Chaos {
+    /// How many rounds; in each, somebody is killed.
+    pub rounds: u64,
+    /// By which seed. The same seed makes the same schedule; when datagrams come is up to the
+    /// system, so no two runs are quite the same.
+    pub seed: u64,
+    /// How many leaders.
+    pub leaders: u16,
+    /// How many acceptors.
+    pub acceptors: u16,
+    /// How many clients ask at the same time.
+    pub clients: u64,
+    /// How many keys they use.
+    pub keys: u64,
+    /// In which folder the members' files are kept meanwhile.
+    pub data: PathBuf,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// How many rounds there were.
+    pub rounds: u64,
+    /// How often somebody was killed.
+    pub kills: u64,
+    /// How often somebody was stopped and continued.
+    pub pauses: u64,
+    /// In how many rounds the network was bad or cut.
+    pub cuts: u64,
+    /// How many commands were acknowledged.
+    pub acknowledged: u64,
+    /// How many commands nobody knows of whether they were done.
+    pub unknown: u64,
+    /// Acknowledged, and not in some leader's history in the end, where its client was told.
+    pub lost: u64,
+    /// Applied more than once by some leader.
+    pub applied_twice: u64,
+    /// Whether one store could have told its clients what they were told.
+    pub linearizable: bool,
+    /// Whether all leaders have the same history in the end.
+    pub histories_equal: bool,
+    /// From the end of the primary to the next answer of another, where nothing else was done to
+    /// the network.
+    pub failover_ms: Failover,
+    /// By which seed.
+    pub seed: u64,
+    /// What is wrong, if anything is.
+    pub problem: Option<String>,
+    /// Where the members' files were kept. They are left there if there is a problem.
+    pub folder: PathBuf,
+}
+
+/// How long it took until another primary answered, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Failover {
+    /// Half of the times were shorter.
+    pub median: f64,
+    /// The longest.
+    pub max: f64,
+    /// How many times were measured.
+    pub count: usize,
+}
+
+/// Why there was no experiment.
+#[derive(Debug, Error)]
+pub enum ChaosError {
+    /// The cluster could not be had.
+    #[error(transparent)]
+    Processes(#[from] ProcessError),
+    /// Nothing could be asked for.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// Nothing could be asked.
+    #[error(transparent)]
+    Inquiry(#[from] InquiryError),
+    /// This program could not be found.
+    #[error("cannot find this program to start members by: {0}")]
+    Program(#[source] io::Error),
+}
+
+/// How long an answer may fail to come.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How many commands are acknowledged between two rounds, at least.
+const BETWEEN: usize = 20;
+
+impl Report {
+    /// Whether all is well.
+    pub fn holds(&self) -> bool {
+        self.problem.is_none()
+            && self.lost == 0
+            && self.applied_twice == 0
+            && self.linearizable
+            && self.histories_equal
+    }
+}
+
+/// Puts a cluster through it. `progress` is told how many rounds are over.
+pub fn run(chaos: &Chaos, progress: impl Fn(u64)) -> Result<Report, ChaosError> {
+    let program = std::env::current_exe().map_err(ChaosError::Program)?;
+    run_with(program, chaos, progress)
+}
+
+/// The same, with members started by this program.
+pub fn run_with(
+    program: PathBuf,
+    chaos: &Chaos,
+    progress: impl Fn(u64),
+) -> Result<Report, ChaosError> {
+    let folder = chaos.data.join(format!("synod-chaos-{}-{}", std::process::id(), chaos.seed));
+    let (cast, file) = cluster(chaos)?;
+    let mut cluster = Processes::new(program, &folder, &file)?;
+    cluster.start_all()?;
+    let inquirer = Inquirer::new(cluster.config()).map_err(ClientError::from)?;
+    let load = Load::start(cluster.config(), chaos.clients, chaos.keys, chaos.seed)?;
+    let mut experiment = Experiment { cluster, inquirer, load, tally: Tally::default() };
+    let mut random = Rng::with_seed(chaos.seed);
+    let mut problem = None;
+    for number in 0..chaos.rounds {
+        problem = experiment.round(&Round::next(&mut random, &cast))?;
+        progress(number + 1);
+        if let Some(problem) = &mut problem {
+            *problem = format!("in round {}: {problem}", number + 1);
+            break;
+        }
+    }
+    let report = experiment.conclude(chaos, problem, folder)?;
+    if report.holds() {
+        // What was found out is good even if the files cannot be taken away.
+        let _ = std::fs::remove_dir_all(&report.folder);
+    }
+    Ok(report)
+}
+
+/// Who takes part, each role in a process of its own, and the file that says so.
+fn cluster(chaos: &Chaos) -> Result<(Cast, String), ProcessError> {
+    let name = |letter: &str, count: u16| (1..=count).map(|n| format!("{letter}{n}")).collect();
+    let cast = Cast { leaders: name("l", chaos.leaders), acceptors: name("a", chaos.acceptors) };
+    let members = cast.leaders.iter().map(|name| (name, "leader"));
+    let members = members.chain(cast.acceptors.iter().map(|name| (name, "acceptor")));
+    let ports = free_ports(cast.leaders.len() + cast.acceptors.len())?;
+    let mut file = "cluster = \"chaos\"\n".to_owned();
+    for ((name, role), port) in members.zip(ports) {
+        file.push_str(&format!(
+            "\n[[member]]\nname = \"{name}\"\ndata = \"data/{name}\"\n{role} = \"127.0.0.1:{port}\"\n"
+        ));
+    }
+    Ok((cast, file))
+}
+
+/// What was done and measured so far.
+#[derive(Default)]
+struct Tally {
+    rounds: u64,
+    kills: u64,
+    pauses: u64,
+    cuts: u64,
+    failovers: Vec<Duration>,
+}
+
+struct Experiment {
+    cluster: Processes,
+    inquirer: Inquirer,
+    load: Load,
+    tally: Tally,
+}
+
+impl Experiment {
+    /// Does to the members what is planned, and undoes it. What is wrong is returned.
+    fn round(&mut self, round: &Round) -> Result<Option<String>, ChaosError> {
+        if !self.answers(BETWEEN, |_| true) {
+            return Ok(Some(format!("no {BETWEEN} answers within {PATIENCE:?}")));
+        }
+        let primary = self.inquirer.primary(Duration::from_secs(1))?;
+        let mut kills = round.kills.clone();
+        if let (true, Some((name, _)), Some(first)) = (round.primary, &primary, kills.first_mut())
+            && !round.kills.contains(name)
+        {
+            first.clone_from(name);
+        }
+        for (hearer, speaker, percent) in &round.losses {
+            self.cluster.lose(hearer, speaker, *percent)?;
+        }
+        round.pause.iter().try_for_each(|name| self.cluster.pause(name))?;
+        kills.iter().try_for_each(|name| self.cluster.kill(name))?;
+        let killed = Instant::now();
+        let stuck = self.await_the_next(round, &kills, primary, killed);
+        round.pause.iter().try_for_each(|name| self.cluster.resume(name))?;
+        for (hearer, speaker, _) in &round.losses {
+            self.cluster.lose(hearer, speaker, 0)?;
+        }
+        kills.iter().try_for_each(|name| self.cluster.start(name))?;
+        self.tally.rounds += 1;
+        self.tally.kills += kills.len() as u64;
+        self.tally.pauses += u64::from(round.pause.is_some());
+        self.tally.cuts += u64::from(!round.losses.is_empty());
+        let ended = self.cluster.ended()?.into_iter().next();
+        let ended = ended.map(|(name, last)| format!("{name} has ended by itself: {last}"));
+        Ok(stuck.or(ended))
+    }
+
+    /// Lets the round last, and measures how long it takes until another primary answers, if the
+    /// primary was killed and nothing else is wrong.
+    fn await_the_next(
+        &mut self,
+        round: &Round,
+        kills: &[String],
+        primary: Option<(String, LeaderId)>,
+        killed: Instant,
+    ) -> Option<String> {
+        let measured = primary.filter(|(name, _)| round.only_kills() && kills.contains(name));
+        if let Some((name, leader)) = measured {
+            let since = move |at: Instant| at.saturating_duration_since(killed);
+            let mut first = None;
+            let answered = self.answers(1, |ack| {
+                let news = ack.by != leader && ack.at > killed;
+                first = first.or(news.then_some(since(ack.at)));
+                news
+            });
+            if !answered {
+                return Some(format!("{name} was killed, and no other has answered"));
+            }
+            self.tally.failovers.extend(first);
+        }
+        let left = Duration::from_millis(round.millis).saturating_sub(killed.elapsed());
+        std::thread::sleep(left);
+        None
+    }
+
+    /// Waits for so many of those acknowledgements.
+    fn answers(&self, count: usize, mut wanted: impl FnMut(&load::Acknowledged) -> bool) -> bool {
+        // What came earlier says nothing about now.
+        if count > 1 {
+            while self.load.acknowledged.try_recv().is_ok() {}
+        }
+        let deadline = Instant::now() + PATIENCE;
+        let mut left = count;
+        while left > 0 {
+            match self.load.acknowledged.recv_deadline(deadline) {
+                Ok(ack) => left -= usize::from(wanted(&ack)),
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+
+    /// Lets the load end, waits until all leaders know all, and judges.
+    fn conclude(
+        self,
+        chaos: &Chaos,
+        problem: Option<String>,
+        folder: PathBuf,
+    ) -> Result<Report, ChaosError> {
+        let Experiment { cluster, inquirer, load, tally } = self;
+        let asked = load.finish()?;
+        let level = inquirer.wait_until_level(PATIENCE)?;
+        let mut histories = Vec::new();
+        for leader in inquirer.members().iter().filter(|asked| asked.part == Part::Leader) {
+            histories.push(inquirer.history(leader.address, PATIENCE)?);
+        }
+        drop(cluster);
+        let verdict = judge(asked.as_deref().unwrap_or_default(), &histories);
+        let other = [
+            asked.is_none().then(|| "a client has panicked".to_owned()),
+            (!level).then(|| "the leaders do not come to know equally much".to_owned()),
+            verdict.doubt.clone(),
+            (verdict.done_after_all > 0)
+                .then(|| format!("{} were said not to be done, and are", verdict.done_after_all)),
+            (verdict.wrong_answers > 0)
+                .then(|| format!("{} answers are wrong", verdict.wrong_answers)),
+        ];
+        let problem = problem.or_else(|| other.into_iter().flatten().next());
+        let Tally { rounds, kills, pauses, cuts, failovers } = tally;
+        Ok(Report {
+            rounds,
+            kills,
+            pauses,
+            cuts,
+            acknowledged: verdict.acknowledged,
+            unknown: verdict.unknown,
+            lost: verdict.lost,
+            applied_twice: verdict.applied_twice,
+            linearizable: verdict.doubt.is_none(),
+            histories_equal: verdict.histories_equal,
+            failover_ms: Failover::of(failovers),
+            seed: chaos.seed,
+            problem,
+            folder,
+        })
+    }
+}
+
+impl Failover {
+    fn of(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
+        let millis = |time: Option<&Duration>| time.map_or(0.0, |time| time.as_secs_f64() * 1e3);
+        let median = millis(times.get(times.len() / 2));
+        Failover { median, max: millis(times.last()), count: times.len() }
+    }
+}
