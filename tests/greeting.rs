@@ -22,12 +22,14 @@ use synod::runtime::pump::{Datagram, Turn};
 use synod::runtime::udp::Outlet;
 use synod::runtime::wire::{Frame, Framed, decode, decode_one, encode_one};
 
-/// What was sent, in order.
+/// What was sent to whom, in order.
+type Datagrams = Vec<(Id, Vec<u8>)>;
+
 #[derive(Clone, Default)]
-struct Sent(Arc<Mutex<Vec<(Id, Vec<u8>)>>>);
+struct Sent(Arc<Mutex<Datagrams>>);
 
 impl Sent {
-    fn take(&self) -> Vec<(Id, Vec<u8>)> {
+    fn take(&self) -> Datagrams {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 }

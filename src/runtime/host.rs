@@ -126,15 +126,16 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
 
     fn hear(&mut self, datagram: &Datagram, asked: &mut Asked) -> Result<(), HostError> {
         let from = datagram.from;
-        let src = self.outlet.id(from);
         let messages = match decode(&datagram.bytes) {
             Ok(messages) => messages,
-            Err(WireError::Foreign) => return self.hear_other(src, datagram, asked),
+            Err(WireError::Foreign) => return self.hear_other(datagram, asked),
             Err(error) => {
                 self.cannot_read(datagram, &error);
                 return Ok(());
             }
         };
+        // Only whoever says something is given an id.
+        let src = self.outlet.id(from);
         for message in messages {
             if self.held.is_some() || !self.actor.admits(src, &message) {
                 tracing::debug!(%from, %message, "rejected message");
@@ -150,27 +151,34 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
 
     /// Hears what is not of the protocol: one to a datagram, so that a small one never makes many
     /// large answers.
-    fn hear_other(
-        &mut self,
-        src: Id,
-        datagram: &Datagram,
-        asked: &mut Asked,
-    ) -> Result<(), HostError> {
-        match (decode_one(&datagram.bytes), &mut self.greeter) {
-            (Ok(inquiry), _) => asked.inquiries.push((src, inquiry)),
-            (Err(WireError::Foreign), Some(greeter)) => match decode_one(&datagram.bytes) {
-                Ok(greeting) => match greeter.hear(src, &greeting)? {
-                    Heard::Greeting(answer) => {
-                        asked.greetings.extend(answer.map(|answer| (src, answer)));
-                    }
-                    Heard::Rejected => {
-                        tracing::debug!(from = %datagram.from, ?greeting, "rejected greeting");
-                        self.counters.rejected.add(1);
-                    }
-                },
+    fn hear_other(&mut self, datagram: &Datagram, asked: &mut Asked) -> Result<(), HostError> {
+        match (decode_one(&datagram.bytes), &self.greeter) {
+            (Ok(inquiry), _) => asked.inquiries.push((self.outlet.id(datagram.from), inquiry)),
+            (Err(WireError::Foreign), Some(_)) => match decode_one(&datagram.bytes) {
+                Ok(greeting) => return self.hear_greeting(datagram, &greeting, asked),
                 Err(error) => self.cannot_read(datagram, &error),
             },
             (Err(error), _) => self.cannot_read(datagram, &error),
+        }
+        Ok(())
+    }
+
+    fn hear_greeting(
+        &mut self,
+        Datagram { from, .. }: &Datagram,
+        greeting: &Greeting,
+        asked: &mut Asked,
+    ) -> Result<(), HostError> {
+        let Some(greeter) = &mut self.greeter else { return Ok(()) };
+        let src = self.outlet.id(*from);
+        match greeter.hear(src, greeting)? {
+            Heard::Greeting(answer) => {
+                asked.greetings.extend(answer.map(|answer| (src, answer)));
+            }
+            Heard::Rejected => {
+                tracing::debug!(%from, ?greeting, "rejected greeting");
+                self.counters.rejected.add(1);
+            }
         }
         Ok(())
     }

@@ -26,13 +26,8 @@ pub enum PeersError {
     )]
     Damaged,
     /// Somebody else's.
-    #[error("the file '{FILE}' is of {found}, not of {expected}: look at the data directory")]
-    Foreign {
-        /// Whose it is.
-        found: Identity,
-        /// Whose it should be.
-        expected: Identity,
-    },
+    #[error("the file '{FILE}' is that of {0}: look at the data directory")]
+    Foreign(Identity),
 }
 
 const FILE: &str = "peers";
@@ -64,7 +59,7 @@ impl Peers {
             read => Known::decode(&read?).ok_or(PeersError::Damaged)?,
         };
         if known.owner != *owner {
-            return Err(PeersError::Foreign { found: known.owner, expected: owner.clone() });
+            return Err(PeersError::Foreign(known.owner));
         }
         // Whoever wrote the file may not have come to that.
         folder.sync()?;
@@ -202,7 +197,7 @@ mod tests {
         let open = |member| Peers::open(Directory::look(&path), &owner(member));
         open("n1/leader").unwrap().remember("n2/leader", JournalId(7)).unwrap();
         let error = open("n2/leader").unwrap_err().to_string();
-        assert!(error.contains("is of member n1/leader of cluster test, not of"), "{error}");
+        assert!(error.contains("is that of member n1/leader of cluster test: look"), "{error}");
         let mut bytes = fs::read(path.join(FILE)).unwrap();
         bytes[50] ^= 4;
         fs::write(path.join(FILE), bytes).unwrap();
