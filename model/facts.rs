@@ -309,14 +309,21 @@ pub fn said(members: &Members, src: Id, message: &Message, topics: &[Topic]) -> 
             let vote = Vote { instance, ballot, decree };
             [shown(Topic::Proposed, Some(Fact::Proposed(vote))), None]
         }
-        Message::Promise { ballot, .. } => {
-            [shown(Topic::Promised, acceptor().map(|a| Fact::SaidPromised(a, *ballot))), None]
+        Message::Promise { ballot, votes, .. } => {
+            let promised = acceptor().map(|a| Fact::SaidPromised(a, *ballot));
+            let votes = votes.iter().flat_map(|vote| said_vote(acceptor(), vote, topics));
+            return shown(Topic::Promised, promised).into_iter().chain(votes).collect();
         }
-        Message::Accepted(vote) => [
-            shown(Topic::Voted, acceptor().map(|a| Fact::SaidVoted(a, vote.clone()))),
-            shown(Topic::Cast, acceptor().map(|a| Fact::Cast(a, vote.clone()))),
-        ],
+        Message::Accepted(vote) => return said_vote(acceptor(), vote, topics),
         _ => [None, None],
     };
     facts.into_iter().flatten().collect()
+}
+
+/// A vote that an acceptor tells of, be it when it is cast or later, in a promise.
+fn said_vote(acceptor: Option<AcceptorId>, vote: &Vote, topics: &[Topic]) -> Vec<Fact> {
+    let Some(acceptor) = acceptor else { return Vec::new() };
+    let said = topics.contains(&Topic::Voted).then(|| Fact::SaidVoted(acceptor, vote.clone()));
+    let cast = topics.contains(&Topic::Cast).then(|| Fact::Cast(acceptor, vote.clone()));
+    said.into_iter().chain(cast).collect()
 }
