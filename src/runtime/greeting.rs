@@ -5,13 +5,17 @@
 //! A greeting says which journal its sender has, and which one it remembers of whom it greets. Whoever
 //! is remembered by another journal than it has stops, before it says anything else. Whoever has an
 //! empty journal waits with all else until every other has said that it remembers this very journal,
-//! but no longer than [`BOUND`].
+//! and gives up after it has asked for half a second.
 //!
 //! What this does not notice:
 //! - **If nobody who remembers can be reached, nobody can object.** A member that starts alone with
-//!   an empty journal takes part after [`BOUND`], and says so in its log. It goes on asking, and
-//!   stops as soon as it reaches somebody who remembers it; what it promised meanwhile stands.
+//!   an empty journal takes part in the end, and says so in its log. It goes on asking, and stops as
+//!   soon as it reaches somebody who remembers it; what it has said meanwhile was said.
 //! - A member is known by its name in the cluster's file. Under a new name it is a new member.
+//! - What is remembered is the first journal that was heard of. So an empty journal that was greeted
+//!   with and then made anew is refused too, though nothing was promised in it; and whoever has never
+//!   heard of the lost journal remembers the one in its place, and refuses the lost one when it is
+//!   restored. A member forgets if its files `peers` are removed while it is down.
 //! - Greetings are believed if they come from a member's address, as is all that members say.
 //!
 //! They are no part of the protocol: the actor does not notice.
@@ -27,9 +31,10 @@ use super::journal::identity::JournalId;
 use super::journal::peers::Peers;
 use super::wire::Framed;
 
-/// The longest that a role with an empty journal waits for the others.
-pub const BOUND: Duration = Duration::from_millis(500);
-/// How long it waits before it asks again.
+/// How often a role with an empty journal asks the others before it gives up. Counted are the
+/// questions and not the time, so that one that was held up still listens.
+const ASKS: u32 = 10;
+/// How long it listens before it asks again, or gives up.
 const AGAIN: Duration = Duration::from_millis(50);
 /// How long a role that takes part waits before it asks those again that it has not heard from.
 const NOW_AND_THEN: Duration = Duration::from_secs(1);
@@ -59,8 +64,8 @@ pub struct Greeter {
     journal: JournalId,
     peers: Peers,
     others: BTreeMap<Id, Other>,
-    /// Until when it waits for the others; none if it does not.
-    waits_until: Option<Instant>,
+    /// How often it asks yet before it gives up; none if it does not wait.
+    asks_left: Option<u32>,
     /// When it asks next those that have not confirmed.
     asks_at: Instant,
 }
@@ -74,7 +79,7 @@ struct Other {
 
 impl Greeter {
     /// Greets for whoever has this journal and knows these peers. The others are all other roles of
-    /// all members, by name. One whose journal is empty waits for them, from now on.
+    /// all members, by name. One whose journal is empty waits for them.
     pub fn new(
         (journal, empty): (JournalId, bool),
         peers: Peers,
@@ -82,25 +87,26 @@ impl Greeter {
     ) -> Self {
         let other = |(id, name)| (id, Other { name, confirmed: false });
         let others = others.into_iter().map(other).collect();
-        let now = Instant::now();
-        let waits_until = empty.then(|| now + BOUND);
-        Greeter { journal, peers, others, waits_until, asks_at: now }
+        let asks_left = empty.then_some(ASKS);
+        Greeter { journal, peers, others, asks_left, asks_at: Instant::now() }
     }
 
     /// Whether its role must say nothing yet.
     pub(super) fn waits(&self) -> bool {
-        self.waits_until.is_some() && self.missing().next().is_some()
+        self.asks_left.is_some() && self.missing().next().is_some()
     }
 
     /// When there is something to do even if nothing comes.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.missing().next()?;
-        [Some(self.asks_at), self.waits_until].into_iter().flatten().min()
+        self.missing().next().map(|_| self.asks_at)
     }
 
     /// Whom to ask now, and what.
     pub(super) fn due(&mut self, now: Instant) -> Vec<(Id, Greeting)> {
-        if self.waits() && self.waits_until.is_some_and(|until| until <= now) {
+        if now < self.asks_at {
+            return Vec::new();
+        }
+        if self.waits() && self.asks_left == Some(0) {
             let missing: Vec<&str> = self.missing().map(|(_, other)| &*other.name).collect();
             tracing::warn!(
                 "{} starts with an empty journal, and has not heard from {}: if it has run before, \
@@ -108,11 +114,8 @@ impl Greeter {
                 self.peers.owner().member,
                 missing.join(", ")
             );
-            self.waits_until = None;
         }
-        if now < self.asks_at {
-            return Vec::new();
-        }
+        self.asks_left = self.asks_left.and_then(|left| left.checked_sub(1));
         self.asks_at = now + if self.waits() { AGAIN } else { NOW_AND_THEN };
         self.missing().map(|(id, other)| (*id, self.greeting(&other.name, true))).collect()
     }
@@ -248,17 +251,22 @@ mod tests {
     }
 
     #[test]
-    fn one_that_hears_from_nobody_takes_part_after_the_bound_and_goes_on_asking() {
+    fn one_that_hears_from_nobody_takes_part_in_the_end_and_goes_on_asking() {
         let disks = Disks::new("bound");
         let mut alone = disks.start(0, 1, true);
         let now = Instant::now();
-        assert_eq!(alone.due(now).len(), 2);
-        assert!(alone.due(now).is_empty() && alone.deadline() <= Some(now + AGAIN));
-        assert_eq!(alone.due(now + AGAIN).len(), 2);
-        assert!(alone.waits());
-        assert_eq!(alone.due(now + BOUND).len(), 2);
+        // A long time from the beginning: it is no shorter for that.
+        let now = now + NOW_AND_THEN;
+        for asked in 0..ASKS {
+            let now = now + AGAIN * asked;
+            assert_eq!(alone.due(now).len(), 2);
+            assert!(alone.waits() && alone.due(now).is_empty());
+            assert_eq!(alone.deadline(), Some(now + AGAIN));
+        }
+        let end = now + AGAIN * ASKS;
+        assert_eq!(alone.due(end).len(), 2);
         assert!(!alone.waits());
-        assert_eq!(alone.deadline(), Some(now + BOUND + NOW_AND_THEN));
+        assert_eq!(alone.deadline(), Some(end + NOW_AND_THEN));
     }
 
     /// Whoever greets first, and whether it waits or runs already.

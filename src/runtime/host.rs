@@ -152,31 +152,30 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
     /// Hears what is not of the protocol: one to a datagram, so that a small one never makes many
     /// large answers.
     fn hear_other(&mut self, datagram: &Datagram, asked: &mut Asked) -> Result<(), HostError> {
-        match (decode_one(&datagram.bytes), &self.greeter) {
-            (Ok(inquiry), _) => asked.inquiries.push((self.outlet.id(datagram.from), inquiry)),
-            (Err(WireError::Foreign), Some(_)) => match decode_one(&datagram.bytes) {
-                Ok(greeting) => return self.hear_greeting(datagram, &greeting, asked),
-                Err(error) => self.cannot_read(datagram, &error),
-            },
-            (Err(error), _) => self.cannot_read(datagram, &error),
+        match decode_one(&datagram.bytes) {
+            Ok(inquiry) => asked.inquiries.push((self.outlet.id(datagram.from), inquiry)),
+            Err(WireError::Foreign) => return self.hear_greeting(datagram, asked),
+            Err(error) => self.cannot_read(datagram, &error),
         }
         Ok(())
     }
 
-    fn hear_greeting(
-        &mut self,
-        Datagram { from, .. }: &Datagram,
-        greeting: &Greeting,
-        asked: &mut Asked,
-    ) -> Result<(), HostError> {
-        let Some(greeter) = &mut self.greeter else { return Ok(()) };
-        let src = self.outlet.id(*from);
-        match greeter.hear(src, greeting)? {
+    fn hear_greeting(&mut self, datagram: &Datagram, asked: &mut Asked) -> Result<(), HostError> {
+        let greeting: Greeting = match decode_one(&datagram.bytes) {
+            Ok(greeting) => greeting,
+            Err(error) => {
+                self.cannot_read(datagram, &error);
+                return Ok(());
+            }
+        };
+        let src = self.outlet.id(datagram.from);
+        let greeter = self.greeter.as_mut();
+        match greeter.map_or(Ok(Heard::Rejected), |greeter| greeter.hear(src, &greeting))? {
             Heard::Greeting(answer) => {
                 asked.greetings.extend(answer.map(|answer| (src, answer)));
             }
             Heard::Rejected => {
-                tracing::debug!(%from, ?greeting, "rejected greeting");
+                tracing::debug!(from = %datagram.from, ?greeting, "rejected greeting");
                 self.counters.rejected.add(1);
             }
         }
