@@ -75,6 +75,8 @@ enum Heard {
     Answer(Outcome),
     /// That leader should be asked.
     Redirect(usize),
+    /// The leader that was named is the one that did not answer.
+    Outdated,
     /// The client's name is not good any more.
     Nameless,
     Nothing,
@@ -157,7 +159,7 @@ impl Client {
         let acknowledged = id.sequence;
         let command = Command { id, acknowledged, payload: command.into() };
         let request = encode_one(&Message::Request(command))?;
-        let (mut redirected, mut sent) = (false, 0);
+        let (mut redirected, mut silent, mut sent) = (false, None, 0);
         while Instant::now() < deadline {
             let Some(leader) = self.leaders.get(self.turn) else { break };
             // Whoever sends over UDP must live with losses anyway.
@@ -166,7 +168,7 @@ impl Client {
             }
             sent += 1;
             let until = deadline.min(Instant::now() + self.patience);
-            match self.listen(id, until, redirected)? {
+            match self.listen(id, until, (redirected, silent))? {
                 Heard::Answer(outcome) => return Ok(Some(outcome)),
                 Heard::Nameless => {
                     // What was sent before may have been done while the name was good.
@@ -174,12 +176,22 @@ impl Client {
                     return Ok((sent > 1).then_some(Outcome::Unknown));
                 }
                 Heard::Redirect(leader) => (self.turn, redirected) = (leader, true),
+                Heard::Outdated => {
+                    // The leaders will soon agree on another.
+                    std::thread::sleep(self.patience / 5);
+                    (self.turn, redirected) = (self.next_turn(), false);
+                }
                 Heard::Nothing => {
-                    (self.turn, redirected) = ((self.turn + 1) % self.leaders.len(), false);
+                    silent = Some(self.turn);
+                    (self.turn, redirected) = (self.next_turn(), false);
                 }
             }
         }
         Ok(Some(Outcome::Unknown))
+    }
+
+    fn next_turn(&self) -> usize {
+        (self.turn + 1) % self.leaders.len().max(1)
     }
 
     /// Waits for word of a request. Of hints, one is followed between two silences, so that leaders
@@ -188,7 +200,7 @@ impl Client {
         &self,
         id: RequestId,
         until: Instant,
-        redirected: bool,
+        (redirected, silent): (bool, Option<usize>),
     ) -> Result<Heard, ClientError> {
         let mut buffer = vec![0; MAX_DATAGRAM + 1];
         loop {
@@ -206,6 +218,9 @@ impl Client {
             for message in messages {
                 match self.heard(id, message) {
                     Heard::Nothing => {}
+                    Heard::Redirect(leader) if Some(leader) == silent => {
+                        return Ok(Heard::Outdated);
+                    }
                     Heard::Redirect(_) if redirected => {}
                     heard => return Ok(heard),
                 }

@@ -125,10 +125,10 @@ const SAMPLE_SETTINGS: &str = "
 # In milliseconds. A leader that hears no heartbeat for `election`, up to twice as long, makes itself
 # primary.
 [timing]
-heartbeat = 40
-election = 150
+heartbeat = 30
+election = 120
 resend = 20
-retry = 100
+retry = 50
 
 [limits]
 window = 4096           # instances that a primary may have open
@@ -188,7 +188,7 @@ struct Millis {
 
 impl Default for Millis {
     fn default() -> Self {
-        Millis { heartbeat: 40, election: 150, resend: 20, retry: 100 }
+        Millis { heartbeat: 30, election: 120, resend: 20, retry: 50 }
     }
 }
 

@@ -70,10 +70,10 @@ impl Default for Timing {
     fn default() -> Self {
         let millis = |from, to| Some(Duration::from_millis(from)..Duration::from_millis(to));
         Timing {
-            election: millis(150, 300),
-            heartbeat: millis(40, 50),
+            election: millis(120, 240),
+            heartbeat: millis(30, 38),
             resend: millis(20, 25),
-            retry: millis(100, 120),
+            retry: millis(50, 60),
         }
     }
 }
