@@ -14,7 +14,7 @@ pub(super) static FULL: [System; 21] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once"],
-        states: 1_521_952,
+        states: 431_984,
         effort: Effort::Seconds,
         stock: None,
     },
@@ -23,7 +23,7 @@ pub(super) static FULL: [System; 21] = [
         about: "the same, with elections by heartbeats and with refusals",
         bounds: Bounds { leaders: &[elector(&[1, 2, 3], 1), elector(&[1, 2, 3], 1)], ..BASE },
         also: &["a command is chosen", "two primaries at once", "a primary steps down"],
-        states: 85_774_989,
+        states: 26_552_045,
         effort: Effort::Seconds,
         stock: None,
     },
@@ -40,7 +40,7 @@ pub(super) static FULL: [System; 21] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once"],
-        states: 53_711_617_696,
+        states: 1_341_102_256,
         effort: Effort::Seconds,
         stock: None,
     },
@@ -53,7 +53,7 @@ pub(super) static FULL: [System; 21] = [
             ..BASE
         },
         also: &["a command is chosen", "a recovered acceptor votes"],
-        states: 278_625_055,
+        states: 76_809_623,
         effort: Effort::Seconds,
         stock: None,
     },
@@ -66,7 +66,7 @@ pub(super) static FULL: [System; 21] = [
             ..BASE
         },
         also: &["a command is chosen", "a recovered acceptor votes"],
-        states: 2_398_143_319,
+        states: 634_319_519,
         effort: Effort::Seconds,
         stock: None,
     },
@@ -81,7 +81,7 @@ pub(super) static FULL: [System; 21] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once"],
-        states: 1_762_536_312,
+        states: 116_587_608,
         effort: Effort::Seconds,
         stock: None,
     },
@@ -95,7 +95,7 @@ pub(super) static FULL: [System; 21] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once"],
-        states: 134_401_774_080,
+        states: 21_030_058_048,
         effort: Effort::Seconds,
         stock: None,
     },
@@ -108,7 +108,7 @@ pub(super) static FULL: [System; 21] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once", "a primary steps down"],
-        states: 17_296_754_201_089,
+        states: 3_015_531_837_825,
         effort: Effort::Minutes,
         stock: None,
     },
@@ -124,7 +124,7 @@ pub(super) static FULL: [System; 21] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once"],
-        states: 37_662_249_165_152,
+        states: 908_685_460_096,
         effort: Effort::Minutes,
         stock: None,
     },
@@ -137,7 +137,7 @@ pub(super) static FULL: [System; 21] = [
             ..BASE
         },
         also: &["a command is chosen", "a primary steps down", "a recovered acceptor votes"],
-        states: 15_482_814_546,
+        states: 4_402_767_698,
         effort: Effort::Seconds,
         stock: None,
     },
@@ -151,7 +151,7 @@ pub(super) static FULL: [System; 21] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once"],
-        states: 731_211_169,
+        states: 74_593_889,
         effort: Effort::Seconds,
         stock: None,
     },
@@ -164,7 +164,7 @@ pub(super) static FULL: [System; 21] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once"],
-        states: 215_812_201,
+        states: 157_080_969,
         effort: Effort::Seconds,
         stock: None,
     },
@@ -178,7 +178,7 @@ pub(super) static FULL: [System; 21] = [
             ..BASE
         },
         also: &["a command is chosen", "a request is answered"],
-        states: 1_655_509_184,
+        states: 1_527_993_120,
         effort: Effort::Seconds,
         stock: None,
     },
@@ -197,7 +197,7 @@ pub(super) static FULL: [System; 21] = [
             ..BASE
         },
         also: &["a command is chosen", "a request is answered", "every request is answered"],
-        states: 3_995_694,
+        states: 422_246,
         effort: Effort::Seconds,
         stock: None,
     },
@@ -213,7 +213,7 @@ pub(super) static FULL: [System; 21] = [
             ..BASE
         },
         also: &["a command is chosen", "a request is answered", "clients see one order"],
-        states: 105_074,
+        states: 1,
         effort: Effort::Seconds,
         stock: None,
     },
@@ -229,7 +229,7 @@ pub(super) static FULL: [System; 21] = [
             ..BASE
         },
         also: &["a command is chosen", "a request is answered", "a session has expired"],
-        states: 0,
+        states: 1_020_392,
         effort: Effort::Seconds,
         stock: None,
     },
@@ -244,7 +244,7 @@ pub(super) static FULL: [System; 21] = [
             ..BASE
         },
         also: &["a command is chosen"],
-        states: 2_963_684_448,
+        states: 231_403_600,
         effort: Effort::Seconds,
         stock: None,
     },
@@ -258,7 +258,7 @@ pub(super) static FULL: [System; 21] = [
             ..BASE
         },
         also: &["a command is chosen", "a gap is filled by a no-op"],
-        states: 588_123_242_528,
+        states: 21_089_570_624,
         effort: Effort::Minutes,
         stock: None,
     },
@@ -273,7 +273,7 @@ pub(super) static FULL: [System; 21] = [
             ..BASE
         },
         also: &["a command is chosen"],
-        states: 161_275_504_961,
+        states: 31_889_567_265,
         effort: Effort::Seconds,
         stock: None,
     },
@@ -287,7 +287,7 @@ pub(super) static FULL: [System; 21] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once", "a primary steps down"],
-        states: 18_903_366_091_841,
+        states: 176_307_747_249,
         effort: Effort::Minutes,
         stock: None,
     },
@@ -296,7 +296,7 @@ pub(super) static FULL: [System; 21] = [
         about: "two rounds each, heartbeats and refusals; each leader asks a majority",
         bounds: Bounds { leaders: &[elector(&[1, 2], 1), elector(&[2, 3], 1)], rounds: 2, ..BASE },
         also: &["a command is chosen", "two primaries at once", "a primary steps down"],
-        states: 56_626_907_098,
+        states: 4_128_296_714,
         effort: Effort::Seconds,
         stock: None,
     },

@@ -10,9 +10,9 @@ pub(super) static SMALL: [System; 12] = [
         about: "two leaders campaign at once and fight over one instance",
         bounds: Bounds { leaders: &[campaigner(&[1, 2], 1), campaigner(&[2, 3], 1)], ..BASE },
         also: &["a command is chosen", "two primaries at once"],
-        states: 12_249,
+        states: 7_861,
         effort: Effort::Seconds,
-        stock: Some(96_479),
+        stock: Some(57_749),
     },
     System {
         name: "gap",
@@ -25,9 +25,9 @@ pub(super) static SMALL: [System; 12] = [
             ..BASE
         },
         also: &["a command is chosen", "a gap is filled by a no-op"],
-        states: 2_981,
+        states: 293,
         effort: Effort::Seconds,
-        stock: Some(18_465),
+        stock: Some(1_297),
     },
     System {
         name: "acceptor-crash",
@@ -64,9 +64,9 @@ pub(super) static SMALL: [System; 12] = [
             ..BASE
         },
         also: &["a command is chosen", "a request is answered", "clients see one order"],
-        states: 2_247,
+        states: 1,
         effort: Effort::Seconds,
-        stock: Some(92_986),
+        stock: Some(49_386),
     },
     System {
         name: "retry",
@@ -93,9 +93,9 @@ pub(super) static SMALL: [System; 12] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once", "a primary steps down"],
-        states: 7_661,
+        states: 7_677,
         effort: Effort::Seconds,
-        stock: Some(48_596),
+        stock: Some(48_660),
     },
     System {
         name: "takeover",
@@ -109,9 +109,9 @@ pub(super) static SMALL: [System; 12] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once", "a primary steps down"],
-        states: 23_171,
+        states: 1_297,
         effort: Effort::Seconds,
-        stock: Some(76_611),
+        stock: Some(3_373),
     },
     System {
         name: "progress",
@@ -127,9 +127,9 @@ pub(super) static SMALL: [System; 12] = [
             ..BASE
         },
         also: &["a command is chosen", "every command can still be chosen"],
-        states: 1_111,
+        states: 367,
         effort: Effort::Seconds,
-        stock: Some(5_188),
+        stock: Some(1_372),
     },
     System {
         name: "comeback",
@@ -146,9 +146,9 @@ pub(super) static SMALL: [System; 12] = [
             ..BASE
         },
         also: &["a command is chosen", "a stable leader's commands are chosen"],
-        states: 21_283,
+        states: 1_195,
         effort: Effort::Seconds,
-        stock: Some(148_110),
+        stock: Some(5_310),
     },
     System {
         name: "three-ballots",
@@ -199,8 +199,8 @@ pub(super) static SMALL: [System; 12] = [
             ..BASE
         },
         also: &["a command is chosen", "a request is answered", "clients see one order"],
-        states: 7_576,
+        states: 408,
         effort: Effort::Seconds,
-        stock: Some(48_917),
+        stock: Some(1_701),
     },
 ];

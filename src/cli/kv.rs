@@ -1,4 +1,5 @@
-//! `synod put`, `get`, `delete` and `cas`: the key-value store of a running cluster.
+//! `synod put`, `get`, `delete` and `cas`: the key-value store of a running cluster; and
+//! `synod propose`, for any state machine.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,7 +28,7 @@ pub(super) struct Common {
     json: bool,
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
+pub(super) fn seconds(text: &str) -> Result<f64, String> {
     let seconds: f64 = text.parse().map_err(|error| format!("{error}"))?;
     let fits = (0.001..=86_400.0).contains(&seconds);
     if fits { Ok(seconds) } else { Err("take 0.001 to 86400 seconds".to_owned()) }
@@ -98,6 +99,24 @@ pub(super) fn cas(CasArgs { key, value, expect, common }: CasArgs) -> Verdict {
     run(&KvCommand::CompareAndSet { key: key.into(), expected, value: value.into() }, &common)
 }
 
+/// Put any bytes into the history, as they are.
+///
+/// What they mean is up to the state machine: the key-value store says that they are no command, the
+/// ledger keeps them.
+#[derive(Debug, Parser)]
+#[command(after_help = "Example:
+  synod propose 'a line of text' --config local/cluster.toml")]
+pub(super) struct ProposeArgs {
+    /// The bytes, as text.
+    command: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) fn propose(ProposeArgs { command, common }: ProposeArgs) -> Verdict {
+    send(command.as_bytes(), &common, of_any_answer)
+}
+
 /// What a machine reads.
 #[derive(Serialize)]
 struct Json {
@@ -117,19 +136,26 @@ fn run(command: &KvCommand, common: &Common) -> Verdict {
         Ok(payload) => payload,
         Err(error) => return fail(error, Verdict::BadUse),
     };
+    send(&payload, common, of_answer)
+}
+
+/// The value in an answer, what to make of it, and that in words.
+type Reading = fn(&Answer) -> (Option<Bytes>, Verdict, String);
+
+fn send(payload: &[u8], common: &Common, reading: Reading) -> Verdict {
     let config = match read(&common.config) {
         Ok(config) => config,
         Err(error) => return fail(error, Verdict::BadUse),
     };
     let within = Duration::from_secs_f64(common.timeout);
-    let outcome = Client::new(&config).and_then(|mut client| client.propose(&payload, within));
+    let outcome = Client::new(&config).and_then(|mut client| client.propose(payload, within));
     match outcome {
         Err(error) => fail(error, Verdict::Fails),
-        Ok(outcome) => show(&outcome, common),
+        Ok(outcome) => show(&outcome, common, reading),
     }
 }
 
-fn show(outcome: &Outcome, common: &Common) -> Verdict {
+fn show(outcome: &Outcome, common: &Common, reading: Reading) -> Verdict {
     let nothing = Json {
         outcome: "unknown",
         applied: false,
@@ -152,7 +178,7 @@ fn show(outcome: &Outcome, common: &Common) -> Verdict {
             (Json { outcome: "not done", reason, ..nothing }, Verdict::Fails, words)
         }
         Outcome::Done(Done { instance, position, answer }) => {
-            let (value, verdict, words) = of_answer(answer);
+            let (value, verdict, words) = reading(answer);
             let done = Json {
                 outcome: "done",
                 applied: verdict == Verdict::Holds,
@@ -172,7 +198,15 @@ fn show(outcome: &Outcome, common: &Common) -> Verdict {
     verdict
 }
 
-/// The value in an answer, and what to make of it.
+/// Whatever a state machine says.
+fn of_any_answer(answer: &Answer) -> (Option<Bytes>, Verdict, String) {
+    let value = match answer {
+        Answer::Reply(bytes) => Some(bytes.to_vec()),
+        Answer::TooLong(_) => None,
+    };
+    (value, Verdict::Holds, format!("done; the state machine said {answer}"))
+}
+
 fn of_answer(answer: &Answer) -> (Option<Bytes>, Verdict, String) {
     let reply = match answer {
         Answer::Reply(bytes) => KvReply::decode(bytes),

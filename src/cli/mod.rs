@@ -9,10 +9,12 @@ mod explore;
 mod init;
 mod inspect;
 mod kv;
+mod log;
 mod mutants;
 mod node;
 mod output;
 mod parallel;
+mod status;
 mod swarm;
 mod worker;
 
@@ -48,6 +50,9 @@ enum Command {
     Get(kv::GetArgs),
     Delete(kv::DeleteArgs),
     Cas(kv::CasArgs),
+    Propose(kv::ProposeArgs),
+    Log(log::Args),
+    Status(status::Args),
     Check(check::Args),
     Mutants(mutants::Args),
     Bench(bench::Args),
@@ -93,6 +98,9 @@ pub fn main() -> ExitCode {
         Command::Get(args) => kv::get(args),
         Command::Delete(args) => kv::delete(args),
         Command::Cas(args) => kv::cas(args),
+        Command::Propose(args) => kv::propose(args),
+        Command::Log(args) => log::run(&args),
+        Command::Status(args) => status::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Mutants(args) => mutants::run(&args),
         Command::Bench(args) => bench::run(&args),

@@ -13,8 +13,6 @@ use super::Verdict;
 use super::output::{fail, say, warn};
 use crate::cluster::config::ClusterConfig;
 use crate::cluster::member::{Part, Playing};
-use crate::machine::kv::KvStore;
-use crate::paxos::AnyStateMachine;
 use crate::runtime::lossy::Losses;
 use crate::runtime::pump::End;
 
@@ -54,7 +52,7 @@ pub(super) fn run(args: &Args) -> Verdict {
         }
     };
     let base = args.config.parent().unwrap_or(Path::new(""));
-    let machine = AnyStateMachine::new(KvStore::default());
+    let machine = config.machine.start();
     let made = if args.new { config.create_journals(base, &args.name) } else { Ok(()) };
     let losses = args.faults.then(|| take_orders(&config));
     let start = || config.start_with_losses(base, &args.name, &machine, losses.as_ref());

@@ -17,6 +17,11 @@ pub(super) fn say(text: impl Display) {
     let _ = writeln!(io::stdout(), "{text}");
 }
 
+/// Writes a line to the standard output, and says whether anybody can still read it.
+pub(super) fn try_say(text: impl Display) -> io::Result<()> {
+    writeln!(io::stdout(), "{text}")
+}
+
 /// Writes a line to the standard error.
 pub(super) fn warn(text: impl Display) {
     let _ = writeln!(io::stderr(), "{text}");

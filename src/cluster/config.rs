@@ -13,6 +13,7 @@ use serde::Deserialize;
 use thiserror::Error;
 use toml::Spanned;
 
+use crate::machine::Machine;
 use crate::paxos::{Limits, MAX_ACCEPTORS, Quorums, Timing};
 
 /// A cluster, as it is written down, and known to be one.
@@ -20,6 +21,8 @@ use crate::paxos::{Limits, MAX_ACCEPTORS, Quorums, Timing};
 pub struct ClusterConfig {
     /// Its name.
     pub cluster: String,
+    /// What commands are applied to, where nobody says otherwise.
+    pub machine: Machine,
     /// The members, in the order of the file: leaders and acceptors are counted in it.
     pub members: Vec<MemberConfig>,
     /// Which sets of acceptors suffice.
@@ -99,7 +102,9 @@ impl ClusterConfig {
         mut port: impl FnMut() -> P,
     ) -> String {
         let mut text = format!(
-            "# A cluster on this machine. Every member reads this file.\ncluster = \"{cluster}\"\n"
+            "# A cluster on this machine. Every member reads this file.\ncluster = \"{cluster}\"\n\
+             # What it replicates: \"kv\", a key-value store, or \"ledger\", the list of all commands.\n\
+             machine = \"kv\"\n"
         );
         for name in 1..=members {
             let (leader, acceptor): (P, P) = (port(), port());
@@ -152,6 +157,8 @@ pub struct ConfigError {
 #[serde(deny_unknown_fields)]
 struct Written {
     cluster: Spanned<String>,
+    #[serde(default)]
+    machine: Machine,
     #[serde(default)]
     member: Vec<Spanned<WrittenMember>>,
     quorums: Option<Spanned<Sizes>>,
@@ -237,7 +244,8 @@ impl FromStr for ClusterConfig {
         let quorums = file.quorums(written.quorums.as_ref(), &members)?;
         let timing = file.timing(written.timing)?;
         let limits = file.limits(&written.limits)?;
-        Ok(ClusterConfig { cluster, members, quorums, timing, limits })
+        let machine = written.machine;
+        Ok(ClusterConfig { cluster, machine, members, quorums, timing, limits })
     }
 }
 

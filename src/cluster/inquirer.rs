@@ -80,7 +80,7 @@ impl Inquirer {
     /// whoever does not answer within that time.
     pub fn status(&self, within: Duration) -> Result<Vec<Option<Status>>, InquiryError> {
         let everybody: Vec<SocketAddr> = self.members.iter().map(|asked| asked.address).collect();
-        let mut heard = self.ask(Inquiry::Status, &everybody, within)?;
+        let mut heard = self.ask(Inquiry::Status, &everybody, everybody.len(), within)?;
         let status = |at: &SocketAddr| match heard.remove(at) {
             Some(Report::Status(status)) => Some(*status),
             _ => None,
@@ -95,10 +95,31 @@ impl Inquirer {
         from: Instance,
         within: Duration,
     ) -> Result<Page, InquiryError> {
-        match self.ask(Inquiry::Log(from), &[leader], within)?.remove(&leader) {
+        match self.ask(Inquiry::Log(from), &[leader], 1, within)?.remove(&leader) {
             Some(Report::Log(page)) => Ok(page),
             _ => Err(InquiryError::Silence(leader.to_string())),
         }
+    }
+
+    /// The leader of this name, or the one whose history is the longest.
+    pub fn historian(
+        &self,
+        name: Option<&str>,
+        within: Duration,
+    ) -> Result<SocketAddr, InquiryError> {
+        let leaders = self.members.iter().filter(|asked| asked.part == Part::Leader);
+        if let Some(name) = name {
+            let named = leaders.into_iter().find(|asked| asked.member == name);
+            let nobody = || InquiryError::Silence(name.to_owned());
+            return named.map(|asked| asked.address).ok_or_else(nobody);
+        }
+        let asked = self.members.iter().zip(self.status(within.min(PATIENCE))?);
+        let known = asked.filter_map(|(asked, status)| match status?.role {
+            RoleStatus::Leader(leader) => Some((leader.first_unchosen, asked.address)),
+            _ => None,
+        });
+        let most = known.max_by_key(|(known, _)| *known);
+        most.map(|(_, at)| at).ok_or_else(|| InquiryError::Silence("any leader".to_owned()))
     }
 
     /// All that a leader knows to be chosen, and whether it was applied. Each page is waited for as
@@ -121,18 +142,17 @@ impl Inquirer {
     /// The first instance that some leader does not know to be chosen; none if no leader answers.
     /// Whoever takes a client's name is born there.
     pub fn first_unchosen(&self, within: Duration) -> Result<Option<Instance>, InquiryError> {
-        let deadline = Instant::now() + within;
-        while Instant::now() < deadline {
-            let leaders = self.status(PATIENCE)?.into_iter().flatten();
-            let known = leaders.filter_map(|status| match status.role {
+        let leaders = self.members.iter().filter(|asked| asked.part == Part::Leader);
+        let leaders: Vec<SocketAddr> = leaders.map(|asked| asked.address).collect();
+        let heard = self.ask(Inquiry::Status, &leaders, 1, within)?;
+        let known = heard.into_values().filter_map(|report| match report {
+            Report::Status(status) => match status.role {
                 RoleStatus::Leader(leader) => Some(leader.first_unchosen),
                 _ => None,
-            });
-            if let Some(last) = known.max() {
-                return Ok(Some(last));
-            }
-        }
-        Ok(None)
+            },
+            Report::Log(_) => None,
+        });
+        Ok(known.max())
     }
 
     /// Who says that it is primary, and which leader that is; under the highest ballot, if several
@@ -171,17 +191,18 @@ impl Inquirer {
         Ok(false)
     }
 
-    /// Asks them all, again and again, until each has answered or the time is over.
+    /// Asks them all, again and again, until enough have answered or the time is over.
     fn ask(
         &self,
         inquiry: Inquiry,
         whom: &[SocketAddr],
+        enough: usize,
         within: Duration,
     ) -> Result<BTreeMap<SocketAddr, Report>, InquiryError> {
         let question = encode_one(&inquiry)?;
         let deadline = Instant::now() + within;
         let mut heard = BTreeMap::new();
-        while heard.len() < whom.len() && Instant::now() < deadline {
+        while heard.len() < enough && Instant::now() < deadline {
             for address in whom.iter().filter(|address| !heard.contains_key(*address)) {
                 // Whoever sends over UDP must live with losses anyway.
                 if let Err(error) = self.socket.send_to(&question, address) {
@@ -189,7 +210,7 @@ impl Inquirer {
                 }
             }
             let until = deadline.min(Instant::now() + PATIENCE);
-            self.listen(inquiry, whom, until, &mut heard)?;
+            self.listen(inquiry, (whom, enough), until, &mut heard)?;
         }
         Ok(heard)
     }
@@ -197,12 +218,12 @@ impl Inquirer {
     fn listen(
         &self,
         inquiry: Inquiry,
-        whom: &[SocketAddr],
+        (whom, enough): (&[SocketAddr], usize),
         until: Instant,
         heard: &mut BTreeMap<SocketAddr, Report>,
     ) -> Result<(), InquiryError> {
         let mut buffer = vec![0; MAX_DATAGRAM + 1];
-        while heard.len() < whom.len() {
+        while heard.len() < enough {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;

@@ -1,6 +1,7 @@
 //! A key-value store.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -70,6 +71,30 @@ impl KvCommand {
     pub fn encode(&self) -> Result<Bytes, TooLong> {
         let bytes = encode(self);
         if bytes.len() > MAX_ENTRY + 64 { Err(TooLong(bytes.len())) } else { Ok(bytes) }
+    }
+
+    /// What the bytes of a command say; none if they are not for this store.
+    pub fn decode(command: &[u8]) -> Option<Self> {
+        decode(command).ok()
+    }
+}
+
+impl fmt::Display for KvCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KvCommand::Get { key } => write!(f, "get {}", key.escape_ascii()),
+            KvCommand::Put { key, value } => {
+                write!(f, "put {} {}", key.escape_ascii(), value.escape_ascii())
+            }
+            KvCommand::Delete { key } => write!(f, "delete {}", key.escape_ascii()),
+            KvCommand::CompareAndSet { key, expected, value } => {
+                write!(f, "cas {} {}", key.escape_ascii(), value.escape_ascii())?;
+                match expected {
+                    Some(expected) => write!(f, " --expect {}", expected.escape_ascii()),
+                    None => Ok(()),
+                }
+            }
+        }
     }
 }
 

@@ -9,10 +9,31 @@
 pub mod kv;
 pub mod ledger;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-use crate::paxos::RestoreError;
+use crate::paxos::{AnyStateMachine, RestoreError};
+
+/// A state machine that comes with the crate, by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Machine {
+    /// The key-value store.
+    #[default]
+    Kv,
+    /// The list of all commands.
+    Ledger,
+}
+
+impl Machine {
+    /// One of it, as it is before the first command.
+    pub fn start(self) -> AnyStateMachine {
+        match self {
+            Machine::Kv => AnyStateMachine::new(kv::KvStore::default()),
+            Machine::Ledger => AnyStateMachine::new(ledger::Ledger::default()),
+        }
+    }
+}
 
 /// Plain data as bytes. It cannot fail: there is nothing in it that bincode cannot write.
 fn encode(value: &impl Serialize) -> Vec<u8> {
