@@ -14,11 +14,13 @@ use crate::paxos::{
     Node, Role, Saving, Setup, Start,
 };
 use crate::runtime::addresses::Addresses;
+use crate::runtime::greeting::Greeter;
 use crate::runtime::journal::disk::{DiskJournal, JournalError, Recovered, SEGMENT, create};
 use crate::runtime::journal::folder::Directory;
 use crate::runtime::journal::identity::Identity;
+use crate::runtime::journal::peers::{Peers, PeersError};
 use crate::runtime::lossy::{Losses, Lossy};
-use crate::runtime::run::{Running, run};
+use crate::runtime::run::{Running, run_among};
 use crate::runtime::udp::Udp;
 
 /// Why a member could not be started.
@@ -69,6 +71,14 @@ pub enum MemberError {
         path: PathBuf,
         /// Why not.
         source: JournalError,
+    },
+    /// It cannot know which journals the others have.
+    #[error("{path}: {source}", path = path.display())]
+    Peers {
+        /// The directory.
+        path: PathBuf,
+        /// Why not.
+        source: PeersError,
     },
     /// The members cannot form a cluster.
     #[error(transparent)]
@@ -162,47 +172,53 @@ impl ClusterConfig {
         losses: Option<&Arc<Losses>>,
     ) -> Result<Vec<Playing>, MemberError> {
         let member = self.member(name)?;
-        let play = |part| self.play(base, member, part, machine, losses);
-        parts(member).map(play).collect()
+        // Each has its socket before any is started, so that they hear each other's greetings.
+        let ready = |part| self.ready(base, member, part, machine);
+        let ready: Vec<Ready> = parts(member).map(ready).collect::<Result<_, _>>()?;
+        ready.into_iter().map(|ready| ready.play(losses)).collect()
     }
 
     fn identity(&self, member: &MemberConfig, part: Part) -> Identity {
-        let member = format!("{}/{}", member.name, part.name());
-        Identity { cluster: self.cluster.clone(), member }
+        Identity { cluster: self.cluster.clone(), member: full_name(member, part) }
     }
 
-    fn play(
+    fn ready(
         &self,
         base: &Path,
         member: &MemberConfig,
         (part, at): (Part, &Address),
         machine: &AnyStateMachine,
-        losses: Option<&Arc<Losses>>,
-    ) -> Result<Playing, MemberError> {
+    ) -> Result<Ready, MemberError> {
         let path = base.join(&member.data).join(part.name());
-        let folder = lock(&path)?;
-        let (journal, mut recovered) = DiskJournal::open(folder, &self.identity(member, part))
-            .map_err(|source| MemberError::Journal { path, source })?;
+        let (folder, identity) = (lock(&path)?, self.identity(member, part));
+        let (journal, recovered) = DiskJournal::open(folder, &identity)
+            .map_err(|source| MemberError::Journal { path: path.clone(), source })?;
+        let peers = Peers::open(Directory::look(&path), &identity)
+            .map_err(|source| MemberError::Peers { path, source })?;
         let own = resolve(at)?;
         let socket = Udp::bind(own).map_err(|source| MemberError::Bind { address: own, source })?;
         let members = self.ids(socket.addresses())?;
+        let others: Vec<(Id, String)> =
+            self.names(&members).filter(|(id, _)| *id != socket.id()).collect();
+        let greeter = Greeter::new((journal.id(), recovered.entries == 0), peers, others);
         // Leaders and acceptors are counted in the order of the file.
         let before = self.members.iter().take_while(|other| other.name != member.name);
         let place = before.filter(|other| part.address(other).is_some()).count();
         let role = self.role(part, place, members, machine.clone());
         let node = Node::new(role, Saving::Changes, self.timing.clone());
-        let storage = recovered.storage.take();
-        let socket = Arc::new(socket);
-        let own = Arc::clone(&socket);
-        let running = match losses {
-            None => run(node, (socket, own), storage, journal),
-            Some(losses) => {
-                let lossy = Lossy::new(own, Arc::clone(losses));
-                run(node, (socket, Arc::new(lossy)), storage, journal)
-            }
-        };
-        let running = running.map_err(MemberError::Thread)?;
-        Ok(Playing { part, recovered, running })
+        Ok(Ready { part, node, socket, journal, recovered, greeter })
+    }
+
+    /// The names of all roles of all members.
+    fn names<'a>(&'a self, members: &'a Members) -> impl Iterator<Item = (Id, String)> {
+        PARTS.into_iter().flat_map(move |part| {
+            let there = self.members.iter().filter(move |it| part.address(it).is_some());
+            let ids = match part {
+                Part::Leader => members.leaders(),
+                Part::Acceptor => members.acceptors(),
+            };
+            ids.iter().copied().zip(there.map(move |member| full_name(member, part)))
+        })
     }
 
     /// Who takes part, as one socket knows them.
@@ -226,6 +242,39 @@ impl ClusterConfig {
             }
         }
     }
+}
+
+/// A role that has all that it needs.
+struct Ready {
+    part: Part,
+    node: Node,
+    socket: Udp,
+    journal: DiskJournal<Directory>,
+    recovered: Recovered,
+    greeter: Greeter,
+}
+
+impl Ready {
+    fn play(self, losses: Option<&Arc<Losses>>) -> Result<Playing, MemberError> {
+        let Ready { part, node, socket, journal, mut recovered, greeter } = self;
+        let (storage, greeter) = (recovered.storage.take(), Some(greeter));
+        let socket = Arc::new(socket);
+        let own = Arc::clone(&socket);
+        let running = match losses {
+            None => run_among(greeter, node, (socket, own), storage, journal),
+            Some(losses) => {
+                let lossy = Lossy::new(own, Arc::clone(losses));
+                run_among(greeter, node, (socket, Arc::new(lossy)), storage, journal)
+            }
+        };
+        let running = running.map_err(MemberError::Thread)?;
+        Ok(Playing { part, recovered, running })
+    }
+}
+
+/// What a role of a member is called among all.
+fn full_name(member: &MemberConfig, part: Part) -> String {
+    format!("{}/{}", member.name, part.name())
 }
 
 fn parts(member: &MemberConfig) -> impl Iterator<Item = (Part, &Address)> {

@@ -35,7 +35,8 @@ pub struct Counters {
     pub abandoned: Counter,
     /// Of those handled, the ones that are no frame of ours.
     pub malformed: Counter,
-    /// Messages from somebody who may not say them.
+    /// Messages and greetings from somebody who may not say them, and messages to a role that does
+    /// not take part yet.
     pub rejected: Counter,
     /// Datagrams sent.
     pub sent: Counter,

@@ -14,11 +14,12 @@ use stateright::actor::{Actor, Command, Id, Out};
 use thiserror::Error;
 
 use super::counters::Counters;
+use super::greeting::{Greeter, Greeting, Heard};
 use super::inquiry::{Inquiry, report};
 use super::journal::Journal;
 use super::pump::{Datagram, Turn};
 use super::udp::Outlet;
-use super::wire::{Frame, WireError, decode, decode_one, encode_one};
+use super::wire::{Frame, Framed, WireError, decode, decode_one, encode_one};
 use crate::paxos::leader;
 use crate::paxos::{Ballot, Message, Node, Record, State, Storage, Timer};
 
@@ -42,6 +43,17 @@ pub enum HostError {
     /// What had to be durable could not be made so.
     #[error("cannot save, so nothing more is sent: {0}; mend the disk, then start the node again")]
     Journal(#[source] io::Error),
+    /// Another remembers it by another journal than it has.
+    #[error(
+        "{member} has run before with another journal ({peer} remembers it): its disk is lost, and to \
+         start it empty would break promises that it made: restore the disk, or leave the member out"
+    )]
+    Lost {
+        /// Who has run before.
+        member: String,
+        /// Who remembers it.
+        peer: String,
+    },
 }
 
 /// One actor with its journal, its outlet and its timers.
@@ -54,17 +66,22 @@ pub struct Host<A: Member, O, J> {
     outlet: O,
     timers: Timers,
     counters: Arc<Counters>,
+    greeter: Option<Greeter>,
+    /// What its start has asked for, until it takes part.
+    held: Option<Asked>,
 }
 
 /// What the steps of one turn have asked for.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Asked {
     saves: Vec<Record>,
     sends: Vec<(Id, Message)>,
     timers: Vec<TimerCommand>,
     inquiries: Vec<(Id, Inquiry)>,
+    greetings: Vec<(Id, Greeting)>,
 }
 
+#[derive(Debug)]
 enum TimerCommand {
     Set(Timer, Range<Duration>),
     Cancel(Timer),
@@ -76,16 +93,29 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         id: Id,
         actor: A,
         storage: Option<Storage>,
+        parts: (O, J),
+        counters: Arc<Counters>,
+    ) -> Result<Self, HostError> {
+        Host::start_among(None, id, actor, storage, parts, counters)
+    }
+
+    /// The same, among others that are greeted first.
+    pub fn start_among(
+        greeter: Option<Greeter>,
+        id: Id,
+        actor: A,
+        storage: Option<Storage>,
         (outlet, journal): (O, J),
         counters: Arc<Counters>,
     ) -> Result<Self, HostError> {
         let mut out = Out::new();
         let state = Cow::Owned(actor.on_start(id, &storage, &mut out));
         let timers = Timers::default();
-        let mut host = Host { id, actor, state, journal, outlet, timers, counters };
         let mut asked = Asked::default();
         asked.add(out);
-        host.perform(asked)?;
+        let held = Some(asked);
+        let mut host = Host { id, actor, state, journal, outlet, timers, counters, greeter, held };
+        host.take_part()?;
         Ok(host)
     }
 
@@ -94,16 +124,20 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         self.state.into_owned()
     }
 
-    fn hear(&mut self, datagram: &Datagram, asked: &mut Asked) {
+    fn hear(&mut self, datagram: &Datagram, asked: &mut Asked) -> Result<(), HostError> {
         let from = datagram.from;
-        let src = self.outlet.id(from);
         let messages = match decode(&datagram.bytes) {
             Ok(messages) => messages,
-            Err(WireError::Foreign) => return self.hear_inquiry(src, datagram, asked),
-            Err(error) => return self.cannot_read(datagram, &error),
+            Err(WireError::Foreign) => return self.hear_other(datagram, asked),
+            Err(error) => {
+                self.cannot_read(datagram, &error);
+                return Ok(());
+            }
         };
+        // Only whoever says something is given an id.
+        let src = self.outlet.id(from);
         for message in messages {
-            if !self.actor.admits(src, &message) {
+            if self.held.is_some() || !self.actor.admits(src, &message) {
                 tracing::debug!(%from, %message, "rejected message");
                 self.counters.rejected.add(1);
                 continue;
@@ -112,14 +146,40 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
             self.actor.on_msg(self.id, &mut self.state, src, message, &mut out);
             asked.add(out);
         }
+        Ok(())
     }
 
-    fn hear_inquiry(&self, src: Id, datagram: &Datagram, asked: &mut Asked) {
-        // One to a datagram, so that a small one never makes many large answers.
+    /// Hears what is not of the protocol: one to a datagram, so that a small one never makes many
+    /// large answers.
+    fn hear_other(&mut self, datagram: &Datagram, asked: &mut Asked) -> Result<(), HostError> {
         match decode_one(&datagram.bytes) {
-            Ok(inquiry) => asked.inquiries.push((src, inquiry)),
+            Ok(inquiry) => asked.inquiries.push((self.outlet.id(datagram.from), inquiry)),
+            Err(WireError::Foreign) => return self.hear_greeting(datagram, asked),
             Err(error) => self.cannot_read(datagram, &error),
         }
+        Ok(())
+    }
+
+    fn hear_greeting(&mut self, datagram: &Datagram, asked: &mut Asked) -> Result<(), HostError> {
+        let greeting: Greeting = match decode_one(&datagram.bytes) {
+            Ok(greeting) => greeting,
+            Err(error) => {
+                self.cannot_read(datagram, &error);
+                return Ok(());
+            }
+        };
+        let src = self.outlet.id(datagram.from);
+        let greeter = self.greeter.as_mut();
+        match greeter.map_or(Ok(Heard::Rejected), |greeter| greeter.hear(src, &greeting))? {
+            Heard::Greeting(answer) => {
+                asked.greetings.extend(answer.map(|answer| (src, answer)));
+            }
+            Heard::Rejected => {
+                tracing::debug!(from = %datagram.from, ?greeting, "rejected greeting");
+                self.counters.rejected.add(1);
+            }
+        }
+        Ok(())
     }
 
     fn cannot_read(&self, datagram: &Datagram, error: &WireError) {
@@ -129,7 +189,7 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
 
     /// Save, then send, then set timers.
     fn perform(&mut self, asked: Asked) -> Result<(), HostError> {
-        let Asked { saves, sends, timers, inquiries } = asked;
+        let Asked { saves, sends, timers, inquiries, greetings } = asked;
         if !saves.is_empty() {
             self.journal.append(saves).map_err(HostError::Journal)?;
         }
@@ -137,11 +197,9 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         // What is reported may have been learned in this very turn, so it comes after the saves.
         for (to, inquiry) in inquiries {
             let report = report(inquiry, &self.state, self.counters.read(), self.journal.stats());
-            match encode_one(&report) {
-                Ok(bytes) => self.send_datagram(to, &bytes),
-                Err(error) => self.cannot_send(to, &error),
-            }
+            self.send_one(to, &report);
         }
+        greetings.iter().for_each(|(to, greeting)| self.send_one(*to, greeting));
         let now = Instant::now();
         timers.into_iter().for_each(|command| self.timers.change(command, now));
         Ok(())
@@ -158,6 +216,13 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         }
         for (to, frame) in frames {
             frame.finish().into_iter().for_each(|bytes| self.send_datagram(to, &bytes));
+        }
+    }
+
+    fn send_one(&self, to: Id, message: &impl Framed) {
+        match encode_one(message) {
+            Ok(bytes) => self.send_datagram(to, &bytes),
+            Err(error) => self.cannot_send(to, &error),
         }
     }
 
@@ -181,7 +246,8 @@ impl<A: Member, O: Outlet, J: Journal> Turn for Host<A, O, J> {
     type Error = HostError;
 
     fn deadline(&self) -> Option<Instant> {
-        self.timers.earliest()
+        let timers = self.timers.earliest().filter(|_| self.held.is_none());
+        timers.into_iter().chain(self.greeter.as_ref().and_then(Greeter::deadline)).min()
     }
 
     /// Messages first, then the timers that they have not put off.
@@ -203,8 +269,13 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
 
     fn take_turn(&mut self, batch: &mut Vec<Datagram>) -> Result<(), HostError> {
         let mut asked = Asked::default();
-        batch.drain(..).for_each(|datagram| self.hear(&datagram, &mut asked));
+        for datagram in batch.drain(..) {
+            self.hear(&datagram, &mut asked)?;
+        }
         self.perform(asked)?;
+        if !self.take_part()? {
+            return Ok(());
+        }
         let mut asked = Asked::default();
         for timer in self.timers.take_due(Instant::now()) {
             let mut out = Out::new();
@@ -212,6 +283,25 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
             asked.add(out);
         }
         self.perform(asked)
+    }
+}
+
+impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
+    /// Greets whom it is time to greet, and starts to take part once there is nothing to wait for.
+    /// Whether it takes part.
+    fn take_part(&mut self) -> Result<bool, HostError> {
+        if let Some(greeter) = &mut self.greeter {
+            let greetings = greeter.due(Instant::now());
+            let waits = greeter.waits();
+            self.perform(Asked { greetings, ..Asked::default() })?;
+            if waits {
+                return Ok(false);
+            }
+        }
+        if let Some(held) = self.held.take() {
+            self.perform(held)?;
+        }
+        Ok(true)
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod addresses;
 pub mod adversary;
 pub mod counters;
+pub mod greeting;
 pub mod host;
 pub mod inquiry;
 pub mod journal;

@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::{Receiver, bounded};
 
 use super::counters::Counters;
+use super::greeting::Greeter;
 use super::host::{Host, HostError, Member};
 use super::journal::Journal;
 use super::pump::{End, Pump, Source};
@@ -46,11 +47,23 @@ pub fn run<A: Member, S: Source>(
     storage: Option<Storage>,
     journal: impl Journal + 'static,
 ) -> io::Result<Running> {
+    run_among(None, actor, (socket, source), storage, journal)
+}
+
+/// The same, among others that are greeted first.
+pub fn run_among<A: Member, S: Source>(
+    greeter: Option<Greeter>,
+    actor: A,
+    (socket, source): (Arc<Udp>, Arc<S>),
+    storage: Option<Storage>,
+    journal: impl Journal + 'static,
+) -> io::Result<Running> {
     let (address, counters) = (socket.address(), Arc::new(Counters::default()));
     let name = format!("synod-{}", actor.name());
     let counted = Arc::clone(&counters);
     let (alive, ended) = bounded(0);
-    let start = move || Host::start(socket.id(), actor, storage, (socket, journal), counted);
+    let start =
+        move || Host::start_among(greeter, socket.id(), actor, storage, (socket, journal), counted);
     let pump: Pump<Native, S> = Pump::new(source, QUEUE, Arc::clone(&counters));
     let stopper = pump.stopper();
     let body = move || {

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! 0..4  CRC-32 of all that follows, little-endian
-//! 4..6  what is in it: "sy" for messages of the protocol, "si" for inquiries, "sr" for reports
+//! 4..6  what is in it: "sy" for messages of the protocol, "si" for inquiries, "sr" for reports,
+//!       "sg" for greetings
 //! 6     version of the format
 //! 7..   one or more of them, bincode, back to back
 //! ```

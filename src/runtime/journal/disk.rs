@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use super::entry;
 use super::folder::{Folder, Medium};
-use super::identity::{Identity, Label};
+use super::identity::{Identity, JournalId, Label};
 use super::segment::{self, Scanned};
 use super::{Journal, JournalStats};
 use crate::paxos::{Record, Storage};
@@ -93,6 +93,7 @@ pub struct Inspected {
 #[derive(Debug)]
 pub struct DiskJournal<D: Folder> {
     folder: D,
+    id: JournalId,
     owner: Vec<u8>,
     /// How many bytes a segment has.
     size: usize,
@@ -142,7 +143,8 @@ pub fn create<D: Folder>(
     if let Some(other) = found.first() {
         return Err(JournalError::Exists(other.clone()));
     }
-    let label = Label { identity: identity.clone(), segment, id: fastrand::u64(..) }.encode();
+    let label = Label { identity: identity.clone(), segment, id: JournalId(fastrand::u64(..)) };
+    let label = label.encode();
     let made = create_segment(folder, label.as_bytes(), segment, FIRST, FIRST);
     made.map_err(at(&name(FIRST)))?;
     folder.create(IDENTITY, label.as_bytes()).map_err(at(IDENTITY))
@@ -270,10 +272,15 @@ impl<D: Folder> DiskJournal<D> {
             now = Some(open);
         }
         let Some(open) = now else { return Err(JournalError::Missing) };
-        let (owner, size) = (read.owner.clone(), read.label.segment);
+        let (id, owner, size) = (read.label.id, read.owner.clone(), read.label.segment);
         let (failed, syncs, last_sync) = (false, 0, None);
-        let journal = DiskJournal { folder, owner, size, open, next, failed, syncs, last_sync };
+        let journal = DiskJournal { folder, id, owner, size, open, next, failed, syncs, last_sync };
         Ok((journal, read.recovered()))
+    }
+
+    /// Which journal of its member this is.
+    pub fn id(&self) -> JournalId {
+        self.id
     }
 
     fn write(&mut self, records: &[Record]) -> io::Result<()> {

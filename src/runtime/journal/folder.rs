@@ -55,13 +55,25 @@ impl Directory {
         Ok(Directory { path: path.to_owned(), _lock: Some(lock) })
     }
 
-    /// Only to look, while a node may be running.
+    /// Without the lock: only to look, while a node may be running, or for whoever has it already.
     pub fn look(path: &Path) -> Self {
         Directory { path: path.to_owned(), _lock: None }
     }
 
-    fn sync(&self) -> io::Result<()> {
+    /// Makes the names of all files durable.
+    pub(super) fn sync(&self) -> io::Result<()> {
         File::open(&self.path)?.sync_all()
+    }
+
+    /// Writes a file, which may exist: after a crash it has the old contents or the new, and once
+    /// this returns, the new.
+    pub(super) fn replace(&self, name: &str, contents: &[u8]) -> io::Result<()> {
+        let unfinished = self.path.join(format!("{name}{UNFINISHED}"));
+        let mut file = File::create(&unfinished)?;
+        file.write_all(contents)?;
+        file.sync_all()?;
+        fs::rename(unfinished, self.path.join(name))?;
+        self.sync()
     }
 }
 
@@ -85,16 +97,10 @@ impl Folder for Directory {
     }
 
     fn create(&mut self, name: &str, contents: &[u8]) -> io::Result<()> {
-        let target = self.path.join(name);
-        if target.exists() {
+        if self.path.join(name).exists() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        let unfinished = self.path.join(format!("{name}{UNFINISHED}"));
-        let mut file = File::create(&unfinished)?;
-        file.write_all(contents)?;
-        file.sync_all()?;
-        fs::rename(unfinished, target)?;
-        self.sync()
+        self.replace(name, contents)
     }
 
     fn open(&mut self, name: &str) -> io::Result<File> {

@@ -6,12 +6,14 @@
 //! | [`disk`] | one on disk |
 //! | `segment`, `entry` | its files, byte by byte |
 //! | [`identity`] | whose it is |
+//! | [`peers`] | which journals the other members have |
 //! | [`folder`] | what it asks of a file system |
 
 pub mod disk;
 mod entry;
 pub mod folder;
 pub mod identity;
+pub mod peers;
 mod segment;
 
 use std::io;
