@@ -131,26 +131,17 @@ fn stateright_explores_the_states_of_the_engine() {
     }
 }
 
-/// What is remembered of the way to a state shows a fault before the state alone does, and tells
-/// states apart where clients ask for one thing after another.
+/// What is remembered of the way to a state tells states apart where clients ask for one thing after
+/// another; and a fault shows by it.
 #[test]
-fn memory_shows_what_states_do_not() {
-    let length = |property: &'static Property, rules: Rules, in_system: &'static System| {
-        let by = Backend::Explicit;
-        let progress = &|_: &_| ();
-        let hunt = hunt(in_system, &Other(rules), Machine::Sound, property, by, progress).unwrap();
-        hunt.trace.map(|trace| trace.steps.len())
-    };
-    // A client that was told one thing asks for another, which comes before it.
+fn memory_tells_states_apart() {
     let order = property("clients see one order").unwrap();
-    let forgetful: &'static Property =
-        Box::leak(Box::new(Property { kind: Kind::Always, ..*order }));
+    let in_turn = system("clients-in-turn").unwrap();
+    let hunt = look_for(order.name, PAXOS, in_turn);
+    assert!(hunt.trace.is_none() && hunt.states > in_turn.states.into(), "nothing is remembered");
     let rules = mutant("stale-accept").unwrap().rules;
-    let lengths = [order, forgetful].map(|property| length(property, rules, &IN_TURN));
-    assert_eq!(lengths, [Some(15), Some(17)]);
-    let system = system("clients-in-turn").unwrap();
-    let hunt = look_for(order.name, PAXOS, system);
-    assert!(hunt.trace.is_none() && hunt.states > system.states.into(), "nothing is remembered");
+    let hunt = look_for(order.name, rules, &IN_TURN);
+    assert_eq!(hunt.trace.unwrap().steps.len(), 15);
 }
 
 /// Random walks find faults where nothing can be exhausted, and find nothing where there is none.
@@ -170,6 +161,7 @@ fn random_walks_find_faults_in_what_cannot_be_exhausted() {
     }
     for name in ["stale-accept", "amnesia", "send-before-save", "catch-up-trusts-votes"] {
         let mutant = mutant(name).unwrap();
+        let walks = Walks { walks: 200, ..walks };
         let faulty = walk(&LARGE[0], &mutant, mutant.machine, walks, &|_| {}).unwrap();
         assert!(broken(faulty).contains(mutant.property), "{name}");
     }
@@ -181,7 +173,7 @@ fn random_walks_find_faults_in_what_cannot_be_exhausted() {
 fn alike_acceptors_make_no_difference() {
     let report = passes(system("passive").unwrap(), Backend::Alike);
     let visited = report.visited.unwrap();
-    assert!(visited * 6 >= 1_521_952 && visited * 5 < 1_521_952, "{visited}");
+    assert!(visited * 6 >= 431_984 && visited * 5 < 431_984, "{visited}");
     for name in ["quorums-that-do-not-meet", "one-vote-is-enough", "promise-forgotten"] {
         let mutant = mutant(name).unwrap();
         let [alike, all] = [Backend::Alike, Backend::Symbolic].map(|backend| {
@@ -229,12 +221,12 @@ macro_rules! mutants {
 mutants! {
     swapped_ballot_order: "swapped-ballot-order" in 9;
     stale_accept: "stale-accept" in 12;
-    promise_reports_wrong_ballot: "promise-reports-wrong-ballot" in 17;
+    promise_reports_wrong_ballot: "promise-reports-wrong-ballot" in 14;
     only_last_promise_counts: "only-last-promise-counts" in 12;
     duplicate_votes_count: "duplicate-votes-count" in 10;
     amnesia: "amnesia" in 13;
     ballot_reuse: "ballot-reuse" in 8;
-    lost_command: "lost-command" in 5;
+    lost_command: "lost-command" in 9;
     double_decide: "double-decide" in 21;
     no_op_is_a_value: "no-op-is-a-value" in 9;
     silent_reject: "silent-reject" in 1;
@@ -246,6 +238,7 @@ mutants! {
     one_vote_is_enough: "one-vote-is-enough" in 6;
     no_phase_one_after_crash: "no-phase-one-after-crash" in 9;
     catch_up_trusts_votes: "catch-up-trusts-votes" in 15;
+    expired_sessions_open_again: "expired-sessions-open-again" in 25;
 }
 
 /// Both leave no trace in any one state, but in what never comes.
@@ -253,7 +246,7 @@ mutants! {
 fn the_check_of_fair_runs_catches_what_stops_progress() {
     let chosen = property("a stable leader's commands are chosen").unwrap();
     let idle = Rules { still_waiting: |waiting, _| waiting.clear(), ..PAXOS };
-    for (rules, steps) in [(mutant("silent-reject").unwrap().rules, 5), (idle, 15)] {
+    for (rules, steps) in [(mutant("silent-reject").unwrap().rules, 5), (idle, 9)] {
         let (comeback, backend) = (system("comeback").unwrap(), Backend::Explicit);
         let hunt = hunt(comeback, &Other(rules), Machine::Sound, chosen, backend, &|_| {}).unwrap();
         let trace = hunt.trace.unwrap();
@@ -352,10 +345,15 @@ const RETRY: System = System {
 
 /// One leader has a command of its own, and a client asks for one thing after another.
 static IN_TURN: System = System {
-    name: "in turn with two acceptors",
+    name: "in turn with one acceptor",
     about: "a client that gets no answer asks the other leader",
     bounds: Bounds {
-        leaders: &[LeaderBounds { commands: 1, ..RETRY_LEADER }, RETRY_LEADER],
+        leaders: &[
+            LeaderBounds { commands: 1, asks: &[1], ..RETRY_LEADER },
+            LeaderBounds { asks: &[1], ..RETRY_LEADER },
+        ],
+        acceptors: 1,
+        quorums: &Quorums::Majority,
         clients: &[ClientBounds { first: LeaderId(0), commands: 2, at_once: 1, retries: true }],
         ..RETRY.bounds
     },
@@ -383,18 +381,24 @@ fn a_counterexample_in_words() {
     let trace = catch(mutant("lost-command").unwrap(), Backend::Explicit, &|_| {});
     let trace = trace.unwrap().trace.unwrap();
     let expected = "    At the start
-          L1 sends A1: Prepare 1.L1 from 0
-          L2 sends A1: Prepare 1.L2 from 0
+          L1 sends A1 and A2: Prepare 1.L1 from 0
+          L2 sends A2 and A3: Prepare 1.L2 from 0
   1. A1 hears from L1: Prepare 1.L1 from 0
           A1 sends L1: Promise 1.L1, no votes
   2. L1 hears from A1: Promise 1.L1, no votes
-          L1 sends A1: Accept 1.L1 at 0: C101#0
-  3. A1 hears from L1: Accept 1.L1 at 0: C101#0
-          A1 sends L1: Accepted 1.L1 at 0: C101#0
-  4. A1 hears from L2: Prepare 1.L2 from 0
-          A1 sends L2: Promise 1.L2, voted 1.L1 at 0: C101#0
-  5. L2 hears from A1: Promise 1.L2, voted 1.L1 at 0: C101#0
-          L2 sends A1: Accept 1.L2 at 0: C101#0
+  3. A2 hears from L1: Prepare 1.L1 from 0
+          A2 sends L1: Promise 1.L1, no votes
+  4. L1 hears from A2: Promise 1.L1, no votes
+          L1 sends A1 and A2: Accept 1.L1 at 0: C101#0
+  5. A3 hears from L2: Prepare 1.L2 from 0
+          A3 sends L2: Promise 1.L2, no votes
+  6. L2 hears from A3: Promise 1.L2, no votes
+  7. A2 hears from L1: Accept 1.L1 at 0: C101#0
+          A2 sends L1 and L2: Accepted 1.L1 at 0: C101#0
+  8. A2 hears from L2: Prepare 1.L2 from 0
+          A2 sends L2: Promise 1.L2, voted 1.L1 at 0: C101#0
+  9. L2 hears from A2: Promise 1.L2, voted 1.L1 at 0: C101#0
+          L2 sends A2 and A3: Accept 1.L2 at 0: C101#0
   => violates 'no request is forgotten': L2 has taken C102#0 on, but neither waits to propose it, nor has \
                     proposed it, nor knows it to be chosen";
     assert_eq!(trace.to_string(), expected);
