@@ -5,11 +5,65 @@
 //! [`paxos`].
 //!
 //! - [`paxos`] is the protocol: pure and deterministic, and nothing else.
-//! - [`machine`] holds state machines to replicate: a key-value store.
+//! - [`machine`] holds state machines to replicate: a key-value store, a ledger.
 //! - [`runtime`] does the IO: one actor on one socket.
-//! - [`cluster`] is a whole cluster in one process.
+//! - [`cluster`] is a cluster: its file, its members, its clients; and what it is put through.
 //! - [`model`] is what the checker checks.
 //! - [`cli`] is the command line.
+//!
+//! # Your own state machine
+//!
+//! Three members in one process, over real sockets and with journals on disk. In earnest each is a
+//! process of its own, on a machine of its own; they share the file.
+//!
+//! ```
+//! use std::time::Duration;
+//! use synod::cluster::client::{Client, Outcome};
+//! use synod::cluster::config::ClusterConfig;
+//! use synod::cluster::processes::free_ports;
+//! use synod::paxos::{Answer, AnyStateMachine, RestoreError, StateMachine};
+//!
+//! /// Adds up.
+//! #[derive(Clone, Default)]
+//! struct Sum(u64);
+//!
+//! impl StateMachine for Sum {
+//!     fn apply(&mut self, command: &[u8]) -> Vec<u8> {
+//!         self.0 += command.iter().map(|byte| u64::from(*byte)).sum::<u64>();
+//!         self.0.to_string().into_bytes()
+//!     }
+//!
+//!     fn snapshot(&self) -> Vec<u8> {
+//!         self.0.to_le_bytes().to_vec()
+//!     }
+//!
+//!     fn restore(snapshot: &[u8]) -> Result<Self, RestoreError> {
+//!         let bytes = snapshot.try_into().map_err(|_| RestoreError::new("not eight bytes"))?;
+//!         Ok(Sum(u64::from_le_bytes(bytes)))
+//!     }
+//! }
+//!
+//! let base = std::env::temp_dir().join(format!("synod-sum-{}", std::process::id()));
+//! let mut ports = free_ports(6)?.into_iter();
+//! let file = ClusterConfig::sample_at("sum", 3, || ports.next().unwrap_or_default());
+//! let config: ClusterConfig = file.parse()?;
+//! let mut members = Vec::new();
+//! for member in &config.members {
+//!     config.create_journals(&base, &member.name)?; // the first time ever
+//!     members.push(config.start(&base, &member.name, &AnyStateMachine::new(Sum::default()))?);
+//! }
+//!
+//! let mut client = Client::new(&config)?;
+//! let within = Duration::from_secs(10);
+//! client.propose(&[1, 2], within)?;
+//! let Outcome::Done(done) = client.propose(&[3], within)? else { panic!("not done in time") };
+//! assert_eq!(done.answer, Answer::Reply(b"6"[..].into()));
+//! # drop(members);
+//! # std::fs::remove_dir_all(base)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # A demonstration
 //!
 //! A cluster that orders a hundred commands:
 //!

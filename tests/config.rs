@@ -48,7 +48,7 @@ fn what_is_wrong_is_said_with_its_line_and_a_remedy() {
         ("acceptor = ", "leader = ", 10, "no member is acceptor"),
         ("acceptor = ", "aceptor = ", 9, "unknown field `aceptor`"),
         ("7102'\n", "7102'\n[quorums]\nphase1 = 2\nphase2 = 1\n", 10, "2"),
-        ("7102'\n", "7102'\n[timing]\nelection = 50\n", 10, "take an election of at least 80"),
+        ("7102'\n", "7102'\n[timing]\nelection = 50\n", 10, "take an election of at least 60"),
         ("7102'\n", "7102'\n[limits]\nwindow = 0\n", 11, "take 1 to 1048576"),
     ];
     for (old, new, line, remedy) in bad {

@@ -9,7 +9,7 @@ use synod::model::engine::swarm::Walks;
 use synod::model::facts::Facts;
 use synod::model::hunt::{Hunt, catch, explorable, hunt, search};
 use synod::model::mutants::{MUTANTS, mutant};
-use synod::model::properties::{Kind, PROPERTIES, Property, property};
+use synod::model::properties::{Kind, PROPERTIES, property};
 use synod::model::system::{Bounds, ClientBounds, Crashes, Effort, LeaderBounds, System};
 use synod::model::systems::{LARGE, system, systems};
 use synod::model::walk::{Swarm, walk};
