@@ -92,6 +92,7 @@ pub struct Command {
     /// their replies need not be remembered.
     pub acknowledged: u64,
     /// What the state machine is to do; at most [`MAX_COMMAND`](super::limits::MAX_COMMAND) bytes.
+    #[serde(with = "super::bytes")]
     pub payload: Arc<[u8]>,
 }
 

@@ -70,7 +70,7 @@ impl RestoreError {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Answer {
     /// The state machine's reply.
-    Reply(Arc<[u8]>),
+    Reply(#[serde(with = "super::bytes")] Arc<[u8]>),
     /// It was applied, but the reply has so many bytes, which is more than [`MAX_REPLY`].
     TooLong(u64),
 }

@@ -25,6 +25,7 @@
 
 pub mod acceptor;
 mod ballot;
+mod bytes;
 pub mod catch_up;
 pub mod client;
 mod command;

@@ -1,11 +1,12 @@
 //! The few primitives that the pump needs of its threads, so that loom can supply its own.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, Thread};
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError};
 
 /// What became of an offer to a bounded queue.
 #[derive(Debug, PartialEq, Eq)]
@@ -102,13 +103,15 @@ pub trait Threads: 'static {
 pub struct Native;
 
 impl Threads for Native {
-    type Put<T: Send + 'static> = Sender<T>;
-    type Take<T: Send + 'static> = Receiver<T>;
+    type Put<T: Send + 'static> = NativePut<T>;
+    type Take<T: Send + 'static> = NativeTake<T>;
     type Flag = Arc<AtomicBool>;
     type Handle<R: Send + 'static> = thread::JoinHandle<R>;
 
-    fn queue<T: Send + 'static>(bound: usize) -> (Sender<T>, Receiver<T>) {
-        crossbeam_channel::bounded(bound)
+    fn queue<T: Send + 'static>(bound: usize) -> (NativePut<T>, NativeTake<T>) {
+        let (put, take) = crossbeam_channel::bounded(bound);
+        let put = NativePut { queue: Some(put), taker: thread::current() };
+        (put, NativeTake { queue: take, stays: PhantomData })
     }
 
     fn flag() -> Arc<AtomicBool> {
@@ -127,30 +130,68 @@ impl Threads for Native {
     }
 }
 
-impl<T: Send + 'static> Put<T> for Sender<T> {
+/// The sending end of crossbeam's queue, and the thread to wake.
+///
+/// Crossbeam's own waiting spins and yields before it sleeps. Where there are more threads than
+/// processors, that takes time from those that have something to do. Here the taker sleeps at once.
+#[derive(Debug)]
+pub struct NativePut<T> {
+    /// None once this is being dropped.
+    queue: Option<Sender<T>>,
+    taker: Thread,
+}
+
+/// The receiving end. It cannot leave the thread that made the queue, which is the one that is woken.
+#[derive(Debug)]
+pub struct NativeTake<T> {
+    queue: Receiver<T>,
+    stays: PhantomData<*const ()>,
+}
+
+impl<T: Send + 'static> Put<T> for NativePut<T> {
     fn offer(&self, item: T) -> Offer {
-        match self.try_send(item) {
+        let Some(queue) = &self.queue else { return Offer::Closed };
+        let offer = match queue.try_send(item) {
             Ok(()) => Offer::Taken,
             Err(TrySendError::Full(_)) => Offer::Full,
             Err(TrySendError::Disconnected(_)) => Offer::Closed,
-        }
+        };
+        self.taker.unpark();
+        offer
     }
 }
 
-impl<T> Take<T> for Receiver<T> {
+/// The queue ends first, and then the taker is woken to see it.
+impl<T> Drop for NativePut<T> {
+    fn drop(&mut self) {
+        self.queue = None;
+        self.taker.unpark();
+    }
+}
+
+impl<T> Take<T> for NativeTake<T> {
     fn wait(&self, deadline: Option<Instant>) -> Wait<T> {
-        let Some(deadline) = deadline else {
-            return self.recv().map_or(Wait::Closed, Wait::Item);
-        };
-        match self.recv_deadline(deadline) {
-            Ok(item) => Wait::Item(item),
-            Err(RecvTimeoutError::Timeout) => Wait::Deadline,
-            Err(RecvTimeoutError::Disconnected) => Wait::Closed,
+        loop {
+            match self.queue.try_recv() {
+                Ok(item) => return Wait::Item(item),
+                Err(TryRecvError::Disconnected) => return Wait::Closed,
+                Err(TryRecvError::Empty) => {}
+            }
+            // What is put from here on leaves a token, with which this returns at once.
+            let Some(deadline) = deadline else {
+                thread::park();
+                continue;
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Wait::Deadline;
+            }
+            thread::park_timeout(left);
         }
     }
 
     fn take(&self) -> Option<T> {
-        self.try_recv().ok()
+        self.queue.try_recv().ok()
     }
 }
 
