@@ -21,7 +21,7 @@ use crate::cluster::chaos::{Chaos, Report, run as put_through};
   synod chaos --rounds 20 --acceptors 5 --json")]
 pub(super) struct Args {
     /// How many rounds.
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
     /// The seed of the schedule; a random one if not given. When datagrams come is up to the system,
     /// so no two runs are quite the same.
@@ -102,7 +102,8 @@ fn show(report: &Report) {
         ("applied twice", grouped(report.applied_twice)),
         ("linearizable", yes(report.linearizable)),
         ("histories equal", yes(report.histories_equal)),
-        ("next answer after the primary's end, median", millis(failover.median)),
+        ("the primary was killed, and nothing else happened", grouped(failover.count)),
+        ("from its end to the next request done, median", millis(failover.median)),
         ("the longest", millis(failover.max)),
     ];
     for (name, value) in rows {

@@ -167,7 +167,7 @@ fn show(outcome: &Outcome, common: &Common, reading: Reading) -> Verdict {
     let (shown, verdict, words) = match outcome {
         Outcome::Unknown => {
             let words = format!(
-                "nobody has answered within {} s: it may have been done, or may yet be",
+                "nobody has said within {} s what became of it: it may have been done, or may yet be",
                 common.timeout
             );
             (Json { reason: Some(words.clone()), ..nothing }, Verdict::Unknown, words)

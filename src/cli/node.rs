@@ -142,6 +142,8 @@ fn wait(signals: &Receiver<i32>, parts: Vec<Playing>) -> Verdict {
         };
         verdict = fail(format_args!("the {} has stopped: {why}", part.name()), Verdict::Fails);
     }
-    say("stopped");
+    if verdict == Verdict::Holds {
+        say("stopped");
+    }
     verdict
 }

@@ -1,11 +1,11 @@
 //! How fast a cluster of processes answers puts that a quorum has on disk.
 
-use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use rustc_hash::FxHashMap as HashMap;
 use serde::Serialize;
 use thiserror::Error;
 
@@ -170,7 +170,10 @@ fn put(number: u64, size: usize) -> Result<Vec<u8>, TooLong> {
 
 fn load(bench: &Bench, crowd: &mut Crowd, progress: impl Fn(u64)) -> Result<Seen, BenchError> {
     let latency = Histogram::new_with_bounds(1, 60_000_000, 3)?;
-    let (done, start) = (HashMap::with_capacity(bench.commands as usize), Instant::now());
+    let (done, start) = (
+        HashMap::with_capacity_and_hasher(bench.commands as usize, Default::default()),
+        Instant::now(),
+    );
     let mut seen = Seen { start, latency, first: None, before_last: None, done };
     let puts: Vec<Vec<u8>> =
         (0..bench.commands).map(|number| put(number, bench.value)).collect::<Result<_, _>>()?;
@@ -237,7 +240,7 @@ fn verify(
 
 /// What is wrong with a history in which all of these were done.
 fn missing(history: &[(Decree, bool)], done: &HashMap<RequestId, Instance>) -> Option<String> {
-    let mut found = HashMap::new();
+    let mut found = HashMap::default();
     for (instance, (decree, _)) in (0..).zip(history).filter(|(_, (_, applied))| *applied) {
         let Some(command) = decree.command() else { continue };
         if let Some(before) = found.insert(command.id, Instance(instance)) {

@@ -34,8 +34,8 @@ pub enum WhyNot {
     /// No leader takes it.
     #[error("{0}")]
     Refused(Refusal),
-    /// No leader could be reached, so nobody was asked.
-    #[error("no leader has answered, so nobody was asked; are the members up?")]
+    /// No leader could be reached that would have taken it on.
+    #[error("no leader has answered, so nobody has taken it on; are the members up?")]
     Unreachable,
 }
 
@@ -52,6 +52,9 @@ pub enum ClientError {
     #[error(transparent)]
     Inquiry(#[from] InquiryError),
 }
+
+/// Nobody waits longer than this: a year.
+pub(super) const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// A client of a cluster.
 #[derive(Debug)]
@@ -121,29 +124,39 @@ impl Client {
     }
 
     /// The name of the next request; none if nobody says where the history ends.
-    fn name(&mut self, within: Duration) -> Result<Option<RequestId>, ClientError> {
+    fn name(&mut self, within: Duration, enough: usize) -> Result<Option<RequestId>, ClientError> {
         if self.me.is_none() {
             let number = fastrand::u64(..);
-            let born = self.inquirer.first_unchosen(within)?;
+            let within = if enough > 1 { within.min(self.patience) } else { within };
+            let born = self.inquirer.first_unchosen(within, enough)?;
             (self.me, self.next) = (born.map(|born| ClientId { born, number }), 0);
         }
         let sequence = self.next;
         self.next += 1;
-        self.last = self.me.map(|client| RequestId { client, sequence });
-        Ok(self.last)
+        let name = self.me.map(|client| RequestId { client, sequence });
+        self.last = name.or(self.last);
+        Ok(name)
     }
 
     /// Asks for a command to be applied, and waits for the answer, no longer than `within`.
     pub fn propose(&mut self, command: &[u8], within: Duration) -> Result<Outcome, ClientError> {
-        let deadline = Instant::now() + within;
+        let deadline = Instant::now() + within.min(LONGEST);
+        let mut enough = 1;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let Some(id) = self.name(left)? else {
+            let Some(id) = self.name(left, enough)? else {
                 return Ok(Outcome::NotDone(WhyNot::Unreachable));
             };
-            if let Some(outcome) = self.ask(id, command, deadline)? {
-                return Ok(outcome);
+            match self.ask(id, command, deadline)? {
+                Some(outcome) => {
+                    // What comes next must not depend on how this one ends.
+                    self.me = self.me.filter(|_| matches!(outcome, Outcome::Done(_)));
+                    return Ok(outcome);
+                }
+                // Whoever said where the history ends had missed much of it: ask all.
+                None => enough = self.leaders.len(),
             }
+            std::thread::sleep(self.patience / 5);
         }
     }
 
@@ -187,7 +200,9 @@ impl Client {
                 }
             }
         }
-        Ok(Some(Outcome::Unknown))
+        // Nobody was asked under this name if there was no time left for it.
+        let unreachable = Outcome::NotDone(WhyNot::Unreachable);
+        Ok(Some(if sent == 0 { unreachable } else { Outcome::Unknown }))
     }
 
     fn next_turn(&self) -> usize {
@@ -231,11 +246,7 @@ impl Client {
     fn heard(&self, request: RequestId, message: Message) -> Heard {
         match message {
             Message::Reply { id, done } if id == request => Heard::Answer(Outcome::Done(done)),
-            Message::Refused { id, reason: Refusal::Expired | Refusal::WindowExceeded }
-                if id == request =>
-            {
-                Heard::Nameless
-            }
+            Message::Refused { id, reason: Refusal::Expired } if id == request => Heard::Nameless,
             // What no leader will ever take; all else is tried again.
             Message::Refused {
                 id,

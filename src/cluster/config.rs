@@ -83,6 +83,13 @@ impl FromStr for Address {
 }
 
 impl ClusterConfig {
+    /// The cluster's name with all that decides what commands come to: every member must have the
+    /// same, for ever. It stands in every journal, and in every greeting.
+    pub fn constitution(&self) -> String {
+        let ClusterConfig { cluster, machine, limits, .. } = self;
+        format!("{cluster} ({machine}, lease {})", limits.lease)
+    }
+
     /// Where the leaders are, in order.
     pub fn leaders(&self) -> io::Result<Vec<SocketAddr>> {
         self.members.iter().filter_map(|m| m.leader.as_ref()).map(Address::resolve).collect()
@@ -103,7 +110,8 @@ impl ClusterConfig {
     ) -> String {
         let mut text = format!(
             "# A cluster on this machine. Every member reads this file.\ncluster = \"{cluster}\"\n\
-             # What it replicates: \"kv\", a key-value store, or \"ledger\", the list of all commands.\n\
+             # What it replicates: \"kv\", a key-value store, or \"ledger\", the list of all commands. It\n\
+             # cannot be changed later.\n\
              machine = \"kv\"\n"
         );
         for name in 1..=members {
@@ -139,7 +147,8 @@ retry = 50
 window = 4096           # instances that a primary may have open
 waiting = 8192          # commands that may wait for one of these
 client_window = 4096    # unanswered requests of one client
-lease = 1048576         # instances for which a client is remembered after its last command
+lease = 262144          # instances for which a client is remembered after its last command;
+                        # cannot be changed later
 ";
 
 /// What is wrong with a file, and what to do.
@@ -405,10 +414,18 @@ impl File<'_> {
         let (window, client_window) = (*window.get_ref(), *client_window.get_ref());
         let (waiting, lease) = (*waiting.get_ref(), *lease.get_ref());
         let values = [window, waiting as u64, client_window, lease];
+        let of_lease = written.lease.span();
         for (span, value) in spans.into_iter().zip(values) {
             if !(1..=1 << 20).contains(&value) {
                 return self.error(span, format!("{value}: take 1 to {}", 1 << 20));
             }
+        }
+        if lease < window {
+            let what = format!(
+                "with lease = {lease} and window = {window}, a client may be forgotten while its \
+                 command is open: take a lease of at least {window}"
+            );
+            return self.error(of_lease, what);
         }
         Ok(Limits { window, waiting, client_window, lease, ..Limits::default() })
     }

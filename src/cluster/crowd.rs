@@ -103,7 +103,7 @@ impl Crowd {
     /// Where the history ends when the first is asked.
     fn born(&mut self, patience: Duration) -> Result<Option<Instance>, ClientError> {
         if self.born.is_none() {
-            self.born = self.inquirer.first_unchosen(patience)?;
+            self.born = self.inquirer.first_unchosen(patience, 1)?;
         }
         Ok(self.born)
     }
@@ -176,6 +176,7 @@ impl Crowd {
                     count += 1;
                 }
                 Message::Redirect { primary, .. } => redirect = primary.or(redirect),
+                Message::Refused { id, reason } => tracing::warn!(%id, %reason, "refused"),
                 _ => {}
             }
         }

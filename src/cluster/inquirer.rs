@@ -113,7 +113,7 @@ impl Inquirer {
             let nobody = || InquiryError::Silence(name.to_owned());
             return named.map(|asked| asked.address).ok_or_else(nobody);
         }
-        let asked = self.members.iter().zip(self.status(within.min(PATIENCE))?);
+        let asked = self.members.iter().zip(self.status(within.min(Duration::from_secs(1)))?);
         let known = asked.filter_map(|(asked, status)| match status?.role {
             RoleStatus::Leader(leader) => Some((leader.first_unchosen, asked.address)),
             _ => None,
@@ -139,12 +139,16 @@ impl Inquirer {
         }
     }
 
-    /// The first instance that some leader does not know to be chosen; none if no leader answers.
-    /// Whoever takes a client's name is born there.
-    pub fn first_unchosen(&self, within: Duration) -> Result<Option<Instance>, InquiryError> {
+    /// The first instance that nobody knows to be chosen, of so many leaders as are `enough`, or as
+    /// have answered in time; none if none has. Whoever takes a client's name is born there.
+    pub fn first_unchosen(
+        &self,
+        within: Duration,
+        enough: usize,
+    ) -> Result<Option<Instance>, InquiryError> {
         let leaders = self.members.iter().filter(|asked| asked.part == Part::Leader);
         let leaders: Vec<SocketAddr> = leaders.map(|asked| asked.address).collect();
-        let heard = self.ask(Inquiry::Status, &leaders, 1, within)?;
+        let heard = self.ask(Inquiry::Status, &leaders, enough, within)?;
         let known = heard.into_values().filter_map(|report| match report {
             Report::Status(status) => match status.role {
                 RoleStatus::Leader(leader) => Some(leader.first_unchosen),
@@ -200,7 +204,7 @@ impl Inquirer {
         within: Duration,
     ) -> Result<BTreeMap<SocketAddr, Report>, InquiryError> {
         let question = encode_one(&inquiry)?;
-        let deadline = Instant::now() + within;
+        let deadline = Instant::now() + within.min(super::client::LONGEST);
         let mut heard = BTreeMap::new();
         while heard.len() < enough && Instant::now() < deadline {
             for address in whom.iter().filter(|address| !heard.contains_key(*address)) {

@@ -179,7 +179,7 @@ impl ClusterConfig {
     }
 
     fn identity(&self, member: &MemberConfig, part: Part) -> Identity {
-        Identity { cluster: self.cluster.clone(), member: full_name(member, part) }
+        Identity { cluster: self.constitution(), member: full_name(member, part) }
     }
 
     fn ready(

@@ -138,18 +138,17 @@ impl Processes {
         told.map_err(system(format!("give orders to {hearer}")))
     }
 
-    /// Which members have ended by themselves, with what they said last.
-    pub fn ended(&mut self) -> Result<Vec<(String, String)>, ProcessError> {
-        let mut ended = Vec::new();
+    /// Which member has ended by itself, and what it said last; none if none has.
+    pub fn first_end(&mut self) -> Result<Option<String>, ProcessError> {
         for (name, child) in &mut self.up {
             let status = child.try_wait().map_err(system(format!("look after {name}")))?;
             if status.is_some() {
                 let log = fs::read_to_string(self.folder.join(format!("{name}.log")));
                 let last = log.unwrap_or_default().lines().last().unwrap_or_default().to_owned();
-                ended.push((name.clone(), last));
+                return Ok(Some(format!("{name} has ended by itself: {last}")));
             }
         }
-        Ok(ended)
+        Ok(None)
     }
 }
 

@@ -19,27 +19,34 @@ pub enum KvCommand {
     /// What is there?
     Get {
         /// Where.
+        #[serde(with = "serde_bytes")]
         key: Bytes,
     },
     /// Put this there.
     Put {
         /// Where.
+        #[serde(with = "serde_bytes")]
         key: Bytes,
         /// What.
+        #[serde(with = "serde_bytes")]
         value: Bytes,
     },
     /// Take away what is there.
     Delete {
         /// Where.
+        #[serde(with = "serde_bytes")]
         key: Bytes,
     },
     /// Put this there, if that is there now.
     CompareAndSet {
         /// Where.
+        #[serde(with = "serde_bytes")]
         key: Bytes,
         /// What must be there; nothing, if none.
+        #[serde(with = "serde_bytes")]
         expected: Option<Bytes>,
         /// What to put there.
+        #[serde(with = "serde_bytes")]
         value: Bytes,
     },
 }
@@ -48,11 +55,11 @@ pub enum KvCommand {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KvReply {
     /// What is there; none if nothing is. The answer to a get.
-    Value(Option<Bytes>),
+    Value(#[serde(with = "serde_bytes")] Option<Bytes>),
     /// It was done; this was there before.
-    Replaced(Option<Bytes>),
+    Replaced(#[serde(with = "serde_bytes")] Option<Bytes>),
     /// Nothing was changed, since this is there, and not what was expected.
-    Differs(Option<Bytes>),
+    Differs(#[serde(with = "serde_bytes")] Option<Bytes>),
     /// This was no command.
     NoCommand,
 }

@@ -9,6 +9,8 @@
 pub mod kv;
 pub mod ledger;
 
+use std::fmt;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +25,15 @@ pub enum Machine {
     Kv,
     /// The list of all commands.
     Ledger,
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Machine::Kv => "kv",
+            Machine::Ledger => "ledger",
+        })
+    }
 }
 
 impl Machine {

@@ -35,7 +35,8 @@ pub struct Limits {
     /// How many requests of one client may be unanswered at a time.
     pub client_window: u64,
     /// For how many instances a client is remembered after its last command. So many clients, at
-    /// most, are remembered at a time.
+    /// most, are remembered at a time, each with the replies that it has not acknowledged. Every
+    /// leader must have the same, for ever, as it decides what is applied.
     pub lease: u64,
     /// Bytes after which a page is closed.
     pub page: usize,
@@ -54,7 +55,7 @@ impl Default for Limits {
             window: 4096,
             waiting: 8192,
             client_window: 4096,
-            lease: 1 << 20,
+            lease: 1 << 18,
             page: PAGE,
             resend: 256 * 1024,
             patience: 10,

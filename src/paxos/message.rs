@@ -29,7 +29,8 @@ pub enum Refusal {
     /// The client has too many requests unanswered, or counts wrongly.
     WindowExceeded,
     /// The client was not heard of for longer than it is remembered. Whether this request was done
-    /// before is not known any more. It will not be done from now on; under a new name it can be.
+    /// before is not known any more. It will not be done from now on, if the client was born where
+    /// it says; under a new name it can be.
     Expired,
     /// The client itself has said that this request was answered for good.
     Forgotten,

@@ -24,7 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// A command was acknowledged.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Acknowledged {
-    /// When.
+    /// When it was asked for first.
+    pub(super) asked: Instant,
+    /// When it was answered.
     pub(super) at: Instant,
     /// By whom, as far as its client knows.
     pub(super) by: LeaderId,
@@ -106,7 +108,7 @@ impl Worker {
             let command = self.command(all.len());
             // A command of this size can always be sent.
             let Ok(payload) = command.encode() else { continue };
-            let asked_at = self.now();
+            let (asked, asked_at) = (Instant::now(), self.now());
             let outcome = self.client.propose(&payload, PATIENCE)?;
             let answered_at = self.now();
             let reply = match &outcome {
@@ -117,7 +119,7 @@ impl Worker {
                 Outcome::Done(done) => {
                     let by = self.client.leader();
                     // Nobody may be listening any more.
-                    let _ = self.tell.send(Acknowledged { at: Instant::now(), by });
+                    let _ = self.tell.send(Acknowledged { asked, at: Instant::now(), by });
                     Told::Done(done)
                 }
                 Outcome::NotDone(_) => Told::NotDone,

@@ -28,7 +28,7 @@ use super::processes::{ProcessError, Processes, free_ports};
 use crate::paxos::LeaderId;
 use load::Load;
 use plan::{Cast, Round};
-use verdict::judge;
+use verdict::{History, judge};
 
 /// What a cluster is put through.
 #[derive(Clone, Debug)]
@@ -172,7 +172,9 @@ fn cluster(chaos: &Chaos) -> Result<(Cast, String), ProcessError> {
     let members = cast.leaders.iter().map(|name| (name, "leader"));
     let members = members.chain(cast.acceptors.iter().map(|name| (name, "acceptor")));
     let ports = free_ports(cast.leaders.len() + cast.acceptors.len())?;
-    let mut file = "cluster = \"chaos\"\n".to_owned();
+    // Small, so that they are met.
+    let limits = "[limits]\nwindow = 256\nlease = 1024\n";
+    let mut file = format!("cluster = \"chaos\"\n{limits}");
     for ((name, role), port) in members.zip(ports) {
         file.push_str(&format!(
             "\n[[member]]\nname = \"{name}\"\ndata = \"data/{name}\"\n{role} = \"127.0.0.1:{port}\"\n"
@@ -215,6 +217,10 @@ impl Experiment {
             self.cluster.lose(hearer, speaker, *percent)?;
         }
         round.pause.iter().try_for_each(|name| self.cluster.pause(name))?;
+        // Whoever has ended by itself cannot be killed any more, and must not have.
+        if let Some(problem) = self.cluster.first_end()? {
+            return Ok(Some(problem));
+        }
         kills.iter().try_for_each(|name| self.cluster.kill(name))?;
         let killed = Instant::now();
         let stuck = self.await_the_next(round, &kills, primary, killed);
@@ -227,9 +233,7 @@ impl Experiment {
         self.tally.kills += kills.len() as u64;
         self.tally.pauses += u64::from(round.pause.is_some());
         self.tally.cuts += u64::from(!round.losses.is_empty());
-        let ended = self.cluster.ended()?.into_iter().next();
-        let ended = ended.map(|(name, last)| format!("{name} has ended by itself: {last}"));
-        Ok(stuck.or(ended))
+        Ok(stuck)
     }
 
     /// Lets the round last, and measures how long it takes until another primary answers, if the
@@ -246,7 +250,8 @@ impl Experiment {
             let since = move |at: Instant| at.saturating_duration_since(killed);
             let mut first = None;
             let answered = self.answers(1, |ack| {
-                let news = ack.by != leader && ack.at > killed;
+                // What was asked before may have been chosen before.
+                let news = ack.by != leader && ack.asked > killed;
                 first = first.or(news.then_some(since(ack.at)));
                 news
             });
@@ -284,16 +289,24 @@ impl Experiment {
         problem: Option<String>,
         folder: PathBuf,
     ) -> Result<Report, ChaosError> {
-        let Experiment { cluster, inquirer, load, tally } = self;
+        let Experiment { mut cluster, inquirer, load, tally } = self;
         let asked = load.finish()?;
         let level = inquirer.wait_until_level(PATIENCE)?;
-        let mut histories = Vec::new();
-        for leader in inquirer.members().iter().filter(|asked| asked.part == Part::Leader) {
-            histories.push(inquirer.history(leader.address, PATIENCE)?);
-        }
+        let leaders = inquirer.members().iter().filter(|asked| asked.part == Part::Leader);
+        let histories: Result<Vec<History>, InquiryError> =
+            leaders.map(|leader| inquirer.history(leader.address, PATIENCE)).collect();
+        let silent =
+            inquirer.status(PATIENCE / 4)?.iter().filter(|status| status.is_none()).count();
+        let ended = cluster.first_end()?;
         drop(cluster);
+        let unread = histories.as_ref().err().map(ToString::to_string);
+        let histories = histories.unwrap_or_default();
         let verdict = judge(asked.as_deref().unwrap_or_default(), &histories);
-        let other = [
+        let problems = [
+            problem,
+            ended,
+            unread,
+            (silent > 0).then(|| format!("{silent} do not answer in the end")),
             asked.is_none().then(|| "a client has panicked".to_owned()),
             (!level).then(|| "the leaders do not come to know equally much".to_owned()),
             verdict.doubt.clone(),
@@ -302,7 +315,8 @@ impl Experiment {
             (verdict.wrong_answers > 0)
                 .then(|| format!("{} answers are wrong", verdict.wrong_answers)),
         ];
-        let problem = problem.or_else(|| other.into_iter().flatten().next());
+        let problems: Vec<String> = problems.into_iter().flatten().collect();
+        let problem = (!problems.is_empty()).then(|| problems.join("; "));
         let Tally { rounds, kills, pauses, cuts, failovers } = tally;
         Ok(Report {
             rounds,
@@ -314,7 +328,7 @@ impl Experiment {
             lost: verdict.lost,
             applied_twice: verdict.applied_twice,
             linearizable: verdict.doubt.is_none(),
-            histories_equal: verdict.histories_equal,
+            histories_equal: verdict.histories_equal && !histories.is_empty(),
             failover_ms: Failover::of(failovers),
             seed: chaos.seed,
             problem,

@@ -2,9 +2,10 @@
 //! end.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::linear::{Operation, check};
-use crate::machine::kv::KvStore;
+use crate::machine::kv::{KvCommand, KvStore};
 use crate::paxos::{Answer, AnyStateMachine, Decree, Done, RequestId};
 
 /// How many steps the search for an order may take, for each key.
@@ -44,7 +45,7 @@ pub struct Verdict {
     pub unknown: u64,
     /// Acknowledged, and not found in some leader's history where it was said to be.
     pub lost: u64,
-    /// Applied more than once by some leader.
+    /// Applied more than once by some leader, be it under another name: no two writes are alike.
     pub applied_twice: u64,
     /// Said not to be done, and applied by some leader.
     pub done_after_all: u64,
@@ -84,7 +85,7 @@ pub fn judge(asked: &[Asked], histories: &[History]) -> Verdict {
         ..Verdict::default()
     };
     let applied: Vec<Applied> = histories.iter().map(|history| Applied::of(history)).collect();
-    let twice: BTreeSet<RequestId> = applied.iter().flat_map(|a| &a.twice).copied().collect();
+    let twice: BTreeSet<&Arc<[u8]>> = applied.iter().flat_map(|a| &a.twice).collect();
     verdict.applied_twice = twice.len() as u64;
     for Asked { id, told, .. } in asked {
         let Some(id) = id else { continue };
@@ -111,23 +112,33 @@ pub fn judge(asked: &[Asked], histories: &[History]) -> Verdict {
     verdict
 }
 
+/// Whether this is a write, of which no two are alike.
+fn writes(payload: &[u8]) -> bool {
+    let command = KvCommand::decode(payload);
+    matches!(command, Some(KvCommand::Put { .. } | KvCommand::CompareAndSet { .. }))
+}
+
 /// What a history says that was applied, and what a store of our own answers.
 struct Applied {
     done: BTreeMap<RequestId, Done>,
-    twice: BTreeSet<RequestId>,
+    /// What was written more than once.
+    twice: BTreeSet<Arc<[u8]>>,
 }
 
 impl Applied {
     fn of(history: &[(Decree, bool)]) -> Self {
         let mut machine = AnyStateMachine::new(KvStore::default());
-        let (mut done, mut twice) = (BTreeMap::new(), BTreeSet::new());
+        let (mut done, mut written, mut twice) =
+            (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
         let applied = (0..).map(crate::paxos::Instance).zip(history);
         let applied = applied.filter(|(_, (_, applied))| *applied);
         for (position, (instance, (decree, _))) in (0..).zip(applied) {
             let Some(command) = decree.command() else { continue };
             let answer: Answer = machine.apply(&command.payload);
-            if done.insert(command.id, Done { instance, position, answer }).is_some() {
-                twice.insert(command.id);
+            let again = done.insert(command.id, Done { instance, position, answer }).is_some();
+            let payload = Arc::clone(&command.payload);
+            if again || (writes(&payload) && !written.insert(Arc::clone(&payload))) {
+                twice.insert(payload);
             }
         }
         Applied { done, twice }
@@ -137,7 +148,7 @@ impl Applied {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::kv::{KvCommand, KvReply};
+    use crate::machine::kv::KvReply;
     use crate::paxos::{ClientId, Command, Instance};
 
     fn id(sequence: u64) -> RequestId {
@@ -196,7 +207,11 @@ mod tests {
         history.push((decree(1), true));
         let verdict = judge(&asked, &[history.clone()]);
         assert!(!verdict.holds() && verdict.applied_twice == 1, "{verdict:?}");
-        history[3].1 = false;
+        let Decree::Command(again) = decree(1) else { unreachable!() };
+        let other = Command { id: id(7), ..again };
+        history[3].0 = Decree::Command(other);
+        assert_eq!(judge(&asked, &[history.clone()]).applied_twice, 1, "under another name");
+        history[3] = (decree(1), false);
         assert!(judge(&asked, &[history]).holds(), "chosen twice, and applied once");
     }
 
