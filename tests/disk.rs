@@ -78,7 +78,10 @@ fn a_member_with_swapped_or_emptied_directories_is_refused_while_the_others_go_o
     };
     swap();
     let error = cluster.refused("n1");
-    assert!(error.contains("journal of member n1/acceptor of cluster test (kv, lease 262144), not of"), "{error}");
+    assert!(
+        error.contains("journal of member n1/acceptor of cluster test (kv, lease 262144), not of"),
+        "{error}"
+    );
     put();
     swap();
     for entry in fs::read_dir(&acceptor).unwrap() {

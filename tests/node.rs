@@ -103,7 +103,10 @@ fn a_member_with_a_damaged_foreign_or_lost_journal_is_refused() {
     };
     swap(&cluster.data("n2"), &cluster.data("n3"));
     let error = cluster.refused("n2");
-    assert!(error.contains("journal of member n3/leader of cluster test (kv, lease 262144), not of"), "{error}");
+    assert!(
+        error.contains("journal of member n3/leader of cluster test (kv, lease 262144), not of"),
+        "{error}"
+    );
     swap(&cluster.data("n2"), &cluster.data("n3"));
 
     for file in ["identity", "journal-00000001", "lock"] {

@@ -19,7 +19,7 @@ use super::inquiry::{Inquiry, report};
 use super::journal::Journal;
 use super::pump::{Datagram, Turn};
 use super::udp::Outlet;
-use super::wire::{Frame, Framed, WireError, decode, decode_one, encode_one};
+use super::wire::{Encoded, Frame, Framed, WireError, decode, decode_one, encode_one};
 use crate::paxos::leader;
 use crate::paxos::{Ballot, Message, Node, Record, State, Storage, Timer};
 
@@ -208,9 +208,19 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
     /// Sends messages to the same destination together, in order.
     fn send(&self, sends: Vec<(Id, Message)>) {
         let mut frames: BTreeMap<Id, Frame> = BTreeMap::new();
+        // What goes to several is encoded once.
+        let mut last: Option<(Message, Encoded<Message>)> = None;
         for (to, message) in sends {
-            match frames.entry(to).or_default().push(&message) {
-                Ok(full) => full.into_iter().for_each(|bytes| self.send_datagram(to, &bytes)),
+            let encoded = match last.take() {
+                Some(same) if same.0 == message => Ok(same),
+                _ => Encoded::new(&message).map(|encoded| (message, encoded)),
+            };
+            match encoded {
+                Ok(encoded) => {
+                    let full = frames.entry(to).or_default().push_encoded(&encoded.1);
+                    full.into_iter().for_each(|bytes| self.send_datagram(to, &bytes));
+                    last = Some(encoded);
+                }
                 Err(error) => self.cannot_send(to, &error),
             }
         }

@@ -69,6 +69,25 @@ fn config() -> impl bincode::config::Config {
     bincode::config::standard().with_limit::<MAX_DATAGRAM>()
 }
 
+/// Most messages have fewer bytes.
+const USUAL: usize = 256;
+
+/// A message's bytes, which go into as many frames as there are destinations.
+#[derive(Debug)]
+pub struct Encoded<T>(Vec<u8>, PhantomData<T>);
+
+impl<T: Framed> Encoded<T> {
+    /// Encodes a message, if it fits a datagram.
+    pub fn new(message: &T) -> Result<Self, WireError> {
+        let mut bytes = Vec::with_capacity(USUAL);
+        bincode::serde::encode_into_std_write(message, &mut bytes, config())?;
+        match HEADER + bytes.len() {
+            0..=MAX_DATAGRAM => Ok(Encoded(bytes, PhantomData)),
+            size => Err(WireError::TooLarge(size)),
+        }
+    }
+}
+
 /// A frame being filled with messages to one destination.
 #[derive(Debug)]
 pub struct Frame<T = Message>(Vec<u8>, PhantomData<T>);
@@ -82,26 +101,19 @@ impl<T> Default for Frame<T> {
 impl<T: Framed> Frame<T> {
     /// Adds a message. Gives back the bytes of a finished datagram if the message did not fit.
     pub fn push(&mut self, message: &T) -> Result<Option<Vec<u8>>, WireError> {
+        Ok(self.push_encoded(&Encoded::new(message)?))
+    }
+
+    /// The same, with a message that is encoded already.
+    pub fn push_encoded(&mut self, message: &Encoded<T>) -> Option<Vec<u8>> {
+        let Encoded(bytes, _) = message;
+        let has_room = self.0.len() <= HEADER || self.0.len() + bytes.len() <= BUNDLE;
+        let full = if has_room { None } else { std::mem::take(self).finish() };
         if self.0.is_empty() {
             self.0.resize(HEADER, 0);
         }
-        let before = self.0.len();
-        if let Err(error) = bincode::serde::encode_into_std_write(message, &mut self.0, config()) {
-            self.0.truncate(before);
-            return Err(error.into());
-        }
-        let size = HEADER + self.0.len() - before;
-        if size > MAX_DATAGRAM {
-            self.0.truncate(before);
-            return Err(WireError::TooLarge(size));
-        }
-        if self.0.len() <= BUNDLE || before == HEADER {
-            return Ok(None);
-        }
-        let mut next = vec![0; HEADER];
-        next.extend(self.0.drain(before..));
-        let full = std::mem::replace(self, Frame(next, PhantomData));
-        Ok(full.finish())
+        self.0.extend_from_slice(bytes);
+        full
     }
 
     /// The bytes of the datagram; none if there is no message in it.
