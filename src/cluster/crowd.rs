@@ -176,7 +176,7 @@ impl Crowd {
                     count += 1;
                 }
                 Message::Redirect { primary, .. } => redirect = primary.or(redirect),
-                Message::Refused { id, reason } => tracing::warn!(%id, %reason, "refused"),
+                Message::Refused { id, reason } => tracing::debug!(%id, %reason, "refused"),
                 _ => {}
             }
         }

@@ -127,8 +127,7 @@ impl History {
         self.sessions.get(&id.client).is_some_and(|session| id.sequence < session.acknowledged)
     }
 
-    /// Whether a command can be taken without growing past the limits, if it is to be chosen at
-    /// `instance` or later.
+    /// Whether a command can be taken, if it is to be chosen at `instance` or later.
     pub fn admit(
         &self,
         command: &Command,
@@ -148,6 +147,13 @@ impl History {
         if !self.remembers(client) && !(rules.may_open)(client, first, limits.lease) {
             return Err(Refusal::Expired);
         }
+        Ok(())
+    }
+
+    /// Whether a command can be taken without its client's session growing past the limits. Only
+    /// who has applied all that was chosen before can tell.
+    pub fn has_room(&self, command: &Command, limits: &Limits) -> Result<(), Refusal> {
+        let client = command.id.client;
         // What is acknowledged is carried by later commands, so it lags by a window at most.
         let acknowledged = self.sessions.get(&client).map_or(0, |session| session.acknowledged);
         let reach = acknowledged.saturating_add(limits.client_window.saturating_mul(2));
@@ -205,7 +211,10 @@ mod tests {
     fn a_client_beyond_its_bounds_is_refused() {
         let limits = Limits { client_window: 2, lease: 8, ..Limits::default() };
         let history = History::default();
-        let admit = |command, at| history.admit(&command, Instance(at), &limits, &PAXOS);
+        let admit = |command, at| {
+            history.admit(&command, Instance(at), &limits, &PAXOS)?;
+            history.has_room(&command, &limits)
+        };
         assert_eq!(admit(command(1, 0), 0), Ok(()));
         assert_eq!(admit(command(2, 0), 0), Err(Refusal::WindowExceeded));
         assert_eq!(admit(command(0, 1), 0), Err(Refusal::WindowExceeded));

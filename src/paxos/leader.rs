@@ -258,7 +258,11 @@ impl Leader {
         }
         let limits = &self.setup.limits;
         let first = state.learner.first_unchosen();
-        let admitted = state.history.admit(&command, first, limits, step.rules);
+        // A leader that has just come back knows next to nothing of its clients.
+        let knows_all = matches!(&state.stance, Stance::Primary(primary) if first >= primary.end);
+        let admitted = state.history.admit(&command, first, limits, step.rules).and_then(|()| {
+            if knows_all { state.history.has_room(&command, limits) } else { Ok(()) }
+        });
         let taken = match (admitted, &mut state.stance) {
             (Err(reason), _) => Err(reason),
             (Ok(()), Stance::Follower(primary)) => {
