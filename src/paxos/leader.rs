@@ -258,16 +258,17 @@ impl Leader {
         }
         let limits = &self.setup.limits;
         let first = state.learner.first_unchosen();
-        // A leader that has just come back knows next to nothing of its clients.
         let knows_all = matches!(&state.stance, Stance::Primary(primary) if first >= primary.end);
-        let admitted = state.history.admit(&command, first, limits, step.rules).and_then(|()| {
-            if knows_all { state.history.has_room(&command, limits) } else { Ok(()) }
-        });
-        let taken = match (admitted, &mut state.stance) {
-            (Err(reason), _) => Err(reason),
-            (Ok(()), Stance::Follower(primary)) => {
+        let admitted = state.history.admit(&command, first, limits, step.rules);
+        let has_room = || state.history.has_room(&command, limits);
+        let taken = match (admitted.and_then(|()| has_room()), &mut state.stance) {
+            (Ok(()) | Err(Refusal::WindowExceeded), Stance::Follower(primary)) => {
                 return step.send(src, Message::Redirect { id, primary: *primary });
             }
+            // A leader that has just come back knows next to nothing of its clients, and cannot tell
+            // one that has asked for many things from one that makes its numbers up.
+            (Err(Refusal::WindowExceeded), _) if !knows_all => Err(Refusal::Overloaded),
+            (Err(reason), _) => Err(reason),
             (Ok(()), Stance::Candidate(Candidate { desk, .. }))
             | (Ok(()), Stance::Primary(Primary { desk, .. })) => desk.take(src, command, limits),
         };

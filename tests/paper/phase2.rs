@@ -214,22 +214,24 @@ fn a_full_history_takes_no_more() {
 }
 
 /// House rule: only who knows the history judges how much a client has unanswered. A leader that has
-/// just come back would refuse every client that has asked for many things.
+/// just come back would refuse every client that has asked for many things; but it must not believe
+/// them either.
 #[test]
-fn a_leader_that_knows_nothing_yet_refuses_nobody_for_its_window() {
+fn a_leader_that_knows_nothing_yet_neither_judges_nor_believes_a_client() {
     let limits = Limits { client_window: 2, ..Limits::default() };
     let far = Message::Request(Command { acknowledged: 7, ..command(7) });
     let mut bench = Bench::follower(0, limits.clone());
     assert_eq!(bench.hear(client(0), far.clone()), [(client(0), redirect(7, None))]);
+    let later = [(client(0), refused(7, Refusal::Overloaded))];
     let mut bench = candidate(limits.clone());
-    assert_eq!(bench.hear(client(0), far.clone()), [], "it waits");
+    assert_eq!(bench.hear(client(0), far.clone()), later);
     bench.hear(acceptor(0), promise(MINE, &[vote(ballot(1, 0), 3, decree(6))]));
     bench.hear(acceptor(1), promise(MINE, &[]));
     assert!(bench.is_primary());
-    assert_eq!(bench.hear(client(0), far.clone()).len(), 0, "it has not come to the end yet");
+    assert_eq!(bench.hear(client(0), far.clone()), later, "it has not come to the end yet");
     let mut bench = primary(limits);
-    let refused = [(client(0), refused(7, Refusal::WindowExceeded))];
-    assert_eq!(bench.hear(client(0), far), refused, "nothing was there before");
+    let never = [(client(0), refused(7, Refusal::WindowExceeded))];
+    assert_eq!(bench.hear(client(0), far), never, "nothing was there before");
 }
 
 /// House rule: a client is remembered for a lease after its last command. After that nothing of it is
