@@ -132,7 +132,14 @@ fn what_cannot_be_configured_is_said_with_its_line() {
     let output = cluster.synod(&["node", "n1", "--config", "test/cluster.toml"]);
     assert_eq!(output.status.code(), Some(2));
     let error = text(&output.stderr);
-    assert!(error.contains("test/cluster.toml, line 13: \"n1\" stands in line 7"), "{error}");
+    let line_of = |name: &str| {
+        let at = text_of.find(&format!("name = \"{name}\"")).unwrap();
+        text_of[..at].matches('\n').count() + 1
+    };
+    let (first, again) = (line_of("n1"), line_of("n2"));
+    let expected =
+        format!("test/cluster.toml, line {again}: \"n1\" stands in line {first} already");
+    assert!(error.contains(&expected), "{error}");
     let output = cluster.synod(&["init", "test"]);
     assert_eq!(output.status.code(), Some(2), "it is there already");
     fs::write(&file, text_of).unwrap();
