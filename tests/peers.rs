@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use common::{Cluster, Member, text, wait_for};
+use synod::cluster::config::ClusterConfig;
 use synod::runtime::journal::disk::create;
 use synod::runtime::journal::folder::Directory;
 use synod::runtime::journal::identity::Identity;
@@ -131,11 +132,13 @@ fn one_member_that_is_up_is_enough_to_notice() {
 #[test]
 fn the_other_role_of_the_same_member_is_enough_to_notice() {
     let (cluster, _told, _lines) = has_run("own");
+    let file = fs::read_to_string(cluster.folder.join("test/cluster.toml")).unwrap();
+    let constitution = file.parse::<ClusterConfig>().unwrap().constitution();
     for role in ["n2/leader", "n2/acceptor"] {
         let (aside, path) = (cluster.data("aside"), cluster.data(role));
         fs::rename(&path, &aside).unwrap();
         fs::create_dir(&path).unwrap();
-        let identity = Identity { cluster: "test".to_owned(), member: role.to_owned() };
+        let identity = Identity { cluster: constitution.clone(), member: role.to_owned() };
         create(&mut Directory::lock(&path).unwrap(), &identity, 4096).unwrap();
         is_refused(&cluster.synod(&["node", "n2", "--config", "test/cluster.toml"]), role);
         fs::remove_dir_all(&path).unwrap();

@@ -41,7 +41,10 @@ pub enum JournalError {
     #[error("there is something here already ({0}), so no journal is made")]
     Exists(String),
     /// Somebody else's.
-    #[error("this is the journal of {found}, not of {expected}: look at the data directory")]
+    #[error(
+        "this is the journal of {found}, not of {expected}: look at the data directory, and whether \
+         the file was changed"
+    )]
     Foreign {
         /// Whose it is.
         found: Identity,
