@@ -1,13 +1,11 @@
 //! How fast a cluster of processes answers puts that a quorum has on disk.
 
-use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use rustc_hash::FxHashMap as HashMap;
 use serde::Serialize;
-use thiserror::Error;
 
 use super::client::ClientError;
 use super::config::ClusterConfig;
@@ -15,7 +13,7 @@ use super::crowd::{Answered, Crowd};
 use super::demo::Latency;
 use super::inquirer::{Inquirer, InquiryError};
 use super::member::Part;
-use super::processes::{ProcessError, Processes, free_ports};
+use super::processes::{ExperimentError, ProcessError, Processes, free_ports};
 use crate::machine::kv::{KvCommand, TooLong};
 use crate::paxos::{Decree, Instance, RequestId};
 use crate::runtime::inquiry::Status;
@@ -63,32 +61,6 @@ pub struct Report {
     pub folder: PathBuf,
 }
 
-/// Why nothing was measured.
-#[derive(Debug, Error)]
-pub enum BenchError {
-    /// The cluster could not be had.
-    #[error(transparent)]
-    Processes(#[from] ProcessError),
-    /// Nothing could be asked for.
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    /// Nothing could be asked.
-    #[error(transparent)]
-    Inquiry(#[from] InquiryError),
-    /// The values are too long.
-    #[error(transparent)]
-    TooLong(#[from] TooLong),
-    /// Answers stopped coming.
-    #[error("no answer has come for {0:?}; {1}")]
-    Stuck(Duration, String),
-    /// This program could not be found.
-    #[error("cannot find this program to start members by: {0}")]
-    Program(#[source] io::Error),
-    /// The latency histogram could not be made.
-    #[error("cannot measure latencies: {0}")]
-    Histogram(#[from] hdrhistogram::CreationError),
-}
-
 /// How long answers are waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How many commands are measured at the beginning and at the end.
@@ -106,15 +78,15 @@ struct Seen {
 }
 
 /// Measures. `progress` is told how many commands were answered so far.
-pub fn run(bench: &Bench, progress: impl Fn(u64)) -> Result<Report, BenchError> {
-    let program = std::env::current_exe().map_err(BenchError::Program)?;
+pub fn run(bench: &Bench, progress: impl Fn(u64)) -> Result<Report, ExperimentError> {
+    let program = std::env::current_exe().map_err(ExperimentError::Program)?;
     let folder = bench.data.join(format!("synod-bench-{}", std::process::id()));
     let file = local(bench.members)?;
     let mut cluster = Processes::new(program, &folder, &file)?;
     cluster.start_all()?;
     let mut crowd = Crowd::new(cluster.config(), bench.clients)?;
     let stuck = |folder: &PathBuf| {
-        BenchError::Stuck(PATIENCE, format!("see the members' logs in {}", folder.display()))
+        ExperimentError::Stuck(PATIENCE, format!("see the members' logs in {}", folder.display()))
     };
     // A first command finds the primary.
     if crowd.run([put(0, bench.value)?], PATIENCE, drop)? == 0 {
@@ -168,7 +140,7 @@ fn put(number: u64, size: usize) -> Result<Vec<u8>, TooLong> {
     KvCommand::Put { key, value }.encode()
 }
 
-fn load(bench: &Bench, crowd: &mut Crowd, progress: impl Fn(u64)) -> Result<Seen, BenchError> {
+fn load(bench: &Bench, crowd: &mut Crowd, progress: impl Fn(u64)) -> Result<Seen, ExperimentError> {
     let latency = Histogram::new_with_bounds(1, 60_000_000, 3)?;
     let (done, start) = (
         HashMap::with_capacity_and_hasher(bench.commands as usize, Default::default()),
@@ -211,7 +183,7 @@ fn verify(
     crowd: &mut Crowd,
     done: &HashMap<RequestId, Instance>,
     bench: &Bench,
-) -> Result<(Duration, Option<String>), BenchError> {
+) -> Result<(Duration, Option<String>), ExperimentError> {
     let names: Vec<String> = cluster.config().members.iter().map(|m| m.name.clone()).collect();
     names.iter().try_for_each(|name| cluster.kill(name))?;
     let start = Instant::now();

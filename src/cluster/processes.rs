@@ -7,12 +7,16 @@ use std::io::{self, Write};
 use std::net::{Ipv4Addr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use thiserror::Error;
 
+use super::client::ClientError;
 use super::config::{ClusterConfig, ConfigError};
+use super::inquirer::InquiryError;
 use super::member::MemberError;
+use crate::machine::kv::TooLong;
 
 /// Why an experiment's cluster cannot be had.
 #[derive(Debug, Error)]
@@ -31,6 +35,32 @@ pub enum ProcessError {
     /// A journal could not be made.
     #[error(transparent)]
     Member(#[from] MemberError),
+}
+
+/// Why an experiment with a cluster of processes came to nothing.
+#[derive(Debug, Error)]
+pub enum ExperimentError {
+    /// The cluster could not be had.
+    #[error(transparent)]
+    Processes(#[from] ProcessError),
+    /// Nothing could be asked for.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// Nothing could be asked.
+    #[error(transparent)]
+    Inquiry(#[from] InquiryError),
+    /// A command is too long.
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
+    /// Answers stopped coming.
+    #[error("no answer has come for {0:?}; {1}")]
+    Stuck(Duration, String),
+    /// This program could not be found.
+    #[error("cannot find this program to start members by: {0}")]
+    Program(#[source] io::Error),
+    /// The latency histogram could not be made.
+    #[error("cannot measure latencies: {0}")]
+    Histogram(#[from] hdrhistogram::CreationError),
 }
 
 fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> ProcessError {

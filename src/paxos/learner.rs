@@ -92,8 +92,8 @@ impl Learner {
     }
 
     /// Counts a vote. A decree is chosen once a phase-2 quorum has voted for it under the same
-    /// ballot (PMS 2.2, 2.3). Votes further ahead than `window` instances are not kept: catching up
-    /// brings what they would have said.
+    /// ballot (PMS 2.2, 2.3). Votes further ahead than `window` instances are not kept, as catching up
+    /// brings what they would have said; a candidate keeps all that promises report.
     pub fn count(
         &mut self,
         acceptor: AcceptorId,

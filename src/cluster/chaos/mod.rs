@@ -13,18 +13,16 @@ mod load;
 pub mod plan;
 pub mod verdict;
 
-use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use serde::Serialize;
-use thiserror::Error;
 
 use super::client::ClientError;
 use super::inquirer::{Inquirer, InquiryError};
 use super::member::Part;
-use super::processes::{ProcessError, Processes, free_ports};
+use super::processes::{ExperimentError, ProcessError, Processes, free_ports};
 use crate::paxos::LeaderId;
 use load::Load;
 use plan::{Cast, Round};
@@ -95,23 +93,6 @@ pub struct Failover {
     pub count: usize,
 }
 
-/// Why there was no experiment.
-#[derive(Debug, Error)]
-pub enum ChaosError {
-    /// The cluster could not be had.
-    #[error(transparent)]
-    Processes(#[from] ProcessError),
-    /// Nothing could be asked for.
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    /// Nothing could be asked.
-    #[error(transparent)]
-    Inquiry(#[from] InquiryError),
-    /// This program could not be found.
-    #[error("cannot find this program to start members by: {0}")]
-    Program(#[source] io::Error),
-}
-
 /// How long an answer may fail to come.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How many commands are acknowledged between two rounds, at least.
@@ -129,8 +110,8 @@ impl Report {
 }
 
 /// Puts a cluster through it. `progress` is told how many rounds are over.
-pub fn run(chaos: &Chaos, progress: impl Fn(u64)) -> Result<Report, ChaosError> {
-    let program = std::env::current_exe().map_err(ChaosError::Program)?;
+pub fn run(chaos: &Chaos, progress: impl Fn(u64)) -> Result<Report, ExperimentError> {
+    let program = std::env::current_exe().map_err(ExperimentError::Program)?;
     run_with(program, chaos, progress)
 }
 
@@ -139,7 +120,7 @@ pub fn run_with(
     program: PathBuf,
     chaos: &Chaos,
     progress: impl Fn(u64),
-) -> Result<Report, ChaosError> {
+) -> Result<Report, ExperimentError> {
     let folder = chaos.data.join(format!("synod-chaos-{}-{}", std::process::id(), chaos.seed));
     let (cast, file) = cluster(chaos)?;
     let mut cluster = Processes::new(program, &folder, &file)?;
@@ -202,7 +183,7 @@ struct Experiment {
 
 impl Experiment {
     /// Does to the members what is planned, and undoes it. What is wrong is returned.
-    fn round(&mut self, round: &Round) -> Result<Option<String>, ChaosError> {
+    fn round(&mut self, round: &Round) -> Result<Option<String>, ExperimentError> {
         if !self.answers(BETWEEN, |_| true) {
             return Ok(Some(format!("no {BETWEEN} answers within {PATIENCE:?}")));
         }
@@ -288,7 +269,7 @@ impl Experiment {
         chaos: &Chaos,
         problem: Option<String>,
         folder: PathBuf,
-    ) -> Result<Report, ChaosError> {
+    ) -> Result<Report, ExperimentError> {
         let Experiment { mut cluster, inquirer, load, tally } = self;
         let asked = load.finish()?;
         let level = inquirer.wait_until_level(PATIENCE)?;
