@@ -88,4 +88,6 @@ pub mod machine;
 #[path = "../model/mod.rs"]
 pub mod model;
 pub mod paxos;
+#[path = "../proofs/mod.rs"]
+pub mod proof;
 pub mod runtime;

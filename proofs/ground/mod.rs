@@ -1,0 +1,30 @@
+//! Shows obligations: finds instances of the hypotheses and of the negated goal that cannot all be
+//! true, and checks that they cannot.
+//!
+//! The formulas are Skolemised into clauses. Where no sort depends on itself through the Skolem
+//! functions, only finitely many terms can be built (the EPR fragment: Bernays and Schönfinkel 1928;
+//! Padon et al., "Paxos made EPR", 2017), so the search ends, with a proof or with a model.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `clause` | formulas as clauses; which sorts depend on which |
+//! | `check` | what is trusted: instances, and why they cannot all be true |
+//! | `search` | finds the instances |
+//! | `matching` | instances that are false in a candidate for a model |
+//! | `sat` | the SAT solver |
+
+#![allow(
+    clippy::indexing_slicing,
+    reason = "numbers of terms, variables and clauses index what handed them out"
+)]
+
+mod check;
+mod clause;
+mod matching;
+mod sat;
+mod search;
+
+pub use check::{Instance, Proof, ProofError};
+pub use clause::{Atom, Clause, Literal, Problem, Signature, Term};
+pub(super) use sat::Sat;
+pub use search::{Outcome, prove};

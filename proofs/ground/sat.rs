@@ -1,0 +1,67 @@
+//! A SAT solver: batsat, after MiniSat (Eén and Sörensson 2003). It is not trusted: what it has
+//! learned is checked.
+
+use batsat::{Callbacks, ClauseKind, Lit, Solver, SolverInterface, SolverOpts, lbool};
+
+/// A literal as in DIMACS: a variable from 1 on, negative if it is negated.
+pub(in super::super) type Number = i32;
+
+/// Keeps what the solver learns.
+#[derive(Default)]
+struct Lessons(Vec<Vec<Number>>);
+
+impl Callbacks for Lessons {
+    fn on_new_clause(&mut self, clause: &[Lit], _: ClauseKind) {
+        self.0.push(clause.iter().map(|literal| number(*literal)).collect());
+    }
+}
+
+/// Clauses, and whether they can all be true.
+pub(in super::super) struct Sat {
+    solver: Solver<Lessons>,
+}
+
+fn number(literal: Lit) -> Number {
+    let var = literal.var().idx() as Number + 1;
+    if literal.sign() { var } else { -var }
+}
+
+impl Sat {
+    /// No clauses.
+    pub(in super::super) fn new() -> Self {
+        Sat { solver: Solver::new(SolverOpts::default(), Lessons::default()) }
+    }
+
+    fn literal(&mut self, number: Number) -> Lit {
+        let var = self.solver.var_of_int(number.unsigned_abs() - 1);
+        Lit::new(var, number > 0)
+    }
+
+    /// One of these must be true.
+    pub(in super::super) fn add(&mut self, clause: &[Number]) {
+        let mut clause: Vec<Lit> = clause.iter().map(|number| self.literal(*number)).collect();
+        self.solver.add_clause_reuse(&mut clause);
+    }
+
+    /// Whether all clauses can be true together with these.
+    pub(in super::super) fn solve(&mut self, assumed: &[Number]) -> bool {
+        let assumed: Vec<Lit> = assumed.iter().map(|number| self.literal(*number)).collect();
+        self.solver.solve_limited(&assumed) == lbool::TRUE
+    }
+
+    /// Whether this variable is true in the model that was found.
+    pub(in super::super) fn is_true(&self, number: Number) -> bool {
+        let place = number.unsigned_abs() as usize - 1;
+        self.solver.get_model().get(place) == Some(&lbool::TRUE)
+    }
+
+    /// Those of the assumptions that cannot be true together.
+    pub(in super::super) fn core(&self) -> Vec<Number> {
+        self.solver.unsat_core().iter().map(|literal| -number(*literal)).collect()
+    }
+
+    /// What was learned, in order: each follows from the clauses and from what stands before it.
+    pub(in super::super) fn lessons(&self) -> &[Vec<Number>] {
+        &self.solver.cb().0
+    }
+}

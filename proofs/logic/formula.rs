@@ -1,0 +1,226 @@
+//! Formulas of many-sorted first-order logic, as data.
+//!
+//! There are no functions: a constant is a variable that no quantifier binds. Functions come into
+//! being when a formula is Skolemised, and nowhere else.
+
+use std::collections::BTreeSet;
+use std::ops::{BitAnd, BitOr, Not};
+
+/// A kind of things to quantify over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sort(pub &'static str);
+
+/// A variable. Bound by a quantifier, or else a constant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Var {
+    /// Its name.
+    pub name: &'static str,
+    /// What it stands for.
+    pub sort: Sort,
+    /// Tells it apart from others of the same name.
+    pub index: u32,
+}
+
+impl Var {
+    /// A variable of this name.
+    pub const fn new(name: &'static str, sort: Sort) -> Self {
+        Var { name, sort, index: 0 }
+    }
+}
+
+/// A relation between things of some sorts.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Relation {
+    /// Its name.
+    pub name: &'static str,
+    /// The sorts of what it relates.
+    pub sorts: &'static [Sort],
+    /// What people write between two things that it relates, if they do.
+    pub infix: Option<&'static str>,
+}
+
+/// A formula. `&`, `|` and `!` build conjunctions, disjunctions and negations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Formula {
+    /// The relation holds between these.
+    Holds(&'static Relation, Vec<Var>),
+    /// Both are the same.
+    Equal(Var, Var),
+    /// It is not so.
+    Not(Box<Formula>),
+    /// All are true; of none, that is true.
+    And(Vec<Formula>),
+    /// Some is true; of none, that is false.
+    Or(Vec<Formula>),
+    /// If the first is true, so is the second.
+    Implies(Box<Formula>, Box<Formula>),
+    /// True for all values of these variables.
+    Forall(Vec<Var>, Box<Formula>),
+    /// True for some values of these variables.
+    Exists(Vec<Var>, Box<Formula>),
+}
+
+impl Relation {
+    /// A relation of this name.
+    pub const fn new(name: &'static str, sorts: &'static [Sort]) -> Self {
+        Relation { name, sorts, infix: None }
+    }
+
+    /// A relation of this name, that people write between what it relates.
+    pub const fn infix(name: &'static str, infix: &'static str, sorts: &'static [Sort; 2]) -> Self {
+        Relation { name, sorts, infix: Some(infix) }
+    }
+
+    /// It holds between these.
+    pub fn of<const N: usize>(&'static self, args: [Var; N]) -> Formula {
+        Formula::Holds(self, args.to_vec())
+    }
+}
+
+/// Both are the same.
+pub fn equal(one: Var, two: Var) -> Formula {
+    Formula::Equal(one, two)
+}
+
+/// For all values of these variables.
+pub fn forall<const N: usize>(vars: [Var; N], body: Formula) -> Formula {
+    Formula::Forall(vars.to_vec(), Box::new(body))
+}
+
+/// For some values of these variables.
+pub fn exists<const N: usize>(vars: [Var; N], body: Formula) -> Formula {
+    Formula::Exists(vars.to_vec(), Box::new(body))
+}
+
+impl BitAnd for Formula {
+    type Output = Formula;
+    fn bitand(self, other: Formula) -> Formula {
+        match self {
+            Formula::And(mut all) => {
+                all.push(other);
+                Formula::And(all)
+            }
+            one => Formula::And(vec![one, other]),
+        }
+    }
+}
+
+impl BitOr for Formula {
+    type Output = Formula;
+    fn bitor(self, other: Formula) -> Formula {
+        match self {
+            Formula::Or(mut all) => {
+                all.push(other);
+                Formula::Or(all)
+            }
+            one => Formula::Or(vec![one, other]),
+        }
+    }
+}
+
+impl Not for Formula {
+    type Output = Formula;
+    fn not(self) -> Formula {
+        Formula::Not(Box::new(self))
+    }
+}
+
+impl Formula {
+    /// If this is true, so is the other.
+    pub fn implies(self, then: Formula) -> Formula {
+        Formula::Implies(Box::new(self), Box::new(then))
+    }
+
+    /// The same formula of other parts.
+    fn map(&self, part: &mut dyn FnMut(&Formula) -> Formula) -> Formula {
+        match self {
+            Formula::Holds(..) | Formula::Equal(..) => self.clone(),
+            Formula::Not(f) => Formula::Not(Box::new(part(f))),
+            Formula::And(all) => Formula::And(all.iter().map(part).collect()),
+            Formula::Or(all) => Formula::Or(all.iter().map(part).collect()),
+            Formula::Implies(one, two) => {
+                Formula::Implies(Box::new(part(one)), Box::new(part(two)))
+            }
+            Formula::Forall(vars, f) => Formula::Forall(vars.clone(), Box::new(part(f))),
+            Formula::Exists(vars, f) => Formula::Exists(vars.clone(), Box::new(part(f))),
+        }
+    }
+
+    /// Its parts.
+    fn parts(&self) -> Vec<&Formula> {
+        match self {
+            Formula::Holds(..) | Formula::Equal(..) => Vec::new(),
+            Formula::Not(f) | Formula::Forall(_, f) | Formula::Exists(_, f) => vec![f],
+            Formula::And(all) | Formula::Or(all) => all.iter().collect(),
+            Formula::Implies(one, two) => vec![one, two],
+        }
+    }
+
+    /// The relations that it speaks of.
+    pub fn relations(&self) -> BTreeSet<&'static Relation> {
+        let own = match self {
+            Formula::Holds(relation, _) => Some(*relation),
+            _ => None,
+        };
+        own.into_iter().chain(self.parts().into_iter().flat_map(Formula::relations)).collect()
+    }
+
+    /// The variables that nothing binds.
+    pub fn constants(&self) -> BTreeSet<Var> {
+        match self {
+            Formula::Holds(_, args) => args.iter().copied().collect(),
+            Formula::Equal(one, two) => BTreeSet::from([*one, *two]),
+            Formula::Forall(vars, f) | Formula::Exists(vars, f) => {
+                let mut free = f.constants();
+                free.retain(|var| !vars.contains(var));
+                free
+            }
+            _ => self.parts().into_iter().flat_map(Formula::constants).collect(),
+        }
+    }
+
+    /// The same with other variables in place of its constants.
+    pub fn with(&self, values: &dyn Fn(Var) -> Var) -> Formula {
+        match self {
+            Formula::Holds(relation, args) => {
+                Formula::Holds(relation, args.iter().map(|var| values(*var)).collect())
+            }
+            Formula::Equal(one, two) => Formula::Equal(values(*one), values(*two)),
+            Formula::Forall(vars, _) | Formula::Exists(vars, _) => {
+                let inner = |var| if vars.contains(&var) { var } else { values(var) };
+                self.map(&mut |f| f.with(&inner))
+            }
+            _ => self.map(&mut |f| f.with(values)),
+        }
+    }
+
+    /// The same, where no two quantifiers bind the same variable and none binds one with an index
+    /// up to `used`, which is raised.
+    pub fn apart(&self, used: &mut u32) -> Formula {
+        let (Formula::Forall(vars, body) | Formula::Exists(vars, body)) = self else {
+            return self.map(&mut |f| f.apart(used));
+        };
+        *used += 1;
+        let index = *used;
+        let new = |var: Var| if vars.contains(&var) { Var { index, ..var } } else { var };
+        let body = Box::new(body.with(&new).apart(used));
+        let vars = vars.iter().map(|var| new(*var)).collect();
+        match self {
+            Formula::Exists(..) => Formula::Exists(vars, body),
+            _ => Formula::Forall(vars, body),
+        }
+    }
+
+    /// The same with another formula wherever this relation is said to hold. Nothing that the
+    /// result of `other` leaves free may be bound in this formula: see [`Formula::apart`].
+    pub fn where_holds(
+        &self,
+        relation: &Relation,
+        other: &dyn Fn(&Formula, &[Var]) -> Formula,
+    ) -> Formula {
+        match self {
+            Formula::Holds(held, args) if *held == relation => other(self, args),
+            _ => self.map(&mut |f| f.where_holds(relation, other)),
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Why what is chosen stays chosen, whatever the number of acceptors, quorums, ballots, instances
+//! and values: a proof by induction, in first-order logic.
+//!
+//! Nothing here knows the code that runs. That its steps are steps of what is proved is checked by
+//! `model/refinement`.
+//!
+//! | folder | what it holds |
+//! | --- | --- |
+//! | [`logic`] | formulas, and finite structures in which they are true or false |
+//! | [`spec`] | the specification: what may happen, what always holds, what follows |
+//! | [`obligation`] | what is to be shown, one formula each |
+//! | [`ground`] | shows it: instances of the hypotheses that cannot all be true |
+//! | [`counter`] | small structures in which something does not follow |
+//! | [`sensitivity`] | that everything in it is needed, and that faults are found |
+//! | [`story`] | such a structure, in words |
+//! | `pump` | another proof: loom scenarios of the message pump, a test of its own |
+
+pub mod counter;
+pub mod ground;
+pub mod logic;
+pub mod obligation;
+pub mod sensitivity;
+pub mod spec;
+pub mod story;

@@ -1,0 +1,156 @@
+//! What is assumed, what always holds, and what follows.
+
+use super::super::logic::{Formula, equal, exists, forall};
+use super::Named;
+use super::vocabulary::*;
+
+fn named(name: &'static str, words: &'static str, formula: Formula) -> Named {
+    Named { name, words, formula }
+}
+
+/// All that the proof needs: quorums of the two phases meet, and ballots can be compared. There may
+/// be any number of everything.
+pub(super) fn axioms() -> Vec<Named> {
+    vec![
+        named(
+            "ballots are in a row",
+            "of two ballots, one is below the other",
+            forall([X, Y], BELOW.of([X, Y]) | BELOW.of([Y, X]) | equal(X, Y)),
+        ),
+        named(
+            "quorums meet",
+            "a phase-1 quorum and a phase-2 quorum have a member in common",
+            forall([P, Q], exists([N], MEMBER1.of([N, P]) & MEMBER2.of([N, Q]))),
+        ),
+    ]
+}
+
+/// What is also true of ballots, though the proof does not need it: what is shown to be possible is
+/// possible with such ballots.
+pub(super) fn also() -> Vec<Named> {
+    vec![
+        named("irreflexive", "no ballot is below itself", forall([X], !BELOW.of([X, X]))),
+        named(
+            "transitive",
+            "what is below a ballot is below all that are above that",
+            forall([X, Y, B], (BELOW.of([X, Y]) & BELOW.of([Y, B])).implies(BELOW.of([X, B]))),
+        ),
+    ]
+}
+
+/// All votes of this quorum are for `v`, under `b`.
+pub(super) fn all_voted() -> Formula {
+    forall([N], MEMBER2.of([N, Q]).implies(VOTED.of([N, B, I, V])))
+}
+
+pub(super) fn invariant() -> Vec<Named> {
+    [of_proposals(), of_promises(), of_choices()].concat()
+}
+
+/// What holds of proposals and votes.
+fn of_proposals() -> Vec<Named> {
+    vec![
+        named(
+            "one value a ballot",
+            "under one ballot, no two values are proposed in an instance",
+            forall(
+                [B, I, V],
+                PROPOSED
+                    .of([B, I, V])
+                    .implies(forall([W], PROPOSED.of([B, I, W]).implies(equal(V, W)))),
+            ),
+        ),
+        named(
+            "nothing is made up",
+            "what is proposed was submitted, or is the no-op",
+            forall([B, I, V], PROPOSED.of([B, I, V]).implies(SUBMITTED.of([V]) | equal(V, NOOP))),
+        ),
+        named(
+            "votes are for proposals",
+            "whoever votes, votes for what was proposed",
+            forall([N, B, I, V], VOTED.of([N, B, I, V]).implies(PROPOSED.of([B, I, V]))),
+        ),
+    ]
+}
+
+/// What holds of promises, and of what they tell.
+fn of_promises() -> Vec<Named> {
+    vec![
+        named(
+            "promises bind",
+            "whoever has promised a ballot has left all lower ones",
+            forall(
+                [N, B],
+                PROMISED.of([N, B]).implies(forall([X], BELOW.of([X, B]).implies(LEFT.of([N, X])))),
+            ),
+        ),
+        named(
+            "abstentions are final",
+            "whoever says that it has abstained from a ballot has left it",
+            forall([N, B, I, X], ABSTAINED.of([N, B, I, X]).implies(LEFT.of([N, X]))),
+        ),
+        named(
+            "abstentions are true",
+            "whoever says that it has abstained from a ballot has not voted under it",
+            forall(
+                [N, B, I, X],
+                ABSTAINED.of([N, B, I, X]).implies(forall([V], !VOTED.of([N, X, I, V]))),
+            ),
+        ),
+        named(
+            "reports are true",
+            "votes that are reported were cast",
+            forall([N, B, I, X, V], REPORTED.of([N, B, I, X, V]).implies(VOTED.of([N, X, I, V]))),
+        ),
+    ]
+}
+
+/// What holds of what can be chosen.
+fn of_choices() -> Vec<Named> {
+    vec![
+        named(
+            "lower ballots are over",
+            "once a value is proposed, no other can be chosen any more under a lower ballot: in \
+             every quorum somebody has left that ballot without a vote for it",
+            forall(
+                [B, I, W],
+                PROPOSED.of([B, I, W]).implies(forall(
+                    [X],
+                    BELOW.of([X, B]).implies(forall(
+                        [V],
+                        (!equal(V, W)).implies(forall(
+                            [Q],
+                            exists(
+                                [N],
+                                MEMBER2.of([N, Q]) & LEFT.of([N, X]) & !VOTED.of([N, X, I, V]),
+                            ),
+                        )),
+                    )),
+                )),
+            ),
+        ),
+        named(
+            "what is learned was chosen",
+            "whatever a leader has learned, a quorum has voted for under one ballot",
+            forall([I, V], LEARNED.of([I, V]).implies(exists([B, Q], all_voted()))),
+        ),
+    ]
+}
+
+pub(super) fn safety() -> Vec<Named> {
+    vec![
+        named(
+            "agreement",
+            "no two values are learned in an instance, by whomever",
+            forall(
+                [I, V],
+                LEARNED.of([I, V]).implies(forall([W], LEARNED.of([I, W]).implies(equal(V, W)))),
+            ),
+        ),
+        named(
+            "validity",
+            "what is learned was submitted, or is the no-op",
+            forall([I, V], LEARNED.of([I, V]).implies(SUBMITTED.of([V]) | equal(V, NOOP))),
+        ),
+    ]
+}
