@@ -1,8 +1,10 @@
 //! The checking engine on random little actors, against a search that is too simple to be wrong.
 
+mod alone;
 mod bridge;
 mod fair;
 mod odd;
+mod steps;
 mod toys;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -192,9 +192,9 @@ where
                 break;
             }
         }
-        let runs = found.into_iter().map(|found| {
-            found.map(|(depth, place)| self.run_to(depth, place)).transpose()
-        });
+        let runs = found
+            .into_iter()
+            .map(|found| found.map(|(depth, place)| self.run_to(depth, place)).transpose());
         let found = runs.collect::<Result<Vec<_>, _>>().map_err(Stop::Universe)?;
         Ok(Explored {
             states: self.layers.iter().flatten().map(Vec::len).sum(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::observe::{FactsId, Lookup, Looks, NO_FACTS, StepFacts};
+use super::super::observe::{FactsId, Looks, Lookup, NO_FACTS, StepFacts};
 use super::images::Images;
 use super::situations::{Gap, SituationId, Situations};
 use super::store::{Batches, Store};
