@@ -31,7 +31,7 @@ use rustc_hash::FxBuildHasher;
 use stateright::actor::Actor;
 
 use self::images::Images;
-use self::pass::{Counts, Pass, Place, Reader, ViewId};
+use self::pass::{Counts, Found, Pass, Reader, ViewId};
 use self::situations::{SituationId, Situations, State};
 use self::store::{Batches, Store};
 use self::word::{Layout, Word};
@@ -224,7 +224,7 @@ where
 
     /// Expands the last layer, again and again until nothing has to be worked out. Returns what
     /// was counted, and a place for each observer that finds something there.
-    fn expand_layer(&mut self) -> Result<(Counts, Vec<Option<Place<State>>>), Stop> {
+    fn expand_layer(&mut self) -> Result<(Counts, Found<State>), Stop> {
         let layer = self.layers.len() - 1;
         let mut pass = self.pass(&self.layers[layer]);
         let mut found = vec![None; self.watches.len()];

@@ -20,6 +20,9 @@ pub(super) struct Counts {
 /// situation.
 pub(super) type Place<S> = (S, Option<Edge>);
 
+/// For each observer, a place where it finds something, if it does.
+pub(super) type Found<S> = Vec<Option<Place<S>>>;
+
 /// A step, in a state: which actor comes into which situation.
 pub(super) type Edge = (usize, SituationId);
 
@@ -43,8 +46,8 @@ pub(super) struct Pass<W> {
     pub(super) gaps: BTreeSet<Gap>,
     /// States whose successors are not all known.
     pub(super) again: Vec<W>,
-    /// For each observer, the lowest place in which it finds something.
-    pub(super) found: Vec<Option<Place<W>>>,
+    /// The lowest places.
+    pub(super) found: Found<W>,
     /// Facts that were not put together before.
     pub(super) unions: BTreeSet<(usize, FactsId, FactsId)>,
     /// Steps that were not judged before.
