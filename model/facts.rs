@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use stateright::actor::Id;
 
-use super::engine::observe::{Observer, Remember};
+use super::engine::observe::{Looks, Observer, Remember};
 use super::properties::{Kind, Property};
 use crate::paxos::leader::{self, Stance};
 use crate::paxos::{
@@ -196,8 +196,8 @@ impl<R: Rulebook> Observer<Node<R>> for Lens {
         said(&self.members, Id::from(from), message, self.property.topics)
     }
 
-    fn one_at_a_time(&self) -> bool {
-        self.property.one_at_a_time
+    fn looks_at(&self) -> Looks {
+        self.property.looks_at
     }
 
     fn finds(&self, facts: &Facts) -> bool {

@@ -4,6 +4,7 @@
 //! an example, or a goal, by its [`Kind`].
 
 use super::engine::bridge::numbered::MOST_PROPERTIES;
+use super::engine::observe::Looks;
 use super::facts::{Fact, Facts, Topic};
 use super::findings::*;
 use super::order::{no_order_explains, what_came_first};
@@ -46,8 +47,8 @@ pub struct Property {
     pub name: &'static str,
     /// What a finding means.
     pub kind: Kind,
-    /// Whether it looks at one actor at a time, with what that one has sent.
-    pub one_at_a_time: bool,
+    /// What it looks at.
+    pub looks_at: Looks,
     /// What it looks at.
     pub topics: &'static [Topic],
     /// What it finds in them, in words.
@@ -64,16 +65,16 @@ impl Property {
         find: fn(&Members, &Facts) -> Option<String>,
     ) -> Self {
         let remember = |_: &Members, _: &Facts, _: &Facts| Vec::new();
-        Property { name, kind, one_at_a_time: false, topics, find, remember }
+        Property { name, kind, looks_at: Looks::States, topics, find, remember }
     }
 
     const fn one_at_a_time(self) -> Self {
-        Property { one_at_a_time: true, ..self }
+        Property { looks_at: Looks::EachActor, ..self }
     }
 
     /// What is remembered is looked at with the whole state.
     const fn remembering(self, remember: fn(&Members, &Facts, &Facts) -> Vec<Fact>) -> Self {
-        assert!(matches!(self.kind, Kind::Throughout) && !self.one_at_a_time);
+        assert!(matches!((self.kind, self.looks_at), (Kind::Throughout, Looks::States)));
         Property { remember, ..self }
     }
 }

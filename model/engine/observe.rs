@@ -1,4 +1,4 @@
-//! What is seen of a state, as facts, and what is found in them.
+//! What is seen of a state or a step, as facts, and what is found in them.
 
 use std::collections::BTreeSet;
 use std::hash::Hash;
@@ -10,7 +10,18 @@ use stateright::actor::Actor;
 use super::run::Situation;
 use super::universe::{CoreId, MessageId, SetId, Universe};
 
-/// Looks at states, in pieces: each core and each message that was ever sent shows some facts, and
+/// What an observer looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looks {
+    /// States: the facts of all actors together.
+    States,
+    /// One actor at a time: the facts that it and what it sent show.
+    EachActor,
+    /// Steps. It finds nothing in states.
+    Steps,
+}
+
+/// Looks at states or steps, in pieces: each core and each message that was ever sent shows some facts, and
 /// a state shows the facts of its pieces. So one definition serves one state as well as a whole
 /// diagram.
 pub trait Observer<A: Actor> {
@@ -28,20 +39,32 @@ pub trait Observer<A: Actor> {
     /// What a message shows, however long ago it was sent.
     fn message(&self, from: usize, message: &A::Msg) -> Vec<Self::Fact>;
 
-    /// Whether it looks at one actor at a time: at the facts that an actor and what it sent show,
-    /// not at those of the whole state.
-    fn one_at_a_time(&self) -> bool {
-        false
+    /// What it looks at.
+    fn looks_at(&self) -> Looks {
+        Looks::States
     }
 
-    /// Whether that is in the facts which is looked for.
+    /// Whether that is in the facts which is looked for. Whoever looks at steps is not asked.
     fn finds(&self, facts: &BTreeSet<Self::Fact>) -> bool;
+
+    /// Whether that is in a step which is looked for. `all` is what the whole state shows before the
+    /// step; `before` and `after`, what the actor that takes it shows, with all that it ever sent.
+    /// They differ: a step that shows nothing new is never asked about. Only whoever looks at steps
+    /// is asked.
+    fn finds_in_step(
+        &self,
+        _all: &BTreeSet<Self::Fact>,
+        _before: &BTreeSet<Self::Fact>,
+        _after: &BTreeSet<Self::Fact>,
+    ) -> bool {
+        false
+    }
 }
 
 /// An observer that also remembers what was seen on the way to a state: a history variable (Abadi and
 /// Lamport, "The existence of refinement mappings", 1991).
 pub trait Remember<A: Actor>: Observer<A> {
-    /// Whether it remembers anything. Then it looks at whole states, not at one actor at a time.
+    /// Whether it remembers anything. Then it looks at states: at all actors together.
     fn remembers(&self) -> bool;
 
     /// What is to be remembered for ever of a step, given what was seen before it and what after.
@@ -56,6 +79,10 @@ pub trait Remember<A: Actor>: Observer<A> {
 /// A set of facts, as an integer; 0 is empty.
 pub type FactsId = u32;
 
+/// A step: the facts of the whole state before it, and those of the actor that takes it before and
+/// after.
+pub type StepFacts = (FactsId, FactsId, FactsId);
+
 /// No facts.
 pub const NO_FACTS: FactsId = 0;
 
@@ -64,6 +91,7 @@ pub struct Watch<A: Actor, O: Observer<A>> {
     observer: O,
     sets: IndexSet<BTreeSet<O::Fact>, FxBuildHasher>,
     verdicts: Vec<bool>,
+    steps: FxHashMap<StepFacts, bool>,
     unions: FxHashMap<(FactsId, FactsId), FactsId>,
     cores: FxHashMap<(usize, CoreId), FactsId>,
     messages: Vec<FactsId>,
@@ -81,6 +109,7 @@ where
             observer,
             sets: IndexSet::default(),
             verdicts: Vec::new(),
+            steps: FxHashMap::default(),
             unions: FxHashMap::default(),
             cores: FxHashMap::default(),
             messages: Vec::new(),
@@ -99,7 +128,8 @@ where
     pub fn number(&mut self, facts: BTreeSet<O::Fact>) -> FactsId {
         let (number, new) = self.sets.insert_full(facts);
         if new {
-            self.verdicts.push(self.observer.finds(&self.sets[number]));
+            let states = self.observer.looks_at() != Looks::Steps;
+            self.verdicts.push(states && self.observer.finds(&self.sets[number]));
         }
         number as FactsId
     }
@@ -157,7 +187,7 @@ where
 
     /// Whether something is found in a state.
     pub fn finds_in(&mut self, universe: &Universe<A>, state: &[&Situation]) -> bool {
-        if !self.observer.one_at_a_time() {
+        if self.observer.looks_at() != Looks::EachActor {
             let all = self.facts(universe, state);
             return self.finds(all);
         }
@@ -200,10 +230,22 @@ where
         self.verdicts[facts as usize]
     }
 
+    /// Whether a step with these facts is one that is looked for.
+    pub fn finds_in_step(&mut self, step: StepFacts) -> bool {
+        if let Some(known) = self.lookup().finds_in_step(step) {
+            return known;
+        }
+        let (all, before, after) = step;
+        let [all, before, after] = [all, before, after].map(|facts| self.members(facts));
+        let found = self.observer.finds_in_step(all, before, after);
+        self.steps.insert(step, found);
+        found
+    }
+
     /// What it knows, to be read by many threads.
     pub fn lookup(&self) -> Lookup<'_> {
-        let one_at_a_time = self.observer.one_at_a_time();
-        Lookup { unions: &self.unions, verdicts: &self.verdicts, one_at_a_time }
+        let looks_at = self.observer.looks_at();
+        Lookup { unions: &self.unions, verdicts: &self.verdicts, steps: &self.steps, looks_at }
     }
 }
 
@@ -249,8 +291,9 @@ where
 pub struct Lookup<'w> {
     unions: &'w FxHashMap<(FactsId, FactsId), FactsId>,
     verdicts: &'w [bool],
-    /// Whether it looks at one actor at a time.
-    pub one_at_a_time: bool,
+    steps: &'w FxHashMap<StepFacts, bool>,
+    /// What it looks at.
+    pub looks_at: Looks,
 }
 
 impl Lookup<'_> {
@@ -268,5 +311,12 @@ impl Lookup<'_> {
     /// Whether a state with these facts is one that is looked for.
     pub fn finds(&self, facts: FactsId) -> bool {
         self.verdicts[facts as usize]
+    }
+
+    /// Whether a step with these facts is one that is looked for, if that was asked before. A step
+    /// that shows nothing new is not.
+    pub fn finds_in_step(&self, step: StepFacts) -> Option<bool> {
+        let (_, before, after) = step;
+        if before == after { Some(false) } else { self.steps.get(&step).copied() }
     }
 }

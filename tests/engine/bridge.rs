@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use stateright::{Checker, Expectation, Model};
 use synod::model::engine::bridge::{Bridge, Words};
-use synod::model::engine::observe::{Remember, Watch};
+use synod::model::engine::observe::{Looks, Remember, Watch};
 use synod::model::engine::replay::Replay;
 use synod::model::engine::swarm::{Walks, swarm};
 
@@ -82,7 +82,7 @@ fn stateright_agrees_with_a_simple_search() {
         let starts = simple.iter().filter(|(_, depth)| **depth == 0);
         let starts = starts.map(|(state, _)| state.clone()).collect();
         let all = with_memory(&toys, &crashes, total, starts);
-        let mut wanted = Wanted { one_at_a_time: false, ..wanted };
+        let mut wanted = Wanted { looks_at: Looks::States, ..wanted };
         wanted.shown.insert(seen);
         let nearest = all
             .iter()
@@ -123,7 +123,7 @@ fn stateright_agrees_with_a_simple_search() {
 #[test]
 fn walks_remember() {
     for (seen, found) in [(SEEN, true), (SEEN + 2, false)] {
-        let wanted = Wanted { shown: [1, seen].into(), hidden: [].into(), one_at_a_time: false };
+        let wanted = Wanted { shown: [1, seen].into(), hidden: [].into(), looks_at: Looks::States };
         let walks = Walks { seed: 1, walks: 3, steps: 5, part: (0, 1) };
         let toys = [Toy::stepping(1), Toy::idle(1), Toy::idle(1)];
         let mut universe = universe(&toys, &[0, 0, 0], 0);

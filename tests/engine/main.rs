@@ -1,8 +1,10 @@
 //! The checking engine on random little actors, against a search that is too simple to be wrong.
 
+mod alone;
 mod bridge;
 mod fair;
 mod odd;
+mod steps;
 mod toys;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +13,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use synod::model::engine::explicit::{Until, explore};
 use synod::model::engine::faults::{Faults, Machine};
-use synod::model::engine::observe::{Observer, Watch};
+use synod::model::engine::observe::{Looks, Observer, Watch};
 use synod::model::engine::replay::Replay;
 use synod::model::engine::symbolic::Symbolic;
 use synod::model::engine::universe::Universe;
@@ -23,7 +25,7 @@ use toys::{MESSAGES, STATES, Simple, Toy, simple_search, simple_steps, toys};
 struct Wanted {
     shown: BTreeSet<usize>,
     hidden: BTreeSet<usize>,
-    one_at_a_time: bool,
+    looks_at: Looks,
 }
 
 impl Wanted {
@@ -47,7 +49,7 @@ impl Wanted {
 
     /// Whether what it looks for is in a state of the simple search.
     fn looks(&self, state: &[Simple]) -> bool {
-        if self.one_at_a_time {
+        if self.looks_at == Looks::EachActor {
             return state.chunks(1).any(|simple| self.matches(&self.sees(simple)));
         }
         self.matches(&self.sees(state))
@@ -65,8 +67,8 @@ impl Observer<Toy> for Wanted {
         vec![20 + message]
     }
 
-    fn one_at_a_time(&self) -> bool {
-        self.one_at_a_time
+    fn looks_at(&self) -> Looks {
+        self.looks_at
     }
 
     fn finds(&self, facts: &BTreeSet<usize>) -> bool {
@@ -77,10 +79,11 @@ impl Observer<Toy> for Wanted {
 fn wanted() -> impl Strategy<Value = Wanted> {
     let fact = || prop_oneof![0..STATES, 10..10 + STATES, 20..20 + MESSAGES];
     let some = || proptest::collection::btree_set(fact(), 0..3);
-    (some(), some(), any::<bool>()).prop_map(|(shown, hidden, one_at_a_time)| Wanted {
+    let looks_at = prop_oneof![Just(Looks::States), Just(Looks::EachActor)];
+    (some(), some(), looks_at).prop_map(|(shown, hidden, looks_at)| Wanted {
         shown,
         hidden,
-        one_at_a_time,
+        looks_at,
     })
 }
 

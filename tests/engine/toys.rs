@@ -102,11 +102,48 @@ pub(crate) fn toys() -> impl Strategy<Value = (Vec<Toy>, Vec<u8>, u8)> {
     (proptest::collection::vec(toy(), ACTORS), crashes, 0u8..3)
 }
 
+/// Actors of which the last two may change places: the first does not tell them apart, and never
+/// crashes, so that it cannot crash between sending to one and to the other.
+pub(crate) fn toys_alike() -> impl Strategy<Value = (Vec<Toy>, Vec<u8>, u8)> {
+    (toy(), toy(), 0u8..2, 0u8..3).prop_map(|(mut first, second, crashes, total)| {
+        let both = |reaction: &mut Reaction| {
+            let again = swapped(reaction);
+            reaction.sends.extend(again.sends);
+        };
+        both(&mut first.start);
+        first.timer.iter_mut().flatten().for_each(both);
+        for (state, message) in (0..STATES).flat_map(|s| (0..MESSAGES).map(move |m| (s, m))) {
+            first.hears.entry((state, 0, message)).and_modify(both);
+            first.hears.remove(&(state, 2, message));
+            if let Some(reaction) = first.hears.get(&(state, 1, message)).map(swapped) {
+                first.hears.insert((state, 2, message), reaction);
+            }
+        }
+        let hears = second.hears.iter();
+        let third = Toy {
+            start: swapped(&second.start),
+            timer: second.timer.iter().map(|reaction| reaction.as_ref().map(swapped)).collect(),
+            hears: hears
+                .map(|((s, from, m), reaction)| ((*s, SWAP[*from], *m), swapped(reaction)))
+                .collect(),
+        };
+        (vec![first, second, third], vec![0, crashes, crashes], total)
+    })
+}
+
+/// Where each actor goes when the last two change places.
+pub(crate) const SWAP: [usize; ACTORS] = [0, 2, 1];
+
+fn swapped(reaction: &Reaction) -> Reaction {
+    let sends = reaction.sends.iter().map(|(to, message)| (SWAP[*to], *message)).collect();
+    Reaction { sends, ..reaction.clone() }
+}
+
 /// One actor, as the simple search knows it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Simple {
     pub(crate) state: Option<usize>,
-    timer: bool,
+    pub(crate) timer: bool,
     pub(crate) saved: Option<usize>,
     pub(crate) crashes: u8,
     pub(crate) sent: BTreeSet<(usize, usize)>,
@@ -205,37 +242,56 @@ pub(crate) fn simple_steps(
 ) -> Vec<(usize, What, Simple)> {
     let mut steps = Vec::new();
     for (actor, simple) in state.iter().enumerate() {
-        let toy = &toys[actor];
-        let may_crash = simple.crashes < most(actor);
-        let mut add = |what, outcomes: Vec<Simple>| {
-            let whole = outcomes.len() - 1;
-            for (place, after) in outcomes.into_iter().enumerate() {
-                steps.push((actor, if place < whole { What::Crash } else { what }, after));
-            }
-        };
-        let Some(now) = simple.state else {
-            let state = simple.saved.unwrap_or(toy.start.next);
-            add(What::Recover, perform(simple, &toy.start, state, may_crash));
-            continue;
-        };
-        if may_crash {
-            add(What::Crash, vec![crashed(simple)]);
+        let heard = simple_heard(state, actor);
+        let alone = simple_steps_alone(&toys[actor], simple, &heard, simple.crashes < most(actor));
+        steps.extend(alone.into_iter().map(|(what, after)| (actor, what, after)));
+    }
+    steps
+}
+
+/// The messages that were sent to an actor, each with its sender.
+pub(crate) fn simple_heard(state: &[Simple], actor: usize) -> Vec<(usize, usize)> {
+    let from_one = |(from, other): (usize, &Simple)| {
+        let for_it = other.sent.iter().filter(|(to, _)| *to == actor);
+        for_it.map(|(_, message)| (from, *message)).collect::<Vec<_>>()
+    };
+    state.iter().enumerate().flat_map(from_one).collect()
+}
+
+/// What may become of one actor that may hear these messages.
+pub(crate) fn simple_steps_alone(
+    toy: &Toy,
+    simple: &Simple,
+    heard: &[(usize, usize)],
+    may_crash: bool,
+) -> Vec<(What, Simple)> {
+    let mut steps = Vec::new();
+    let mut add = |what, outcomes: Vec<Simple>| {
+        let whole = outcomes.len() - 1;
+        for (place, after) in outcomes.into_iter().enumerate() {
+            steps.push((if place < whole { What::Crash } else { what }, after));
         }
-        if simple.timer {
-            let fired = Simple { timer: false, ..simple.clone() };
-            let after = toy.timer[now].as_ref().map_or_else(
-                || vec![fired.clone()],
-                |reaction| perform(&fired, reaction, reaction.next, may_crash),
-            );
-            add(What::Fire, after);
-        }
-        for (from, other) in state.iter().enumerate() {
-            for (_, message) in other.sent.iter().filter(|(to, _)| *to == actor) {
-                if let Some(reaction) = toy.hears.get(&(now, from, *message)) {
-                    let after = perform(simple, reaction, reaction.next, may_crash);
-                    add(What::Hear(from, *message), after);
-                }
-            }
+    };
+    let Some(now) = simple.state else {
+        let state = simple.saved.unwrap_or(toy.start.next);
+        add(What::Recover, perform(simple, &toy.start, state, may_crash));
+        return steps;
+    };
+    if may_crash {
+        add(What::Crash, vec![crashed(simple)]);
+    }
+    if simple.timer {
+        let fired = Simple { timer: false, ..simple.clone() };
+        let after = toy.timer[now].as_ref().map_or_else(
+            || vec![fired.clone()],
+            |reaction| perform(&fired, reaction, reaction.next, may_crash),
+        );
+        add(What::Fire, after);
+    }
+    for (from, message) in heard {
+        if let Some(reaction) = toy.hears.get(&(now, *from, *message)) {
+            let after = perform(simple, reaction, reaction.next, may_crash);
+            add(What::Hear(*from, *message), after);
         }
     }
     steps

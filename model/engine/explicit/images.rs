@@ -6,7 +6,7 @@ use stateright::actor::Actor;
 
 use super::super::symmetry::Group;
 use super::super::universe::Universe;
-use super::situations::{SituationId, Situations};
+use super::situations::{SituationId, Situations, State};
 use super::word::{Layout, Word};
 
 /// One way to change places: where each actor goes, and what its situations become there.
@@ -89,6 +89,20 @@ impl Images {
             }
         }
         lowest
+    }
+
+    /// What a state becomes when actors change places so that another, `from`, becomes `to`.
+    pub(super) fn along(&self, from: &State, to: &State, state: &State) -> Option<State> {
+        if from == to {
+            return Some(state.clone());
+        }
+        let mut image = from.clone();
+        let way = self.0.iter().find(|way| {
+            way.apply(from, &mut image);
+            image == *to
+        })?;
+        way.apply(state, &mut image);
+        Some(image)
     }
 }
 

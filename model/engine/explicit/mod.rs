@@ -11,10 +11,12 @@
 //! | [`word`] | states as machine words |
 //! | `store` | which states were seen |
 //! | `pass` | what every thread does on its own |
+//! | `path` | shortest runs |
 //! | `images` | what a state becomes when actors change places |
 
 mod images;
 mod pass;
+mod path;
 pub mod situations;
 mod store;
 pub mod word;
@@ -24,15 +26,17 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use indexmap::IndexSet;
+use rustc_hash::FxBuildHasher;
 use stateright::actor::Actor;
 
 use self::images::Images;
-use self::pass::{Counts, Pass, Reader};
+use self::pass::{Counts, Found, Pass, Reader, ViewId};
 use self::situations::{SituationId, Situations, State};
 use self::store::{Batches, Store};
 use self::word::{Layout, Word};
-use super::observe::{FactsId, Observer, Watch};
-use super::run::{Run, Situation, run_through};
+use super::observe::{FactsId, Looks, Observer, Watch};
+use super::run::Run;
 use super::symmetry::{Group, Symmetry};
 use super::universe::{Universe, UniverseError};
 
@@ -55,13 +59,17 @@ pub struct Explored {
     pub states: usize,
     /// How many steps lead from them, into known states too.
     pub steps: u64,
+    /// How many of these show something new to those who look at steps. The others are stutters,
+    /// in which nothing can be found.
+    pub judged: u64,
     /// How many there are with those that become one of them when actors change places.
     pub with_images: u64,
     /// The number of steps to the furthest state.
     pub depth: usize,
     /// How many bits a state takes.
     pub bits: u32,
-    /// For each observer, a shortest run into a state in which it finds something.
+    /// For each observer, a shortest run into a state in which it finds something, or whose last
+    /// step is one in which it does.
     pub found: Vec<Option<Run>>,
 }
 
@@ -123,6 +131,9 @@ struct Search<'u, A: Actor, O: Observer<A>, W> {
     situations: &'u mut Situations,
     /// For each observer, actor and situation, what it shows.
     facts: Vec<Vec<Vec<FactsId>>>,
+    /// For each actor and situation, what it shows to all who look at steps.
+    views: Vec<Vec<ViewId>>,
+    different_views: IndexSet<Box<[FactsId]>, FxBuildHasher>,
     layout: Layout,
     store: Store<W>,
     layers: Vec<Layer<W>>,
@@ -147,21 +158,33 @@ where
         let (store, layers) = (Store::new(), Vec::new());
         let group = symmetry.map(Group::new);
         let images = Images::new(group.as_ref(), actors);
-        Search { universe, watches, situations, facts, layout, store, layers, group, images }
+        let (views, different_views) = (vec![Vec::new(); actors], IndexSet::default());
+        Search {
+            universe,
+            watches,
+            situations,
+            facts,
+            views,
+            different_views,
+            layout,
+            store,
+            layers,
+            group,
+            images,
+        }
     }
 
     fn run(mut self, until: Until, progress: &mut dyn FnMut(usize)) -> Result<Explored, Stop> {
         self.start()?;
         let mut found = vec![None; self.watches.len()];
-        let (mut steps, mut with_images) = (0, 0);
+        let mut counts = Counts::default();
         while let Some(layer) = Some(self.store.take_fresh()).filter(|layer| !layer.is_empty()) {
             self.layers.push(layer);
             let (expanded, new) = self.expand_layer()?;
-            steps += expanded.steps;
-            with_images += expanded.with_images;
+            counts = counts.and(expanded);
             for (found, new) in found.iter_mut().zip(new) {
                 if found.is_none() {
-                    *found = new.map(|state| (self.layers.len() - 1, state));
+                    *found = new.map(|place| (self.layers.len() - 1, place));
                 }
             }
             progress(self.store.len());
@@ -169,14 +192,15 @@ where
                 break;
             }
         }
-        let runs = found.into_iter().map(|found| {
-            found.map(|(depth, state)| self.run_to(depth, self.layout.pack(&state))).transpose()
-        });
+        let runs = found
+            .into_iter()
+            .map(|found| found.map(|(depth, place)| self.run_to(depth, place)).transpose());
         let found = runs.collect::<Result<Vec<_>, _>>().map_err(Stop::Universe)?;
         Ok(Explored {
             states: self.layers.iter().flatten().map(Vec::len).sum(),
-            steps,
-            with_images,
+            steps: counts.steps,
+            judged: counts.judged,
+            with_images: counts.with_images,
             depth: self.layers.len() - 1,
             bits: self.layout.bits(),
             found,
@@ -199,8 +223,8 @@ where
     }
 
     /// Expands the last layer, again and again until nothing has to be worked out. Returns what
-    /// was counted, and a state for each observer that finds something there.
-    fn expand_layer(&mut self) -> Result<(Counts, Vec<Option<State>>), Stop> {
+    /// was counted, and a place for each observer that finds something there.
+    fn expand_layer(&mut self) -> Result<(Counts, Found<State>), Stop> {
         let layer = self.layers.len() - 1;
         let mut pass = self.pass(&self.layers[layer]);
         let mut found = vec![None; self.watches.len()];
@@ -208,7 +232,8 @@ where
         loop {
             counts = counts.and(pass.counts);
             for (found, new) in found.iter_mut().zip(&pass.found) {
-                *found = found.take().or_else(|| new.map(|word| self.layout.state(word)));
+                let place = |(word, edge)| (self.layout.state(word), edge);
+                *found = found.take().or_else(|| new.map(place));
             }
             if pass.again.is_empty() {
                 return Ok((counts, found));
@@ -218,6 +243,9 @@ where
             }
             for (watch, one, two) in pass.unions {
                 self.watches[watch].union(one, two);
+            }
+            for (watch, step) in pass.verdicts {
+                self.watches[watch].finds_in_step(step);
             }
             self.note_images();
             self.universe.healthy().map_err(Stop::Universe)?;
@@ -246,6 +274,18 @@ where
                 }
             }
         }
+        let at_steps: Vec<usize> =
+            (0..self.watches.len()).filter(|watch| self.looks_at_steps(*watch)).collect();
+        for (actor, views) in self.views.iter_mut().enumerate() {
+            for id in views.len()..self.situations.len(actor) {
+                let view = at_steps.iter().map(|watch| self.facts[*watch][actor][id]).collect();
+                views.push(self.different_views.insert_full(view).0 as ViewId);
+            }
+        }
+    }
+
+    fn looks_at_steps(&self, watch: usize) -> bool {
+        self.watches[watch].observer().looks_at() == Looks::Steps
     }
 
     /// Widens the words if there are more situations than they have room for. Whether it did.
@@ -292,9 +332,11 @@ where
     fn pass(&self, states: &Layer<W>) -> Pass<W> {
         let chunks: Vec<&[W]> = states.iter().flat_map(|piece| piece.chunks(CHUNK)).collect();
         let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let judges = (0..self.watches.len()).any(|watch| self.looks_at_steps(watch));
         let reader = Reader {
             situations: &*self.situations,
             facts: &self.facts,
+            views: judges.then_some(&*self.views),
             layout: &self.layout,
             images: &self.images,
             store: &self.store,
@@ -324,63 +366,5 @@ where
             });
             passes.fold(Pass::new(watches.len()), Pass::and)
         })
-    }
-
-    /// A shortest run into a state of the layer at this depth, or into one that it becomes when
-    /// actors change places.
-    fn run_to(&mut self, depth: usize, word: W) -> Result<Run, UniverseError> {
-        let mut words = vec![word];
-        for layer in self.layers[..depth].iter().rev() {
-            let target = words[words.len() - 1];
-            let leads = |word: &&W| self.leads_to(**word, target);
-            let before = layer.iter().flatten().filter(leads).min().copied();
-            words.push(before.ok_or(UniverseError::LostRun)?);
-        }
-        words.reverse();
-        let states: Vec<State> = words.into_iter().map(|word| self.layout.state(word)).collect();
-        let states = match self.group {
-            Some(_) => self.walk_again(&states)?,
-            None => states,
-        };
-        let in_full = |state: &State| {
-            let each = |(actor, id): (usize, &SituationId)| self.situations.get(actor, *id).clone();
-            state.iter().enumerate().map(each).collect()
-        };
-        let states: Vec<Vec<Situation>> = states.iter().map(in_full).collect();
-        run_through(self.universe, &states)
-    }
-
-    /// The states of one run, whose images these are: each follows the one before, and no actor
-    /// changes places.
-    fn walk_again(&mut self, images: &[State]) -> Result<Vec<State>, UniverseError> {
-        let mut states: Vec<State> = images.first().cloned().into_iter().collect();
-        for target in images.iter().skip(1) {
-            let Some(now) = states.last().cloned() else { break };
-            let target = self.images.lowest_state(target);
-            let successors = self.situations.successors_of(self.universe, &now);
-            self.note_images();
-            let after = |(actor, id): (usize, SituationId)| {
-                let mut next = now.clone();
-                next[actor] = id;
-                next
-            };
-            let mut all = successors.into_iter().map(after);
-            let next = all.find(|next| self.images.lowest_state(next) == target);
-            states.push(next.ok_or(UniverseError::LostRun)?);
-        }
-        Ok(states)
-    }
-
-    fn leads_to(&self, from: W, target: W) -> bool {
-        let state = self.layout.state(from);
-        let mut leads = false;
-        self.situations.successors(&state, |actor, list| {
-            let into = |id: &SituationId| {
-                let next = self.layout.replace(from, actor, state[actor], *id);
-                self.images.lowest(&self.layout, next).0
-            };
-            leads |= list.unwrap_or_default().iter().any(|id| into(id) == target);
-        });
-        leads
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::observe::{FactsId, Lookup, NO_FACTS};
+use super::super::observe::{FactsId, Looks, Lookup, NO_FACTS, StepFacts};
 use super::images::Images;
 use super::situations::{Gap, SituationId, Situations};
 use super::store::{Batches, Store};
@@ -12,13 +12,27 @@ use super::word::{Layout, Word};
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
     pub(super) steps: u64,
+    pub(super) judged: u64,
     pub(super) with_images: u64,
 }
 
+/// Where something is found: in a state, or in the step from it that brings this actor into this
+/// situation.
+pub(super) type Place<S> = (S, Option<Edge>);
+
+/// For each observer, a place where it finds something, if it does.
+pub(super) type Found<S> = Vec<Option<Place<S>>>;
+
+/// A step, in a state: which actor comes into which situation.
+pub(super) type Edge = (usize, SituationId);
+
 impl Counts {
     pub(super) fn and(self, other: Self) -> Self {
-        let with_images = self.with_images + other.with_images;
-        Counts { steps: self.steps + other.steps, with_images }
+        Counts {
+            steps: self.steps + other.steps,
+            judged: self.judged + other.judged,
+            with_images: self.with_images + other.with_images,
+        }
     }
 }
 
@@ -26,20 +40,29 @@ impl Counts {
 pub(super) struct Pass<W> {
     /// Room for a state, so that it need not be made for each.
     pub(super) state: Vec<SituationId>,
+    /// The same for the steps from it that show something new.
+    pub(super) edges: Vec<Edge>,
     pub(super) counts: Counts,
     pub(super) gaps: BTreeSet<Gap>,
     /// States whose successors are not all known.
     pub(super) again: Vec<W>,
-    /// For each observer, the lowest state in which it finds something.
-    pub(super) found: Vec<Option<W>>,
+    /// The lowest places.
+    pub(super) found: Found<W>,
     /// Facts that were not put together before.
     pub(super) unions: BTreeSet<(usize, FactsId, FactsId)>,
+    /// Steps that were not judged before.
+    pub(super) verdicts: BTreeSet<(usize, StepFacts)>,
 }
+
+/// What a situation shows to all who look at steps, as an integer.
+pub(super) type ViewId = u32;
 
 /// All that a thread needs to expand states.
 pub(super) struct Reader<'s, W> {
     pub(super) situations: &'s Situations,
     pub(super) facts: &'s [Vec<Vec<FactsId>>],
+    /// By actor and situation; none if nobody looks at steps.
+    pub(super) views: Option<&'s [Vec<ViewId>]>,
     pub(super) layout: &'s Layout,
     pub(super) images: &'s Images,
     pub(super) store: &'s Store<W>,
@@ -61,6 +84,7 @@ impl<W: Word> Reader<'_, W> {
         // Nobody crashes in most systems, and this is asked of every step.
         let within =
             |actor, now, next| self.budget == 0 || self.situations.within(left, actor, now, next);
+        let mut edges = std::mem::take(&mut pass.edges);
         let mut steps = 0;
         self.situations.successors(&state, |actor, list| match list {
             Err(gap) => {
@@ -69,23 +93,32 @@ impl<W: Word> Reader<'_, W> {
             }
             Ok(next) => {
                 let now = state[actor];
+                let views = self.views.map(|views| &views[actor]);
                 for id in next.iter().filter(|id| within(actor, now, **id)) {
                     steps += 1;
+                    if views.is_some_and(|views| views[*id as usize] != views[now as usize]) {
+                        edges.push((actor, *id));
+                    }
                     let next = self.layout.replace(word, actor, now, *id);
                     self.store.add(self.images.lowest(self.layout, next).0, batches);
                 }
             }
         });
+        if !edges.is_empty() {
+            complete &= self.judge(word, &state, &edges, watches, pass);
+        }
         if complete {
-            let images = self.images.lowest(self.layout, word).1;
-            pass.counts = pass.counts.and(Counts { steps, with_images: images });
+            let (judged, with_images) =
+                (edges.len() as u64, self.images.lowest(self.layout, word).1);
+            pass.counts = pass.counts.and(Counts { steps, judged, with_images });
         } else {
             pass.again.push(word);
         }
-        pass.state = state;
+        edges.clear();
+        (pass.state, pass.edges) = (state, edges);
     }
 
-    /// Whether all facts of the state could be put together.
+    /// Looks at a state. Whether all that takes was known.
     fn look(
         &self,
         word: W,
@@ -93,32 +126,76 @@ impl<W: Word> Reader<'_, W> {
         watches: &[Lookup<'_>],
         pass: &mut Pass<W>,
     ) -> bool {
-        let mut all_complete = true;
-        for (number, (watch, facts)) in watches.iter().zip(self.facts).enumerate() {
-            let (mut all, mut complete, mut found) = (NO_FACTS, true, false);
-            for (actor, id) in state.iter().enumerate() {
-                let more = facts[actor][*id as usize];
-                if watch.one_at_a_time {
-                    found |= watch.finds(more);
-                    continue;
+        let mut complete = true;
+        for (number, watch) in watches.iter().enumerate() {
+            let found = match watch.looks_at {
+                Looks::Steps => continue,
+                Looks::EachActor => {
+                    let mut each = self.facts[number].iter().zip(state);
+                    each.any(|(facts, id)| watch.finds(facts[*id as usize]))
                 }
-                match watch.union(all, more) {
-                    Some(union) => all = union,
+                Looks::States => {
+                    let all = self.all_facts(number, state, *watch, pass);
+                    complete &= all.is_some();
+                    all.is_some_and(|all| watch.finds(all))
+                }
+            };
+            if found {
+                pass.find(number, (word, None));
+            }
+        }
+        complete
+    }
+
+    /// Looks at these steps from a state. Whether all that takes was known.
+    fn judge(
+        &self,
+        word: W,
+        state: &[SituationId],
+        edges: &[Edge],
+        watches: &[Lookup<'_>],
+        pass: &mut Pass<W>,
+    ) -> bool {
+        let mut complete = true;
+        let at_steps = |watch: &Lookup<'_>| watch.looks_at == Looks::Steps;
+        for (number, watch) in watches.iter().enumerate().filter(|(_, watch)| at_steps(watch)) {
+            let Some(all) = self.all_facts(number, state, *watch, pass) else {
+                complete = false;
+                continue;
+            };
+            for (actor, next) in edges {
+                let facts = &self.facts[number][*actor];
+                let step = (all, facts[state[*actor] as usize], facts[*next as usize]);
+                match watch.finds_in_step(step) {
+                    Some(false) => {}
+                    Some(true) => pass.find(number, (word, Some((*actor, *next)))),
                     None => {
-                        pass.unions.insert((number, all, more));
+                        pass.verdicts.insert((number, step));
                         complete = false;
-                        break;
                     }
                 }
             }
-            found |= complete && !watch.one_at_a_time && watch.finds(all);
-            if found {
-                let found = &mut pass.found[number];
-                *found = Some(found.map_or(word, |other| other.min(word)));
-            }
-            all_complete &= complete;
         }
-        all_complete
+        complete
+    }
+
+    /// What the whole state shows, if all of it was put together before.
+    fn all_facts(
+        &self,
+        number: usize,
+        state: &[SituationId],
+        watch: Lookup<'_>,
+        pass: &mut Pass<W>,
+    ) -> Option<FactsId> {
+        let mut each = self.facts[number].iter().zip(state);
+        each.try_fold(NO_FACTS, |all, (facts, id)| {
+            let more = facts[*id as usize];
+            let union = watch.union(all, more);
+            if union.is_none() {
+                pass.unions.insert((number, all, more));
+            }
+            union
+        })
     }
 }
 
@@ -126,12 +203,19 @@ impl<W: Word> Pass<W> {
     pub(super) fn new(watches: usize) -> Self {
         Pass {
             state: Vec::new(),
+            edges: Vec::new(),
             counts: Counts::default(),
             gaps: BTreeSet::new(),
             again: Vec::new(),
             found: vec![None; watches],
             unions: BTreeSet::new(),
+            verdicts: BTreeSet::new(),
         }
+    }
+
+    fn find(&mut self, number: usize, place: Place<W>) {
+        let found = &mut self.found[number];
+        *found = Some(found.map_or(place, |other| other.min(place)));
     }
 
     pub(super) fn and(mut self, other: Self) -> Self {
@@ -139,11 +223,11 @@ impl<W: Word> Pass<W> {
         self.gaps.extend(other.gaps);
         self.again.extend(other.again);
         self.unions.extend(other.unions);
-        for (one, two) in self.found.iter_mut().zip(other.found) {
-            *one = match (*one, two) {
-                (Some(one), Some(two)) => Some(one.min(two)),
-                (one, two) => one.or(two),
-            };
+        self.verdicts.extend(other.verdicts);
+        for (number, place) in (0..).zip(other.found) {
+            if let Some(place) = place {
+                self.find(number, place);
+            }
         }
         self
     }

@@ -18,7 +18,9 @@
 //! | `moves` | one step forward and back |
 //! | `select` | the states in which something is found |
 //! | `path` | shortest runs |
+//! | `alone` | the situations of one actor, and its steps |
 
+mod alone;
 mod moves;
 mod path;
 mod select;
@@ -35,6 +37,8 @@ use stateright::actor::Actor;
 use super::cache::Cache;
 use super::diagram::{Diagram, EMPTY, END, Node, Value, Variable};
 use super::universe::{MessageId, NOTHING, Outcome, SetId, Universe, UniverseError};
+
+pub use alone::Alone;
 
 /// What the blocks above do to those from some one on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -6,7 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use stateright::actor::Actor;
 
 use super::super::diagram::{Diagram, EMPTY, END, Node, Value, Variable};
-use super::super::observe::{FactsId, NO_FACTS, Observer, Watch};
+use super::super::observe::{FactsId, Looks, NO_FACTS, Observer, Watch};
 use super::Symbolic;
 
 impl<A: Actor> Symbolic<'_, A>
@@ -19,16 +19,16 @@ where
     pub fn finds<O: Observer<A>>(&self, states: Node, watch: &mut Watch<A, O>) -> bool {
         let mut shown = Diagram::default();
         let small = self.shown(states, watch, &mut shown, &mut FxHashMap::default());
-        let one_at_a_time = watch.observer().one_at_a_time();
+        let each_actor = watch.observer().looks_at() == Looks::EachActor;
         let mut seen = FxHashSet::from_iter([(small, NO_FACTS)]);
         let mut open = vec![(small, NO_FACTS)];
         while let Some((node, facts)) = open.pop() {
-            if node == END && !one_at_a_time && watch.finds(facts) {
+            if node == END && !each_actor && watch.finds(facts) {
                 return true;
             }
             for (more, child) in shown.edges(node) {
                 let mut all = watch.union(facts, *more);
-                if one_at_a_time && shown.variable(*child).block() != shown.variable(node).block() {
+                if each_actor && shown.variable(*child).block() != shown.variable(node).block() {
                     if watch.finds(all) {
                         return true;
                     }
@@ -94,7 +94,7 @@ where
         known: &mut FxHashMap<(Node, FactsId), Node>,
     ) -> Node {
         if states == EMPTY || states == END {
-            let found = !watch.observer().one_at_a_time() && watch.finds(facts);
+            let found = watch.observer().looks_at() != Looks::EachActor && watch.finds(facts);
             return if states == END && found { END } else { EMPTY };
         }
         if let Some(known) = known.get(&(states, facts)) {
@@ -106,7 +106,7 @@ where
             let more = self.facts_of(variable, *value, watch);
             let mut all = watch.union(facts, more);
             let leaves = self.diagram.variable(*child).block() != variable.block();
-            if watch.observer().one_at_a_time() && leaves {
+            if watch.observer().looks_at() == Looks::EachActor && leaves {
                 if watch.finds(all) {
                     continue;
                 }

@@ -1,0 +1,166 @@
+//! One actor alone: its situations in the states of a set, and its steps from them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::Hash;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use stateright::actor::Actor;
+
+use super::super::diagram::{Diagram, END, Node};
+use super::super::observe::{Observer, Watch};
+use super::super::run::Situation;
+use super::super::universe::{CoreId, MessageId, NOTHING, Outcome, Stimulus, UniverseError};
+use super::Symbolic;
+
+/// What the steps of one actor alone showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alone {
+    /// How many steps were judged. Those that show nothing new are not.
+    pub judged: u64,
+    /// What the actor was, and was given, where something is found. Then the search ended there.
+    pub found: Option<(Situation, Stimulus)>,
+}
+
+impl<A: Actor> Symbolic<'_, A>
+where
+    A::State: Eq + Hash,
+    A::Storage: Eq + Hash,
+{
+    /// All different situations of an actor in the states of a set, by their numbers.
+    pub fn situations(&self, states: Node, actor: usize) -> Vec<Situation> {
+        let block = self.block[actor];
+        // What was sent, as a diagram without the blocks below: all that differ in these only
+        // become one.
+        let (mut sent, mut known) = (Diagram::default(), FxHashMap::default());
+        let mut by_core = BTreeMap::<CoreId, Vec<Node>>::new();
+        for node in self.nodes(states, |node| self.diagram.variable(node).block() < block) {
+            if self.diagram.variable(node).block() != block {
+                continue;
+            }
+            for (core, child) in self.diagram.edges(node) {
+                let outboxes = self.outboxes(*child, block, &mut sent, &mut known);
+                by_core.entry(*core).or_default().push(outboxes);
+            }
+        }
+        let mut all = Vec::new();
+        for (core, outboxes) in by_core {
+            let outboxes = sent.union_all(outboxes);
+            let nothing = vec![NOTHING; self.order.len()].into();
+            spell_out(&sent, outboxes, &mut Situation { core, sent: nothing }, &mut all);
+        }
+        all
+    }
+
+    /// The nodes of a set, without those that lie only below some that `opens` refuses.
+    fn nodes(&self, states: Node, opens: impl Fn(Node) -> bool) -> Vec<Node> {
+        let (mut nodes, mut seen) = (vec![states], FxHashSet::from_iter([states]));
+        let mut next = 0;
+        while let Some(node) = nodes.get(next).copied() {
+            next += 1;
+            if opens(node) {
+                let children = self.diagram.edges(node).iter().map(|(_, child)| *child);
+                nodes.extend(children.filter(|child| seen.insert(*child)));
+            }
+        }
+        nodes
+    }
+
+    /// The outboxes of a block from this node on, with nothing below them.
+    fn outboxes(
+        &self,
+        node: Node,
+        block: u8,
+        sent: &mut Diagram,
+        known: &mut FxHashMap<Node, Node>,
+    ) -> Node {
+        let variable = self.diagram.variable(node);
+        if variable.block() != block {
+            return END;
+        }
+        if let Some(known) = known.get(&node) {
+            return *known;
+        }
+        let edges = self.diagram.edges(node).iter();
+        let edges = edges.map(|(set, child)| (*set, self.outboxes(*child, block, sent, known)));
+        let edges = edges.collect();
+        let outboxes = sent.node(variable, edges);
+        known.insert(node, outboxes);
+        outboxes
+    }
+
+    /// The messages that were sent to an actor in some state of a set.
+    fn heard(&self, states: Node, actor: usize) -> BTreeSet<MessageId> {
+        let nodes = self.nodes(states, |_| true).into_iter();
+        let for_it = nodes.filter(|node| self.diagram.variable(*node).addressee() == Some(actor));
+        let sets: BTreeSet<_> =
+            for_it.flat_map(|node| self.diagram.edges(node)).map(|(set, _)| *set).collect();
+        sets.into_iter().flat_map(|set| self.universe.members(set)).copied().collect()
+    }
+
+    /// Judges all steps of an actor alone: from each situation that it is in in a state of the set,
+    /// with everything that may happen to it there, and every message that was sent to it in any
+    /// state of the set. So these are all steps that it takes from these states, and more. The whole
+    /// state before such a step is the actor's own situation.
+    pub fn finds_alone<O: Observer<A>>(
+        &mut self,
+        states: Node,
+        actor: usize,
+        watch: &mut Watch<A, O>,
+    ) -> Result<Alone, UniverseError> {
+        let heard = self.heard(states, actor);
+        let situations = self.situations(states, actor);
+        let mut alone = Alone { judged: 0, found: None };
+        for same_core in situations.chunk_by(|one, two| one.core == two.core) {
+            let steps = self.steps_alone(actor, same_core[0].core, &heard);
+            for situation in same_core {
+                let before = watch.situation(self.universe, actor, situation);
+                for (stimulus, outcome) in &steps {
+                    let after = situation.follow(self.universe, outcome.core, outcome.sent);
+                    let after = watch.situation(self.universe, actor, &after);
+                    if before == after {
+                        continue;
+                    }
+                    alone.judged += 1;
+                    if watch.finds_in_step((before, before, after)) {
+                        self.universe.healthy()?;
+                        alone.found = Some((situation.clone(), *stimulus));
+                        return Ok(alone);
+                    }
+                }
+            }
+        }
+        self.universe.healthy()?;
+        Ok(alone)
+    }
+
+    /// What may become of an actor with this core by what. That nothing changes is no step.
+    fn steps_alone(
+        &mut self,
+        actor: usize,
+        core: CoreId,
+        heard: &BTreeSet<MessageId>,
+    ) -> Vec<(Stimulus, Outcome)> {
+        let own = self.universe.own_stimuli(actor, core).into_iter();
+        let stimuli = own.chain(heard.iter().copied().map(Stimulus::Hear));
+        let mut steps = Vec::new();
+        for stimulus in stimuli {
+            let mut outcomes = self.universe.outcomes(actor, core, stimulus);
+            outcomes.retain(|outcome| *outcome != Outcome { core, sent: NOTHING });
+            steps.extend(outcomes.into_iter().map(|outcome| (stimulus, outcome)));
+        }
+        steps
+    }
+}
+
+/// All paths from a node on: what was sent to whom, by addressee.
+fn spell_out(sent: &Diagram, node: Node, so_far: &mut Situation, all: &mut Vec<Situation>) {
+    let Some(to) = sent.variable(node).addressee().filter(|_| node != END) else {
+        all.push(so_far.clone());
+        return;
+    };
+    for (set, child) in sent.edges(node) {
+        so_far.sent[to] = *set;
+        spell_out(sent, *child, so_far, all);
+    }
+    so_far.sent[to] = NOTHING;
+}
