@@ -11,7 +11,7 @@ use super::bfs;
 use super::engine::diagram::EMPTY;
 use super::engine::explicit::{Until, explore_up_to};
 use super::engine::faults::Machine;
-use super::engine::observe::Watch;
+use super::engine::observe::{Looks, Watch};
 use super::engine::replay::ReplayError;
 use super::engine::symbolic::Symbolic;
 use super::engine::symmetry::Symmetry;
@@ -19,10 +19,11 @@ use super::engine::universe::{Universe, UniverseError};
 use super::facts::Lens;
 use super::hunt::hunt;
 use super::properties::{Kind, Property};
+use super::refinement;
 use super::stock;
 use super::system::System;
 use super::trace::Trace;
-use crate::paxos::{Members, MembersError, Node, Paxos, Rulebook};
+use crate::paxos::{Members, MembersError, Node, Paxos, Role, Rulebook};
 
 /// Why a check could not be run.
 #[derive(Debug, Error)]
@@ -62,6 +63,11 @@ pub enum CheckError {
     /// Stock Stateright can neither crash an actor within a step nor lose a save.
     #[error("stock Stateright cannot run mutant '{0}', whose machine is at fault; use a back end")]
     NotInStock(&'static str),
+    /// Stock Stateright does not show steps.
+    #[error(
+        "stock Stateright does not look at steps, so it cannot hold '{0}' to the specification"
+    )]
+    StepsInStock(&'static str),
 }
 
 /// What explores the states.
@@ -89,6 +95,30 @@ impl Backend {
     }
 }
 
+/// What a system is held to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// To its properties.
+    ToProperties,
+    /// To the specification that is proved: see [`refinement`].
+    ToSpecification,
+}
+
+impl Held {
+    /// The properties that this comes to.
+    fn properties(self, system: &'static System, backend: Backend) -> Vec<&'static Property> {
+        match (self, backend) {
+            (Held::ToProperties, _) => system.properties().collect(),
+            (Held::ToSpecification, Backend::Symbolic) => {
+                refinement::STATES.iter().chain([&refinement::ALONE]).collect()
+            }
+            (Held::ToSpecification, _) => {
+                refinement::STATES.iter().chain(&refinement::STEPS).collect()
+            }
+        }
+    }
+}
+
 /// What a check showed.
 #[derive(Debug)]
 pub struct Report {
@@ -103,6 +133,9 @@ pub struct Report {
     pub visited: Option<usize>,
     /// How many steps were taken, into known states too; diagrams take none.
     pub steps: Option<u64>,
+    /// How many of the steps say something new, where steps are looked at. On diagrams: how many
+    /// steps of acceptors alone.
+    pub judged: Option<u64>,
     /// The number of steps to the state that is furthest from the start.
     pub depth: Option<usize>,
     /// How many nodes the diagram of all states has.
@@ -155,14 +188,19 @@ impl Report {
 /// many states were found so far, again and again.
 pub fn check(
     system: &'static System,
+    held: Held,
     backend: Backend,
     progress: &dyn Fn(&BigUint),
 ) -> Result<Report, CheckError> {
     let start = Instant::now();
+    let to = held.properties(system, backend);
     let report = match backend {
+        Backend::Stock if held == Held::ToSpecification => {
+            return Err(CheckError::StepsInStock(system.name));
+        }
         Backend::Stock => check_stock(system, progress)?,
-        Backend::Explicit | Backend::Alike => check_explicit(system, backend, progress)?,
-        Backend::Symbolic => check_symbolic(system, progress)?,
+        Backend::Explicit | Backend::Alike => check_explicit(system, &to, backend, progress)?,
+        Backend::Symbolic => check_symbolic(system, &to, progress)?,
     };
     Ok(Report { elapsed: start.elapsed(), ..report })
 }
@@ -193,6 +231,7 @@ fn check_stock(system: &'static System, progress: &dyn Fn(&BigUint)) -> Result<R
         states: finished.unique_states.into(),
         visited: Some(finished.unique_states),
         steps: Some(finished.total_states as u64),
+        judged: None,
         depth: Some(finished.depth),
         nodes: None,
         peak_nodes: None,
@@ -204,28 +243,30 @@ fn check_stock(system: &'static System, progress: &dyn Fn(&BigUint)) -> Result<R
 
 fn check_explicit(
     system: &'static System,
+    held: &[&'static Property],
     backend: Backend,
     progress: &dyn Fn(&BigUint),
 ) -> Result<Report, CheckError> {
     let (mut universe, members) = system.universe(&Paxos, Machine::Sound)?;
-    let now = |kind| matches!(kind, Kind::Always | Kind::Sometimes);
-    let held: Vec<_> = system.properties().filter(|property| now(property.kind)).collect();
+    let now = |property: &&Property| matches!(property.kind, Kind::Always | Kind::Sometimes);
+    let (now, of_runs): (Vec<&'static Property>, Vec<_>) = held.iter().copied().partition(now);
     let watch = |property: &&'static Property| watch(property, &members, &universe);
-    let mut watches: Vec<_> = held.iter().map(watch).collect();
+    let mut watches: Vec<_> = now.iter().map(watch).collect();
+    let watched_steps = held.iter().any(|property| property.looks_at() == Looks::Steps);
     let alike = alike(system, backend)?;
     let symmetry = alike.as_ref().map(|alike| alike as &dyn Symmetry<Node>);
     let until = Until::Exhausted;
     let explored =
         explore_up_to(&mut universe, &mut watches, symmetry, until, |n| progress(&n.into()))?;
     let mut outcomes = Vec::new();
-    for (property, run) in held.into_iter().zip(explored.found) {
+    for (property, run) in now.into_iter().zip(explored.found) {
         let found = run.is_some();
         let shows = run.filter(|_| property.kind == Kind::Always);
         let trace = shows.map(|run| Trace::of_run(system, &universe, &members, &run, property));
         let holds = found == (property.kind == Kind::Sometimes);
         outcomes.push(Outcome { property, holds, counterexample: trace.transpose()? });
     }
-    for property in system.properties().filter(|property| !now(property.kind)) {
+    for property in of_runs {
         outcomes.push(of_all_runs(system, property, progress)?);
     }
     Ok(Report {
@@ -234,6 +275,7 @@ fn check_explicit(
         states: explored.with_images.into(),
         visited: Some(explored.states),
         steps: Some(explored.steps),
+        judged: watched_steps.then_some(explored.judged),
         depth: Some(explored.depth),
         nodes: None,
         peak_nodes: None,
@@ -260,20 +302,31 @@ fn of_all_runs(
 
 fn check_symbolic(
     system: &'static System,
+    held: &[&'static Property],
     progress: &dyn Fn(&BigUint),
 ) -> Result<Report, CheckError> {
     let (mut universe, members) = system.universe(&Paxos, Machine::Sound)?;
     let watch = |property| (property, watch(property, &members, &universe));
-    let watches: Vec<_> = system.properties().map(watch).collect();
+    let watches: Vec<_> = held.iter().copied().map(watch).collect();
+    let acceptors = acceptors(&universe);
     let mut symbolic = Symbolic::new(&mut universe);
     symbolic.report_to(&progress);
     let reach = symbolic.reach()?;
     let states = symbolic.count(reach);
     progress(&states);
     let (nodes, peak_nodes) = (symbolic.diagram().size(reach), symbolic.diagram().peak());
-    let mut outcomes = Vec::new();
+    let (mut outcomes, mut judged) = (Vec::new(), None);
     for (property, mut watch) in watches {
         let holds = match property.kind {
+            Kind::Always if property.looks_at() == Looks::Steps => {
+                let mut holds = true;
+                for acceptor in &acceptors {
+                    let alone = symbolic.finds_alone(reach, *acceptor, &mut watch)?;
+                    holds &= alone.found.is_none();
+                    judged = Some(judged.unwrap_or(0) + alone.judged);
+                }
+                holds
+            }
             Kind::Always => !symbolic.finds(reach, &mut watch),
             Kind::Sometimes => symbolic.finds(reach, &mut watch),
             Kind::StaysPossible => {
@@ -303,6 +356,7 @@ fn check_symbolic(
         states,
         visited: None,
         steps: None,
+        judged,
         depth: None,
         nodes: Some(nodes),
         peak_nodes: Some(peak_nodes),
@@ -310,6 +364,12 @@ fn check_symbolic(
         complete: true,
         outcomes,
     })
+}
+
+/// Which actors are acceptors.
+fn acceptors<R: Rulebook>(universe: &Universe<Node<R>>) -> Vec<usize> {
+    let nodes = universe.actors().iter().enumerate();
+    nodes.filter(|(_, node)| matches!(node.role(), Role::Acceptor(_))).map(|(i, _)| i).collect()
 }
 
 /// How the acceptors of a system may change places, if that is asked for.

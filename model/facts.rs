@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use stateright::actor::Id;
 
 use super::engine::observe::{Looks, Observer, Remember};
-use super::properties::{Kind, Property};
+use super::properties::{Kind, Property, StepSeen};
 use crate::paxos::leader::{self, Stance};
 use crate::paxos::{
     AcceptorId, Ballot, ClientId, Command, Decree, Done, Instance, Leader, LeaderId, Members,
@@ -32,6 +32,12 @@ pub enum Topic {
     Promised,
     /// [`Fact::Voted`] and [`Fact::SaidVoted`].
     Voted,
+    /// [`Fact::SaidPromised`] alone.
+    Pledged,
+    /// [`Fact::SaidVoted`] alone.
+    Told,
+    /// [`Fact::Page`].
+    Page,
     /// [`Fact::Cast`].
     Cast,
     /// [`Fact::Recovered`].
@@ -73,6 +79,9 @@ pub enum Fact {
     SaidPromised(AcceptorId, Ballot),
     /// The acceptor has told somebody that it voted.
     SaidVoted(AcceptorId, Vote),
+    /// The acceptor has promised this ballot, and told where it has voted: from this instance on,
+    /// so; in full, or up to another instance.
+    Page(AcceptorId, Ballot, Instance, Vec<Vote>, Option<Instance>),
     /// The acceptor came back from a crash with this promise.
     Recovered(AcceptorId, Ballot),
     /// The leader takes this decree to be chosen.
@@ -169,9 +178,14 @@ impl Lens {
         Lens { property, members: members.clone(), roles, insists }
     }
 
-    /// What it finds, in words.
+    /// What it finds in a state or in an actor, in words.
     pub fn find(&self, facts: &Facts) -> Option<String> {
-        (self.property.find)(&self.members, facts)
+        self.property.find(&self.members, facts)
+    }
+
+    /// What it finds in a step, in words.
+    pub fn find_in_step(&self, step: &StepSeen<'_>) -> Option<String> {
+        self.property.find_in_step(&self.members, step)
     }
 }
 
@@ -197,11 +211,15 @@ impl<R: Rulebook> Observer<Node<R>> for Lens {
     }
 
     fn looks_at(&self) -> Looks {
-        self.property.looks_at
+        self.property.looks_at()
     }
 
     fn finds(&self, facts: &Facts) -> bool {
         self.find(facts).is_some()
+    }
+
+    fn finds_in_step(&self, all: &Facts, before: &Facts, after: &Facts) -> bool {
+        self.find_in_step(&StepSeen { all, before, after }).is_some()
     }
 }
 
@@ -309,10 +327,13 @@ pub fn said(members: &Members, src: Id, message: &Message, topics: &[Topic]) -> 
             let vote = Vote { instance, ballot, decree };
             [shown(Topic::Proposed, Some(Fact::Proposed(vote))), None]
         }
-        Message::Promise { ballot, votes, .. } => {
+        Message::Promise { ballot, from, votes, next } => {
             let promised = acceptor().map(|a| Fact::SaidPromised(a, *ballot));
-            let votes = votes.iter().flat_map(|vote| said_vote(acceptor(), vote, topics));
-            return shown(Topic::Promised, promised).into_iter().chain(votes).collect();
+            let page = acceptor().map(|a| Fact::Page(a, *ballot, *from, votes.clone(), *next));
+            let told = votes.iter().flat_map(|vote| said_vote(acceptor(), vote, topics));
+            let pledged =
+                shown(Topic::Promised, promised.clone()).or(shown(Topic::Pledged, promised));
+            return told.chain(pledged).chain(shown(Topic::Page, page)).collect();
         }
         Message::Accepted(vote) => return said_vote(acceptor(), vote, topics),
         _ => [None, None],
@@ -323,7 +344,8 @@ pub fn said(members: &Members, src: Id, message: &Message, topics: &[Topic]) -> 
 /// A vote that an acceptor tells of, be it when it is cast or later, in a promise.
 fn said_vote(acceptor: Option<AcceptorId>, vote: &Vote, topics: &[Topic]) -> Vec<Fact> {
     let Some(acceptor) = acceptor else { return Vec::new() };
-    let said = topics.contains(&Topic::Voted).then(|| Fact::SaidVoted(acceptor, vote.clone()));
+    let tells = topics.iter().any(|topic| matches!(topic, Topic::Voted | Topic::Told));
+    let said = tells.then(|| Fact::SaidVoted(acceptor, vote.clone()));
     let cast = topics.contains(&Topic::Cast).then(|| Fact::Cast(acceptor, vote.clone()));
     said.into_iter().chain(cast).collect()
 }

@@ -13,7 +13,7 @@ use super::engine::bridge::Bridge;
 use super::engine::explicit::{Until, explore_up_to};
 use super::engine::faults::Machine;
 use super::engine::liveness::fairness;
-use super::engine::observe::Watch;
+use super::engine::observe::{Looks, Watch};
 use super::engine::run::Run;
 use super::engine::symbolic::Symbolic;
 use super::engine::symmetry::Symmetry;
@@ -21,6 +21,7 @@ use super::engine::universe::Universe;
 use super::facts::Lens;
 use super::mutants::Mutant;
 use super::properties::{Kind, Property, property};
+use super::refinement::{STATES, STEPS};
 use super::stock;
 use super::system::System;
 use super::systems::system;
@@ -91,6 +92,9 @@ pub fn search<R: Rulebook>(
     let (mut universe, members) = system.universe(rulebook, machine)?;
     let look = watch(property, &members, &universe);
     let bridge = |universe| bridge(system, universe);
+    // Steps are told from one another state by state only.
+    let steps = property.looks_at() == Looks::Steps;
+    let backend = if steps { Backend::Explicit } else { backend };
     let (bridge, (run, states)) = match (property.kind, backend) {
         (Kind::Throughout, _) => {
             let bridge = bridge(universe);
@@ -232,4 +236,24 @@ pub fn catch(
         return Err(CheckError::NotInStock(mutant.name));
     }
     hunt(system, &mutant, mutant.machine, property, backend, progress)
+}
+
+/// Looks for the first state or step of a mutant that is none of the specification that is proved:
+/// see [`refinement`](super::refinement).
+pub fn catch_by_specification(
+    mutant: &'static Mutant,
+    progress: &dyn Fn(&BigUint),
+) -> Result<Option<Hunt>, CheckError> {
+    let start = Instant::now();
+    let system = system(mutant.system).ok_or(mutant.misnamed(mutant.system))?;
+    let (mut universe, members) = system.universe(&mutant, mutant.machine)?;
+    let held: Vec<_> = STATES.iter().chain(&STEPS).collect();
+    let mut watches: Vec<_> = held.iter().map(|p| watch(p, &members, &universe)).collect();
+    let progress = |n: usize| progress(&n.into());
+    let explored = explore_up_to(&mut universe, &mut watches, None, Until::Found, progress)?;
+    let found = held.into_iter().zip(explored.found).find_map(|(p, run)| Some((p, run?)));
+    let Some((property, run)) = found else { return Ok(None) };
+    let trace = Some(Trace::of_run(system, &universe, &members, &run, property)?);
+    let (states, elapsed) = (explored.states.into(), start.elapsed());
+    Ok(Some(Hunt { system, property, trace, states, elapsed }))
 }

@@ -12,6 +12,7 @@
 //! | [`engine`] | explores the states of any Stateright actors |
 //! | [`alike`] | acceptors that may change places |
 //! | [`stock`], [`reach`] | the same systems in Stateright's own actor model |
+//! | [`refinement`] | that what runs is what was proved |
 //! | [`trace`] | counterexamples in words |
 //! | [`scope`] | what was checked and what was not, as a table |
 
@@ -26,6 +27,7 @@ pub mod mutants;
 mod order;
 pub mod properties;
 pub mod reach;
+pub mod refinement;
 pub mod scope;
 pub mod stock;
 pub mod system;

@@ -13,7 +13,7 @@ use crate::paxos::Members;
 /// What a finding means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A violation: in no reachable state may it be found.
+    /// A violation: in no reachable state may it be found, or in no step from one.
     Always,
     /// A violation, given what is remembered of the way there: in no reachable state may it be
     /// found. It takes a search of its own, since what is remembered is a part of the state.
@@ -48,13 +48,40 @@ pub struct Property {
     /// What a finding means.
     pub kind: Kind,
     /// What it looks at.
-    pub looks_at: Looks,
-    /// What it looks at.
     pub topics: &'static [Topic],
-    /// What it finds in them, in words.
-    pub find: fn(&Members, &Facts) -> Option<String>,
+    /// What it finds there, in words.
+    pub finds: Find,
     /// What it remembers of a step, given the facts before it and after it.
     pub remember: fn(&Members, before: &Facts, after: &Facts) -> Vec<Fact>,
+}
+
+/// Where a property finds something.
+#[derive(Clone, Copy, Debug)]
+pub enum Find {
+    /// In states.
+    InStates(fn(&Members, &Facts) -> Option<String>),
+    /// In one actor at a time, with what that one has sent.
+    InEachActor(fn(&Members, &Facts) -> Option<String>),
+    /// In steps.
+    InSteps(fn(&Members, &StepSeen<'_>) -> Option<String>),
+}
+
+/// What is seen of a step.
+#[derive(Clone, Copy, Debug)]
+pub struct StepSeen<'f> {
+    /// All facts before it.
+    pub all: &'f Facts,
+    /// What the actor that takes it showed before.
+    pub before: &'f Facts,
+    /// What that actor shows afterwards.
+    pub after: &'f Facts,
+}
+
+impl<'f> StepSeen<'f> {
+    /// What is new.
+    pub fn news(&self) -> impl Iterator<Item = &'f Fact> + use<'f> {
+        self.after.difference(self.before)
+    }
 }
 
 impl Property {
@@ -64,17 +91,57 @@ impl Property {
         topics: &'static [Topic],
         find: fn(&Members, &Facts) -> Option<String>,
     ) -> Self {
-        let remember = |_: &Members, _: &Facts, _: &Facts| Vec::new();
-        Property { name, kind, looks_at: Looks::States, topics, find, remember }
+        Property::that(name, kind, topics, Find::InStates(find))
     }
 
-    const fn one_at_a_time(self) -> Self {
-        Property { looks_at: Looks::EachActor, ..self }
+    /// A property that looks at one actor at a time.
+    const fn of_each(
+        name: &'static str,
+        topics: &'static [Topic],
+        find: fn(&Members, &Facts) -> Option<String>,
+    ) -> Self {
+        Property::that(name, Kind::Always, topics, Find::InEachActor(find))
+    }
+
+    /// A property of this kind, that finds something so.
+    pub(super) const fn that(
+        name: &'static str,
+        kind: Kind,
+        topics: &'static [Topic],
+        finds: Find,
+    ) -> Self {
+        let remember = |_: &Members, _: &Facts, _: &Facts| Vec::new();
+        Property { name, kind, topics, finds, remember }
+    }
+
+    /// What it finds in a state or in an actor, in words.
+    pub fn find(&self, members: &Members, facts: &Facts) -> Option<String> {
+        match self.finds {
+            Find::InStates(find) | Find::InEachActor(find) => find(members, facts),
+            Find::InSteps(_) => None,
+        }
+    }
+
+    /// What it finds in a step, in words.
+    pub fn find_in_step(&self, members: &Members, step: &StepSeen<'_>) -> Option<String> {
+        match self.finds {
+            Find::InStates(_) | Find::InEachActor(_) => None,
+            Find::InSteps(find) => find(members, step),
+        }
+    }
+
+    /// What it looks at.
+    pub fn looks_at(&self) -> Looks {
+        match self.finds {
+            Find::InStates(_) => Looks::States,
+            Find::InEachActor(_) => Looks::EachActor,
+            Find::InSteps(_) => Looks::Steps,
+        }
     }
 
     /// What is remembered is looked at with the whole state.
     const fn remembering(self, remember: fn(&Members, &Facts, &Facts) -> Vec<Fact>) -> Self {
-        assert!(matches!((self.kind, self.looks_at), (Kind::Throughout, Looks::States)));
+        assert!(matches!((self.kind, self.finds), (Kind::Throughout, Find::InStates(_))));
         Property { remember, ..self }
     }
 }
@@ -100,27 +167,17 @@ pub static PROPERTIES: [Property; 24] = [
         &[Topic::Cast, Topic::Proposed],
         two_values_in_a_ballot,
     ),
-    Property::new(
+    Property::of_each(
         "memory never goes back",
-        Kind::Always,
         &[Topic::Voted, Topic::Promised],
         said_but_not_remembered,
-    )
-    .one_at_a_time(),
-    Property::new(
-        "nothing is applied twice",
-        Kind::Always,
-        &[Topic::Applied, Topic::Learned],
-        applied_twice,
-    )
-    .one_at_a_time(),
-    Property::new(
+    ),
+    Property::of_each("nothing is applied twice", &[Topic::Applied, Topic::Learned], applied_twice),
+    Property::of_each(
         "every chosen command is applied",
-        Kind::Always,
         &[Topic::Applied, Topic::Learned, Topic::Late],
         chosen_but_not_applied,
-    )
-    .one_at_a_time(),
+    ),
     Property::new(
         "what is answered is chosen",
         Kind::Always,
@@ -128,10 +185,8 @@ pub static PROPERTIES: [Property; 24] = [
         answered_but_not_chosen,
     ),
     Property::new("one answer per request", Kind::Always, &[Topic::Answered], two_answers),
-    Property::new("no gap is left", Kind::Always, &[Topic::Neglected], neglected_instance)
-        .one_at_a_time(),
-    Property::new("no request is forgotten", Kind::Always, &[Topic::Forgotten], forgotten_request)
-        .one_at_a_time(),
+    Property::of_each("no gap is left", &[Topic::Neglected], neglected_instance),
+    Property::of_each("no request is forgotten", &[Topic::Forgotten], forgotten_request),
     Property::new(
         "what was chosen stays chosen",
         Kind::Throughout,

@@ -100,7 +100,7 @@ pub fn find<R: Rulebook>(
     model: &Stock<R>,
     state: &StockState<R>,
 ) -> Option<String> {
-    (property.find)(&model.cfg.members, &facts(model, state, property.topics))
+    property.find(&model.cfg.members, &facts(model, state, property.topics))
 }
 
 impl<R: Rulebook> Numbered for Stock<R> {

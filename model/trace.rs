@@ -9,11 +9,11 @@ use stateright::actor::{ActorModelAction, Envelope, Id};
 use super::check::CheckError;
 use super::engine::bridge::Words;
 use super::engine::observe::{Observer, Remember};
-use super::engine::replay::{Replay, Sent};
+use super::engine::replay::{Replay, Replayed};
 use super::engine::run::Run;
 use super::engine::universe::{Event, Universe};
 use super::facts::{Facts, Lens};
-use super::properties::{Kind, Property};
+use super::properties::{Kind, Property, StepSeen};
 use super::stock::{Stock, StockState};
 use super::system::{Bounds, System};
 use crate::paxos::{Members, Message, Node, Rulebook, Timer};
@@ -57,12 +57,19 @@ impl Trace {
         let bounds = &system.bounds;
         let lens = Lens::new(property, members, universe.actors());
         let (mut facts, mut remembered) = (Facts::new(), Facts::new());
+        let (mut of_each, mut in_step) = (Vec::new(), None);
         let mut heard = HashSet::new();
         let (mut start, mut steps) = (Vec::new(), Vec::new());
         Replay::new(universe, run, |replay, happened, before| {
             let now = observed(&lens, replay);
-            remembered.extend(Remember::<Node<R>>::remember(&lens, &facts, &now));
-            facts = now;
+            let all: Facts = now.iter().flatten().cloned().collect();
+            let actor = happened.as_ref().map(|(actor, ..)| *actor);
+            let own = |of: &[Facts]| actor.and_then(|actor| of.get(actor).cloned());
+            in_step = own(&of_each).zip(own(&now)).and_then(|(before, after)| {
+                lens.find_in_step(&StepSeen { all: &facts, before: &before, after: &after })
+            });
+            remembered.extend(Remember::<Node<R>>::remember(&lens, &facts, &all));
+            (facts, of_each) = (all, now);
             let sent = in_words(bounds, replay.sent.get(before..).unwrap_or_default());
             let Some((actor, event, crashed)) = happened else {
                 start = sent;
@@ -77,7 +84,7 @@ impl Trace {
             steps.push(TraceStep { event, sent });
         })?;
         facts.extend(remembered);
-        let found = lens.find(&facts);
+        let found = lens.find(&facts).or(in_step);
         let at_the_end = matches!(property.kind, Kind::Always | Kind::Throughout | Kind::Sometimes);
         if found.is_none() && at_the_end {
             return Err(CheckError::NotShown(property.name));
@@ -107,16 +114,19 @@ impl Trace {
     }
 }
 
-/// What is to be seen in the actors themselves.
-fn observed<R: Rulebook>(lens: &Lens, replay: &Replay<'_, Node<R>>) -> Facts {
-    let mut facts = Facts::new();
-    for (number, actor) in replay.actors.iter().enumerate() {
+/// What is to be seen in the actors themselves, and in what each has sent.
+fn observed<R: Rulebook>(lens: &Lens, replay: &Replay<'_, Node<R>>) -> Vec<Facts> {
+    let core = |(number, actor): (usize, &Replayed<Node<R>>)| {
         let (state, storage) = (actor.state.as_ref(), actor.storage());
-        facts.extend(Observer::<Node<R>>::core(lens, number, state, storage));
+        Observer::<Node<R>>::core(lens, number, state, storage).into_iter().collect()
+    };
+    let mut each: Vec<Facts> = replay.actors.iter().enumerate().map(core).collect();
+    for sent in &replay.sent {
+        if let Some(facts) = each.get_mut(sent.0) {
+            facts.extend(Observer::<Node<R>>::message(lens, sent.0, &sent.2));
+        }
     }
-    let said = |sent: &Sent<Node<R>>| Observer::<Node<R>>::message(lens, sent.0, &sent.2);
-    facts.extend(replay.sent.iter().flat_map(said));
-    facts
+    each
 }
 
 /// Actors, messages and events of a system, in words.

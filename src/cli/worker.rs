@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Verdict;
 use super::output::{fail, json, say};
-use crate::model::check::{Backend, Report, check};
+use crate::model::check::{Backend, Held, Report, check};
 use crate::model::system::System;
 
 /// What a check of one system showed, as JSON.
@@ -104,7 +104,7 @@ fn peak_bytes() -> Option<u64> {
 
 /// The child's side: a line with the number of states now and then, and a line of JSON at the end.
 pub(super) fn serve(system: &'static System, backend: Backend) -> Verdict {
-    match check(system, backend, &|states| say(states)) {
+    match check(system, Held::ToProperties, backend, &|states| say(states)) {
         Ok(report) => {
             json(&Checked::new(&report));
             Verdict::Holds

@@ -1,0 +1,16 @@
+//! The invariant, and what follows from it, in states of the real actors.
+
+use super::super::facts::Facts;
+use super::steps::PAXOS;
+use super::view::View;
+use crate::paxos::Members;
+
+/// Whether the part of the invariant with this number, or of what follows from it, is violated.
+pub(super) fn violated<const PART: usize>(members: &Members, facts: &Facts) -> Option<String> {
+    let named = PAXOS.invariant.iter().chain(&PAXOS.safety).nth(PART)?;
+    let view = View::of(members, facts, &Facts::new());
+    let constants = view.constants();
+    let refutation = view.structure.refutation(&named.formula, &constants)?;
+    let values = view.in_words(refutation.get(constants.len()..).unwrap_or_default());
+    Some(format!("it should be that {}, but not so for {values}", named.words))
+}

@@ -1,0 +1,147 @@
+//! Steps of the real actors, explained by actions of the specification.
+
+use std::sync::LazyLock;
+
+use super::super::facts::{Fact, Facts};
+use super::super::properties::StepSeen;
+use super::view::{Page, View};
+use crate::paxos::{Members, Vote};
+use crate::proof::logic::{Element, Formula, Var};
+use crate::proof::spec::vocabulary::*;
+use crate::proof::spec::{Action, Specification, paxos};
+
+/// What is proved.
+pub(super) static PAXOS: LazyLock<Specification> = LazyLock::new(paxos);
+
+/// How a decree comes to be proposed.
+const PROPOSE: [&str; 2] = ["propose", "propose again"];
+
+/// The guard that looks at what has not been said yet. All others look at what only grows.
+const FRESH: &str = "one proposal";
+
+/// The guard that is between an acceptor and itself.
+const PROMISED: &str = "no higher ballot was promised";
+
+/// What a thing is that the action happens to.
+type Known = [(Var, Element)];
+
+/// What keeps these actions, each without some of its guards, from being possible: nothing, if one is.
+fn unexplained(
+    view: &View,
+    actions: &[&str],
+    known: &Known,
+    counts: impl Fn(&str) -> bool,
+) -> Option<String> {
+    let mut why = Vec::new();
+    for action in actions.iter().filter_map(|name| PAXOS.action(name)) {
+        let guards = action.guards.iter().map(|guard| &guard.named);
+        let guards: Vec<_> = guards.filter(|named| counts(named.name)).collect();
+        let all = guards.iter().map(|named| named.formula.clone()).collect();
+        if possible(view, action, known, Formula::And(all)) {
+            return None;
+        }
+        let unmet =
+            guards.iter().find(|named| !possible(view, action, known, named.formula.clone()));
+        why.push(match unmet {
+            Some(named) => {
+                format!("'{}' of '{}' is not met: {}", named.name, action.name, named.words)
+            }
+            None => format!("the guards of '{}' are not met together", action.name),
+        });
+    }
+    Some(why.join("; "))
+}
+
+/// Whether this is true for some values of the action's other parameters.
+fn possible(view: &View, action: &Action, known: &Known, guard: Formula) -> bool {
+    let is_known = |var: &Var| known.iter().any(|(other, _)| other == var);
+    let open = action.parameters.iter().copied().filter(|var| !is_known(var)).collect();
+    let mut values = view.constants();
+    values.extend_from_slice(known);
+    view.structure.satisfies(&Formula::Exists(open, Box::new(guard)), &mut values)
+}
+
+fn any(_: &str) -> bool {
+    true
+}
+
+/// What is proposed, where in the structure.
+fn proposal(view: &View, vote: &Vote) -> [(Var, Element); 3] {
+    let [ballot, instance, value] = view.vote(vote);
+    [(B, ballot), (I, instance), (V, value)]
+}
+
+fn said(vote: &Vote) -> String {
+    format!("{} at {} under {}", vote.decree, vote.instance, vote.ballot)
+}
+
+/// A new proposal that neither way to propose explains.
+pub(super) fn proposals(members: &Members, step: &StepSeen<'_>) -> Option<String> {
+    let view = View::of(members, step.all, step.after);
+    step.news().find_map(|fact| {
+        let Fact::Proposed(vote) = fact else { return None };
+        let why = unexplained(&view, &PROPOSE, &proposal(&view, vote), any)?;
+        Some(format!("{} is proposed, but {why}", said(vote)))
+    })
+}
+
+/// The same of all that was ever proposed: a guard that is met stays so, but for one.
+pub(super) fn unexplained_proposal(members: &Members, facts: &Facts) -> Option<String> {
+    let view = View::of(members, facts, &Facts::new());
+    facts.iter().find_map(|fact| {
+        let Fact::Proposed(vote) = fact else { return None };
+        let why = unexplained(&view, &PROPOSE, &proposal(&view, vote), |guard| guard != FRESH)?;
+        Some(format!("{} was proposed, but {why}", said(vote)))
+    })
+}
+
+/// A new vote that is not explained.
+pub(super) fn votes(members: &Members, step: &StepSeen<'_>) -> Option<String> {
+    unexplained_vote(members, step, any)
+}
+
+/// A new vote below what the acceptor has promised.
+pub(super) fn votes_below_promise(members: &Members, step: &StepSeen<'_>) -> Option<String> {
+    unexplained_vote(members, step, |guard| guard == PROMISED)
+}
+
+fn unexplained_vote(
+    members: &Members,
+    step: &StepSeen<'_>,
+    counts: impl Fn(&str) -> bool + Copy,
+) -> Option<String> {
+    let view = View::of(members, step.all, step.after);
+    step.news().find_map(|fact| {
+        let Fact::SaidVoted(acceptor, vote) = fact else { return None };
+        let [ballot, instance, value] = proposal(&view, vote);
+        let known = [(N, acceptor.0), ballot, instance, value];
+        let why = unexplained(&view, &["accept"], &known, counts)?;
+        Some(format!("{acceptor} votes for {}, but {why}", said(vote)))
+    })
+}
+
+/// A new page of a promise that is not explained, with the votes first that it is the first to tell
+/// of.
+pub(super) fn promises(members: &Members, step: &StepSeen<'_>) -> Option<String> {
+    let mut view = View::of(members, step.all, step.after);
+    for fact in step.news().filter(|fact| matches!(fact, Fact::SaidVoted(..))) {
+        view.relate(fact);
+    }
+    step.news().filter_map(Page::of).find_map(|page| {
+        view.claim(&page);
+        let known = [(N, page.acceptor.0), (B, view.ballot(page.ballot))];
+        let why = unexplained(&view, &["promise"], &known, any)?;
+        Some(format!("{} promises {}, but {why}", page.acceptor, page.ballot))
+    })
+}
+
+/// Something newly learned that is not explained.
+pub(super) fn learned(members: &Members, step: &StepSeen<'_>) -> Option<String> {
+    let view = View::of(members, step.all, step.after);
+    step.news().find_map(|fact| {
+        let Fact::Learned(leader, instance, decree) = fact else { return None };
+        let known = [(I, view.instance(*instance)), (V, view.value(decree))];
+        let why = unexplained(&view, &["learn"], &known, any)?;
+        Some(format!("{leader} learns {decree} at {instance}, but {why}"))
+    })
+}

@@ -1,0 +1,270 @@
+//! A state of the specification, as it is read off facts.
+
+use std::collections::BTreeSet;
+
+use super::super::facts::{Fact, Facts};
+use crate::paxos::{
+    AcceptorId, AcceptorSet, Ballot, Decree, Instance, LeaderId, MAX_ACCEPTORS, Members, Vote,
+};
+use crate::proof::logic::{Element, Relation, Sort, Structure, Valuation, Var};
+use crate::proof::spec::vocabulary::*;
+
+/// A structure, and what its things are.
+#[derive(Debug)]
+pub(super) struct View {
+    pub(super) structure: Structure,
+    /// All up to the highest that was heard of; the ones in between may be used yet.
+    ballots: Vec<Ballot>,
+    instances: Vec<Instance>,
+    /// The no-op is the first.
+    decrees: Vec<Decree>,
+}
+
+/// A page of a promise.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Page<'f> {
+    pub(super) acceptor: AcceptorId,
+    pub(super) ballot: Ballot,
+    from: Instance,
+    votes: &'f [Vote],
+    next: Option<Instance>,
+}
+
+impl<'f> Page<'f> {
+    /// What a fact says of a page, if it does.
+    pub(super) fn of(fact: &'f Fact) -> Option<Self> {
+        let Fact::Page(acceptor, ballot, from, votes, next) = fact else { return None };
+        Some(Page { acceptor: *acceptor, ballot: *ballot, from: *from, votes, next: *next })
+    }
+
+    /// Whether it tells of this instance.
+    fn covers(&self, instance: Instance) -> bool {
+        self.from <= instance && self.next.is_none_or(|next| instance < next)
+    }
+}
+
+impl View {
+    /// What these facts say; the things of which the others speak are there too.
+    pub(super) fn of(members: &Members, facts: &Facts, others: &Facts) -> Self {
+        let (ballots, instances, decrees) = things(members, facts.iter().chain(others));
+        let acceptors = members.acceptors().len();
+        let (phase1, phase2) = (
+            quorums(acceptors, |set| members.phase1(set)),
+            quorums(acceptors, |set| members.phase2(set)),
+        );
+        let structure = Structure::new([
+            (NODE, acceptors as Element),
+            (QUORUM1, phase1.len() as Element),
+            (QUORUM2, phase2.len() as Element),
+            (BALLOT, ballots.len() as Element),
+            (INSTANCE, instances.len() as Element),
+            (VALUE, decrees.len() as Element),
+        ]);
+        let mut view = View { structure, ballots, instances, decrees };
+        view.relate_fixed(&MEMBER1, &phase1);
+        view.relate_fixed(&MEMBER2, &phase2);
+        facts.iter().for_each(|fact| view.relate(fact));
+        view
+    }
+
+    fn relate_fixed(&mut self, member: &'static Relation, quorums: &[AcceptorSet]) {
+        for (quorum, set) in (0..).zip(quorums) {
+            for acceptor in set.iter() {
+                self.structure.insert(member, vec![acceptor.0, quorum]);
+            }
+        }
+        for high in self.structure.elements(BALLOT) {
+            for low in 0..high {
+                self.structure.insert(&BELOW, vec![low, high]);
+            }
+        }
+    }
+
+    /// Takes note of what a fact says.
+    pub(super) fn relate(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Submitted(command) => {
+                let value = self.value(&Decree::Command(command.clone()));
+                self.structure.insert(&SUBMITTED, vec![value]);
+            }
+            Fact::Proposed(vote) => {
+                let proposed = self.vote(vote).to_vec();
+                self.structure.insert(&PROPOSED, proposed);
+            }
+            Fact::SaidVoted(acceptor, vote) => {
+                let [ballot, instance, value] = self.vote(vote);
+                self.structure.insert(&VOTED, vec![acceptor.0, ballot, instance, value]);
+            }
+            Fact::Learned(_, instance, decree) => {
+                let learned = vec![self.instance(*instance), self.value(decree)];
+                self.structure.insert(&LEARNED, learned);
+            }
+            Fact::SaidPromised(acceptor, ballot) => self.relate_promise(acceptor.0, *ballot),
+            Fact::Page(..) => {
+                if let Some(page) = Page::of(fact) {
+                    self.relate_page(&page);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn relate_promise(&mut self, node: Element, ballot: Ballot) {
+        let to = self.ballot(ballot);
+        self.structure.insert(&PROMISED, vec![node, to]);
+        for low in 0..to {
+            self.structure.insert(&LEFT, vec![node, low]);
+        }
+    }
+
+    fn relate_page(&mut self, page: &Page<'_>) {
+        let (node, to) = (page.acceptor.0, self.ballot(page.ballot));
+        self.relate_promise(node, page.ballot);
+        for claim in self.reports(page) {
+            self.structure.insert(&REPORTED, [&[node, to], &claim[..]].concat());
+        }
+        for claim in self.abstentions(page) {
+            self.structure.insert(&ABSTAINED, [&[node, to], &claim[..]].concat());
+        }
+    }
+
+    /// The votes that a page tells of.
+    fn reports(&self, page: &Page<'_>) -> Vec<[Element; 3]> {
+        let report = |vote| {
+            let [ballot, instance, value] = self.vote(vote);
+            [instance, ballot, value]
+        };
+        page.votes.iter().map(report).collect()
+    }
+
+    /// Where a page tells that there was no vote: above the last that it tells of, and below the
+    /// ballot promised.
+    fn abstentions(&self, page: &Page<'_>) -> Vec<[Element; 2]> {
+        let mut all = Vec::new();
+        for (number, instance) in (0..).zip(&self.instances) {
+            if page.covers(*instance) {
+                let last = page.votes.iter().filter(|vote| vote.instance == *instance);
+                let first = last.map(|vote| self.ballot(vote.ballot) + 1).max().unwrap_or(0);
+                all.extend((first..self.ballot(page.ballot)).map(|ballot| [number, ballot]));
+            }
+        }
+        all
+    }
+
+    /// Makes what a page claims the claims of the step.
+    pub(super) fn claim(&mut self, page: &Page<'_>) {
+        let (reports, abstentions) = (self.reports(page), self.abstentions(page));
+        self.structure.set(&REPORT, reports.iter().map(|claim| claim.to_vec()).collect());
+        self.structure.set(&ABSTAIN, abstentions.iter().map(|claim| claim.to_vec()).collect());
+    }
+
+    /// A vote's ballot, instance and value.
+    pub(super) fn vote(&self, vote: &Vote) -> [Element; 3] {
+        [self.ballot(vote.ballot), self.instance(vote.instance), self.value(&vote.decree)]
+    }
+
+    pub(super) fn ballot(&self, ballot: Ballot) -> Element {
+        place(&self.ballots, &ballot)
+    }
+
+    pub(super) fn instance(&self, instance: Instance) -> Element {
+        place(&self.instances, &instance)
+    }
+
+    pub(super) fn value(&self, decree: &Decree) -> Element {
+        place(&self.decrees, decree)
+    }
+
+    /// What the specification's constant stands for.
+    pub(super) fn constants(&self) -> Valuation {
+        vec![(NOOP, self.value(&Decree::Noop))]
+    }
+
+    /// What variables stand for, in words.
+    pub(super) fn in_words(&self, values: &[(Var, Element)]) -> String {
+        let value = |(var, element): &(Var, Element)| {
+            format!("{} = {}", var.name, self.name(var.sort, *element))
+        };
+        values.iter().map(value).collect::<Vec<_>>().join(", ")
+    }
+
+    fn name(&self, sort: Sort, element: Element) -> String {
+        let place = usize::from(element);
+        let name = match sort {
+            NODE => Some(AcceptorId(element).to_string()),
+            BALLOT => self.ballots.get(place).map(ToString::to_string),
+            INSTANCE => self.instances.get(place).map(ToString::to_string),
+            VALUE => self.decrees.get(place).map(ToString::to_string),
+            QUORUM1 => Some(self.quorum(&MEMBER1, element)),
+            QUORUM2 => Some(self.quorum(&MEMBER2, element)),
+            _ => None,
+        };
+        name.unwrap_or_default()
+    }
+
+    fn quorum(&self, member: &Relation, quorum: Element) -> String {
+        let nodes = self.structure.elements(NODE);
+        let nodes = nodes.filter(|node| self.structure.has(member, &[*node, quorum]));
+        nodes.map(AcceptorId).collect::<AcceptorSet>().to_string()
+    }
+}
+
+/// The number of a thing. Whatever is asked for was collected before.
+fn place<T: Ord>(all: &[T], one: &T) -> Element {
+    all.binary_search(one).unwrap_or(all.len()) as Element
+}
+
+/// All ballots, instances and decrees that facts speak of.
+fn things<'f>(
+    members: &Members,
+    facts: impl Iterator<Item = &'f Fact>,
+) -> (Vec<Ballot>, Vec<Instance>, Vec<Decree>) {
+    let (mut round, mut instances) = (0, BTreeSet::new());
+    let mut decrees = BTreeSet::from([Decree::Noop]);
+    for fact in facts {
+        let votes = match fact {
+            Fact::Proposed(vote) | Fact::SaidVoted(_, vote) => std::slice::from_ref(vote),
+            Fact::SaidPromised(_, ballot) => {
+                round = round.max(ballot.round);
+                continue;
+            }
+            Fact::Page(_, ballot, _, votes, _) => {
+                round = round.max(ballot.round);
+                votes
+            }
+            Fact::Submitted(command) => {
+                decrees.insert(Decree::Command(command.clone()));
+                continue;
+            }
+            Fact::Learned(_, instance, decree) => {
+                instances.insert(*instance);
+                decrees.insert(decree.clone());
+                continue;
+            }
+            _ => continue,
+        };
+        for vote in votes {
+            round = round.max(vote.ballot.round);
+            instances.insert(vote.instance);
+            decrees.insert(vote.decree.clone());
+        }
+    }
+    let leaders = (0..members.leaders().len() as u16).map(LeaderId);
+    let ballots = (1..=round)
+        .flat_map(|round| leaders.clone().map(move |leader| Ballot { round, leader }))
+        .collect();
+    (ballots, instances.into_iter().collect(), decrees.into_iter().collect())
+}
+
+/// The smallest sets that are quorums. Whatever is true of all larger ones is true of these.
+fn quorums(acceptors: usize, is_quorum: impl Fn(AcceptorSet) -> bool) -> Vec<AcceptorSet> {
+    let acceptors = acceptors.min(MAX_ACCEPTORS) as u8;
+    let set = |bits: u64| -> AcceptorSet {
+        (0..acceptors).filter(|place| bits & (1 << place) != 0).map(AcceptorId).collect()
+    };
+    let fewer = |bits: u64| (0..acceptors).map(move |place| bits & !(1 << place));
+    let smallest = |bits: &u64| {
+        is_quorum(set(*bits)) && fewer(*bits).all(|less| less == *bits || !is_quorum(set(less)))
+    };
+    (0..1u64 << acceptors).filter(smallest).map(set).collect()
+}
