@@ -12,7 +12,7 @@
 //! | --- | --- |
 //! | [`universe`] | actors, messages and situations as integers, and the steps between them |
 //! | [`faults`] | who may crash how often, and what a disk does to what was saved |
-//! | [`observe`] | what is seen of a state, as facts, and what is found in them |
+//! | [`observe`] | what is seen of a state or a step, as facts, and what is found in them |
 //! | [`run`], [`replay`] | runs, step by step, and once more on the actors themselves |
 //! | [`explicit`] | reachable states one by one, as machine words |
 //! | [`steps`] | steps one by one, each with what happened |

@@ -1,6 +1,7 @@
 //! Steps that the explicit back end finds, against the simple search; with actors that change
 //! places, too.
 
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
@@ -140,14 +141,13 @@ fn ends_with_it(universe: &Universe<Toy>, run: &Run, wanted: &WantedStep) -> boo
 pub(crate) fn of_many<T: std::fmt::Debug>(
     cases: u32,
     strategy: impl Strategy<Value = T>,
-    mut each: impl FnMut(T) -> Result<bool, TestCaseError>,
+    each: impl Fn(T) -> Result<bool, TestCaseError>,
 ) -> [u32; 2] {
     let config = Config { cases, max_global_rejects: 100_000, ..Config::default() };
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..config });
-    let counts = std::cell::RefCell::new([0; 2]);
-    let each = std::cell::RefCell::new(&mut each);
+    let counts = RefCell::new([0; 2]);
     let outcome = runner.run(&strategy, |case| {
-        let said = (each.borrow_mut())(case)?;
+        let said = each(case)?;
         counts.borrow_mut()[usize::from(!said)] += 1;
         Ok(())
     });
@@ -220,7 +220,7 @@ impl Symmetry<Toy> for Alike {
 /// The same steps are found where of states that become one another only one is visited.
 #[test]
 fn steps_are_found_where_actors_may_change_places() {
-    let mut fewer = 0;
+    let fewer = Cell::new(0);
     let [found, missed] =
         of_many(300, (toys_alike(), wanted_step()), |((toys, crashes, total), wanted)| {
             let simple = simple_search(&toys, &crashes, total);
@@ -231,12 +231,13 @@ fn steps_are_found_where_actors_may_change_places() {
             let (until, alike) = (Until::Exhausted, Some(&Alike as &dyn Symmetry<Toy>));
             let explored = explore_up_to(&mut visited, &mut watches, alike, until, |_| {}).unwrap();
             prop_assert_eq!(explored.with_images, simple.len() as u64);
-            fewer += usize::from(explored.states < simple.len());
+            fewer.set(fewer.get() + usize::from(explored.states < simple.len()));
             let run = explored.found[0].as_ref();
             prop_assert_eq!(run.map(|run| run.steps.len()), nearest);
             prop_assert!(run.is_none_or(|run| ends_with_it(&visited, run, &wanted)));
             Ok(nearest.is_some())
         });
+    let fewer = fewer.get();
     assert!(found > 15 && missed > 15 && fewer > 15, "{found} found, {missed} not; {fewer} fewer");
 }
 

@@ -108,8 +108,8 @@ impl<W: Word> Reader<'_, W> {
             complete &= self.judge(word, &state, &edges, watches, pass);
         }
         if complete {
-            let (judged, with_images) =
-                (edges.len() as u64, self.images.lowest(self.layout, word).1);
+            let with_images = self.images.lowest(self.layout, word).1;
+            let judged = edges.len() as u64;
             pass.counts = pass.counts.and(Counts { steps, judged, with_images });
         } else {
             pass.again.push(word);

@@ -51,7 +51,7 @@ where
         all
     }
 
-    /// The nodes of a set, without those that lie only below some that `opens` refuses.
+    /// The nodes of a set, but for those that lie only below some that are not to be opened.
     fn nodes(&self, states: Node, opens: impl Fn(Node) -> bool) -> Vec<Node> {
         let (mut nodes, mut seen) = (vec![states], FxHashSet::from_iter([states]));
         let mut next = 0;
@@ -110,7 +110,7 @@ where
         let heard = self.heard(states, actor);
         let situations = self.situations(states, actor);
         let mut alone = Alone { judged: 0, found: None };
-        for same_core in situations.chunk_by(|one, two| one.core == two.core) {
+        'search: for same_core in situations.chunk_by(|one, two| one.core == two.core) {
             let steps = self.steps_alone(actor, same_core[0].core, &heard);
             for situation in same_core {
                 let before = watch.situation(self.universe, actor, situation);
@@ -122,9 +122,8 @@ where
                     }
                     alone.judged += 1;
                     if watch.finds_in_step((before, before, after)) {
-                        self.universe.healthy()?;
                         alone.found = Some((situation.clone(), *stimulus));
-                        return Ok(alone);
+                        break 'search;
                     }
                 }
             }
@@ -154,13 +153,13 @@ where
 
 /// All paths from a node on: what was sent to whom, by addressee.
 fn spell_out(sent: &Diagram, node: Node, so_far: &mut Situation, all: &mut Vec<Situation>) {
-    let Some(to) = sent.variable(node).addressee().filter(|_| node != END) else {
+    if node == END {
         all.push(so_far.clone());
-        return;
-    };
-    for (set, child) in sent.edges(node) {
-        so_far.sent[to] = *set;
-        spell_out(sent, *child, so_far, all);
+    } else if let Some(to) = sent.variable(node).addressee() {
+        for (set, child) in sent.edges(node) {
+            so_far.sent[to] = *set;
+            spell_out(sent, *child, so_far, all);
+        }
+        so_far.sent[to] = NOTHING;
     }
-    so_far.sent[to] = NOTHING;
 }
