@@ -239,21 +239,23 @@ pub fn catch(
 }
 
 /// Looks for the first state or step of a mutant that is none of the specification that is proved:
-/// see [`refinement`](super::refinement).
+/// see [`refinement`](super::refinement). If there is none, the property named is the first of those
+/// that hold.
 pub fn catch_by_specification(
     mutant: &'static Mutant,
     progress: &dyn Fn(&BigUint),
-) -> Result<Option<Hunt>, CheckError> {
+) -> Result<Hunt, CheckError> {
     let start = Instant::now();
     let system = system(mutant.system).ok_or(mutant.misnamed(mutant.system))?;
     let (mut universe, members) = system.universe(&mutant, mutant.machine)?;
-    let held: Vec<_> = STATES.iter().chain(&STEPS).collect();
+    let held: Vec<_> = STEPS.iter().chain(&STATES).collect();
     let mut watches: Vec<_> = held.iter().map(|p| watch(p, &members, &universe)).collect();
     let progress = |n: usize| progress(&n.into());
     let explored = explore_up_to(&mut universe, &mut watches, None, Until::Found, progress)?;
-    let found = held.into_iter().zip(explored.found).find_map(|(p, run)| Some((p, run?)));
-    let Some((property, run)) = found else { return Ok(None) };
-    let trace = Some(Trace::of_run(system, &universe, &members, &run, property)?);
-    let (states, elapsed) = (explored.states.into(), start.elapsed());
-    Ok(Some(Hunt { system, property, trace, states, elapsed }))
+    let place = explored.found.iter().position(Option::is_some);
+    let property = held.get(place.unwrap_or(0)).copied().unwrap_or(&STEPS[0]);
+    let run = explored.found.into_iter().flatten().next();
+    let in_words = |run| Trace::of_run(system, &universe, &members, &run, property);
+    let trace = run.map(in_words).transpose()?;
+    Ok(Hunt { system, property, trace, states: explored.states.into(), elapsed: start.elapsed() })
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use stateright::{Checker, Model};
-use synod::model::check::{Backend, CheckError, Report, check};
+use synod::model::check::{Backend, CheckError, Held, Report, check};
 use synod::model::engine::faults::Machine;
 use synod::model::engine::swarm::Walks;
 use synod::model::facts::Facts;

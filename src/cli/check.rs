@@ -10,8 +10,8 @@ use super::output::{Bars, fail, grouped, json, say, table};
 use super::worker::{self, Checked, Ended, check_in_child};
 use super::{Verdict, compare, parallel, swarm};
 use crate::model::alike::Alike;
-use crate::model::check::Backend;
-use crate::model::hunt::{Hunt, catch};
+use crate::model::check::{Backend, Held};
+use crate::model::hunt::{Hunt, catch, catch_by_specification};
 use crate::model::mutants::{MUTANTS, Mutant, mutant};
 use crate::model::scope::{self, Measured};
 use crate::model::system::System;
@@ -28,6 +28,7 @@ use crate::model::systems::{measured_system, system, systems};
   synod check --all --table               and write what was checked to model/SCOPE.md
   synod check --compare-stock dueling     on stock Stateright and both back ends of the engine
   synod check --mutant stale-accept       the shortest counterexample of a fault
+  synod check --refinement                hold every step to the specification that is proved
   synod check swarm everything            random walks through what is too large"
 )]
 pub(super) struct Args {
@@ -47,6 +48,11 @@ pub(super) struct Args {
     /// Show how the protocol fails with this fault.
     #[arg(long, conflicts_with = "systems")]
     mutant: Option<String>,
+    /// Hold the systems to the specification that `synod prove` proves: its invariant in every state,
+    /// and, state by state, one of its actions for whatever a step says that is new. With --mutant,
+    /// show the first state or step that is not so.
+    #[arg(long, conflicts_with_all = ["table", "compare_stock", "list"])]
+    refinement: bool,
     /// Check this system on stock Stateright and on both back ends of the engine.
     #[arg(long, conflicts_with_all = ["systems", "mutant", "list", "all"])]
     compare_stock: Option<String>,
@@ -105,6 +111,12 @@ impl Choice {
     }
 }
 
+impl Args {
+    fn held(&self) -> Held {
+        if self.refinement { Held::ToSpecification } else { Held::ToProperties }
+    }
+}
+
 /// Runs the checks.
 pub(super) fn run(args: &Args) -> Verdict {
     match &args.command {
@@ -118,7 +130,7 @@ pub(super) fn run(args: &Args) -> Verdict {
     }
     if let Some(name) = &args.mutant {
         return match find_mutant(name) {
-            Ok(mutant) => show_mutant(mutant, args.backend, args.json),
+            Ok(mutant) => show_mutant(mutant, args),
             Err(error) => fail(error, Verdict::BadUse),
         };
     }
@@ -138,8 +150,9 @@ pub(super) fn run(args: &Args) -> Verdict {
     let named: Result<Vec<&'static System>, String> = args.systems.iter().map(find).collect();
     match named {
         Ok(named) if args.worker => {
-            let serve =
-                |system: &&'static System| worker::serve(system, args.backend.backend(system));
+            let serve = |system: &&'static System| {
+                worker::serve(system, args.held(), args.backend.backend(system))
+            };
             named.first().map_or(Verdict::BadUse, serve)
         }
         Ok(named) if named.is_empty() => check_all(&every_system(args.backend), args),
@@ -175,7 +188,8 @@ fn check_all(systems: &[&'static System], args: &Args) -> Verdict {
     let check = |system: &&'static System| {
         let bar = bars.add(system.name, None);
         let progress = |states: u128| bar.set_position(states.try_into().unwrap_or(u64::MAX));
-        let ended = check_in_child(system, args.backend.backend(system), None, &progress);
+        let ended =
+            check_in_child(system, args.held(), args.backend.backend(system), None, &progress);
         bar.finish_and_clear();
         match ended? {
             Ended::Checked(checked) => Ok(*checked),
@@ -198,6 +212,9 @@ fn check_all(systems: &[&'static System], args: &Args) -> Verdict {
         json(&Json { systems });
     } else {
         show(&systems);
+        if args.refinement {
+            show_steps(&systems);
+        }
     }
     for error in failures.into_iter().filter_map(Result::err) {
         fail(error, Verdict::Fails);
@@ -248,6 +265,17 @@ fn show(systems: &[Checked]) {
     }
 }
 
+/// How many steps were held to the specification.
+fn show_steps(systems: &[Checked]) {
+    let sum = |of: fn(&Checked) -> Option<u64>| -> u64 { systems.iter().filter_map(of).sum() };
+    let (steps, new) = (sum(|checked| checked.total_states), sum(|checked| checked.judged_steps));
+    say(format_args!(
+        "{} steps one by one; {} that say something new were held to the specification",
+        grouped(steps),
+        grouped(new)
+    ));
+}
+
 fn verdict(checked: &Checked) -> String {
     let (failed, all) = (checked.failed().count(), checked.properties.len());
     match (checked.complete, failed) {
@@ -261,26 +289,35 @@ fn verdict(checked: &Checked) -> String {
     }
 }
 
-fn show_mutant(mutant: &'static Mutant, choice: Choice, as_json: bool) -> Verdict {
-    let bar = Bars::new(!as_json).add(mutant.name, None);
+fn show_mutant(mutant: &'static Mutant, args: &Args) -> Verdict {
+    let bar = Bars::new(!args.json).add(mutant.name, None);
     let progress = |states: &num_bigint::BigUint| {
         bar.set_position(states.try_into().unwrap_or(u64::MAX));
     };
-    let hunt = catch(mutant, choice.for_mutant(mutant), &progress);
+    let hunt = match args.held() {
+        Held::ToProperties => catch(mutant, args.backend.for_mutant(mutant), &progress),
+        Held::ToSpecification => catch_by_specification(mutant, &progress),
+    };
     bar.finish_and_clear();
     let hunt = match hunt {
         Ok(hunt) => hunt,
         Err(error) => return fail(error, Verdict::Fails),
     };
-    if as_json {
+    if args.json {
         json(&JsonCounterexample::new(mutant, &hunt));
     } else {
         say(format_args!("{}: {}", mutant.name, mutant.fault));
         say(format_args!("{}: {}", mutant.system, hunt.system.bounds));
         say(format_args!("{} states visited\n", grouped(&hunt.states)));
-        match &hunt.trace {
-            Some(trace) => say(trace),
-            None => say(format_args!("'{}' holds all the same", mutant.property)),
+        match (&hunt.trace, args.held()) {
+            (Some(trace), _) => say(trace),
+            (None, Held::ToProperties) => {
+                say(format_args!("'{}' holds all the same", mutant.property));
+            }
+            (None, Held::ToSpecification) => say(
+                "every step is one of the specification all the same: what is chosen is agreed on, \
+                 and this fault lies elsewhere",
+            ),
         }
     }
     hunt.trace.is_none().into()
@@ -306,8 +343,8 @@ struct JsonStep<'a> {
 
 impl<'a> JsonCounterexample<'a> {
     fn new(mutant: &'a Mutant, hunt: &'a Hunt) -> Self {
-        let Mutant { name, fault, system, property, .. } = mutant;
-        let trace = hunt.trace.as_ref();
+        let Mutant { name, fault, system, .. } = mutant;
+        let (property, trace) = (hunt.property.name, hunt.trace.as_ref());
         let steps = trace.map_or(&[][..], |trace| &trace.steps).iter();
         JsonCounterexample {
             mutant: name,

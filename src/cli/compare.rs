@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Verdict;
 use super::output::{Bars, fail, grouped, json, say, table};
 use super::worker::{Checked, Ended, check_in_child};
-use crate::model::check::Backend;
+use crate::model::check::{Backend, Held};
 use crate::model::system::System;
 
 /// Stock Stateright is given up after this many times the time of the faster back end, but not
@@ -71,7 +71,7 @@ fn compare(system: &'static System, as_json: bool) -> Result<Verdict, String> {
     let side = |backend: Backend, limit| {
         let bar = Bars::new(!as_json).add(backend.name(), None);
         let progress = |states: u128| bar.set_position(states.try_into().unwrap_or(u64::MAX));
-        let ended = check_in_child(system, backend, limit, &progress);
+        let ended = check_in_child(system, Held::ToProperties, backend, limit, &progress);
         bar.finish_and_clear();
         Ok::<Side, String>(match ended? {
             Ended::Checked(checked) => Side::checked(&checked),

@@ -28,6 +28,9 @@ pub(super) struct Checked {
     pub(super) visited_states: Option<usize>,
     /// Steps taken, into known states too; diagrams take none.
     pub(super) total_states: Option<u64>,
+    /// How many of the steps say something new, where the system is held to the specification; on
+    /// diagrams, steps of acceptors alone.
+    pub(super) judged_steps: Option<u64>,
     pub(super) expected_states: Option<u128>,
     pub(super) depth: Option<usize>,
     /// Nodes of the diagram of all states, and the most there were at a time.
@@ -72,6 +75,7 @@ impl Checked {
             unique_states: number(&report.states),
             visited_states: report.visited,
             total_states: report.steps,
+            judged_steps: report.judged,
             expected_states: report.expected().as_ref().map(number),
             depth: report.depth,
             nodes: report.nodes,
@@ -103,8 +107,8 @@ fn peak_bytes() -> Option<u64> {
 }
 
 /// The child's side: a line with the number of states now and then, and a line of JSON at the end.
-pub(super) fn serve(system: &'static System, backend: Backend) -> Verdict {
-    match check(system, Held::ToProperties, backend, &|states| say(states)) {
+pub(super) fn serve(system: &'static System, held: Held, backend: Backend) -> Verdict {
+    match check(system, held, backend, &|states| say(states)) {
         Ok(report) => {
             json(&Checked::new(&report));
             Verdict::Holds
@@ -124,6 +128,7 @@ pub(super) enum Ended {
 /// Checks a system in a process of its own. `progress` is told of the states found so far.
 pub(super) fn check_in_child(
     system: &System,
+    held: Held,
     backend: Backend,
     limit: Option<Duration>,
     progress: &dyn Fn(u128),
@@ -133,6 +138,7 @@ pub(super) fn check_in_child(
     let program = std::env::current_exe().map_err(|error| failed(&error))?;
     let mut child = Command::new(program)
         .args(["check", system.name, "--worker", "--backend", backend.name()])
+        .args((held == Held::ToSpecification).then_some("--refinement"))
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|error| failed(&error))?;

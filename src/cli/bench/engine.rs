@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::super::Verdict;
 use super::super::output::{Bars, fail, grouped, json, say, table};
 use super::super::worker::{Checked, Ended, check_in_child};
-use crate::model::check::Backend;
+use crate::model::check::{Backend, Held};
 use crate::model::systems::{GRID, Point};
 
 /// Measure the checking engine: states per second, bytes per state, nodes of diagrams, and how they
@@ -117,7 +117,8 @@ fn engine(args: &Args) -> Result<(), String> {
         for backend in [Backend::Explicit, Backend::Symbolic] {
             let bar = bars.add(&format!("{} by {}", point.system.name, backend.name()), None);
             let progress = |states: u128| bar.set_position(states.try_into().unwrap_or(u64::MAX));
-            let ended = check_in_child(&point.system, backend, limit, &progress);
+            let ended =
+                check_in_child(&point.system, Held::ToProperties, backend, limit, &progress);
             bar.finish_and_clear();
             engine.push(Measured::new(point, backend, ended?));
         }
