@@ -14,7 +14,7 @@ use super::spec::Specification;
 
 mod print;
 
-use print::{Term, bind, list, word};
+use print::{Term, list, with, word};
 
 /// What a solver answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -269,7 +269,7 @@ impl<'f> Symbols<'f> {
             Formula::Not(inner) => list([word("not"), self.term(inner)]),
             Formula::And(all) => self.join("and", "true", all),
             Formula::Or(all) => self.join("or", "false", all),
-            Formula::Implies(one, two) => list([word("=>"), self.term(one), self.term(two)]),
+            Formula::Implies(one, two) => with(word("=>"), self.term(one), self.term(two)),
             Formula::Forall(vars, body) => self.quantified("forall", vars, body),
             Formula::Exists(vars, body) => self.quantified("exists", vars, body),
         }
@@ -288,7 +288,7 @@ impl<'f> Symbols<'f> {
             return self.term(body);
         }
         let var = |var: &Var| list([self.var(*var), self.sort(var.sort)]);
-        bind(by, list(vars.iter().map(var)), self.term(body))
+        with(word(by), list(vars.iter().map(var)), self.term(body))
     }
 }
 

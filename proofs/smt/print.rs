@@ -23,9 +23,9 @@ pub(super) fn list(items: impl IntoIterator<Item = Term>) -> Term {
     Term::List(items.next().into_iter().collect(), items.collect())
 }
 
-/// A quantifier, its variables, and what is said of them.
-pub(super) fn bind(by: &str, vars: Term, body: Term) -> Term {
-    Term::List(vec![word(by), vars], vec![body])
+/// A word and what belongs beside it: a quantifier's variables, or a premise; and what is said then.
+pub(super) fn with(word: Term, beside: Term, then: Term) -> Term {
+    Term::List(vec![word, beside], vec![then])
 }
 
 impl Term {
@@ -50,7 +50,7 @@ impl Term {
         f.write_str("(")?;
         for (place, item) in head.iter().enumerate() {
             f.write_str(if place > 0 { " " } else { "" })?;
-            item.write(f, indent)?;
+            item.write(f, indent + 4)?;
         }
         for item in rest {
             if fits {

@@ -9,8 +9,8 @@ use super::kind_and_name;
 use crate::proof::counter::Counter;
 use crate::proof::sensitivity::{Row, SMALL, Without, changes};
 use crate::proof::spec::faults::FAULTS;
-use crate::proof::spec::paxos;
-use crate::proof::spec::vocabulary::{BALLOT, INSTANCE, NODE, QUORUM1, QUORUM2, VALUE};
+use crate::proof::spec::vocabulary::{BALLOT, NODE, VALUE};
+use crate::proof::spec::{Named, paxos};
 use crate::proof::story::Story;
 
 #[derive(Serialize)]
@@ -55,15 +55,13 @@ impl Changed {
     }
 }
 
-/// How many things of each sort there are.
+/// How many things there are, of those that there may be many of.
 fn size(counter: &Counter) -> String {
-    let count = |sort| counter.structure.elements(sort).len();
-    let each = [(NODE, "acceptor"), (BALLOT, "ballot"), (INSTANCE, "instance"), (VALUE, "value")];
-    let each = each.map(|(sort, name)| {
-        let number = count(sort);
+    let each = [(NODE, "acceptor"), (BALLOT, "ballot"), (VALUE, "value")].map(|(sort, name)| {
+        let number = counter.structure.elements(sort).len();
         format!("{number} {name}{}", if number == 1 { "" } else { "s" })
     });
-    format!("{}, {}+{} quorums", each.join(", "), count(QUORUM1), count(QUORUM2))
+    each.join(", ")
 }
 
 /// What fails after each change.
@@ -157,6 +155,22 @@ pub(super) fn find_parts(name: &str) -> Result<Vec<Without>, ProveError> {
     Ok(found)
 }
 
+/// What a part says, or what is wrong.
+fn words(without: Without) -> &'static str {
+    let whole = paxos();
+    let of = |all: &[Named], name| all.iter().find(|part| part.name == name).map(|part| part.words);
+    let words = match without {
+        Without::Axiom(name) => of(&whole.axioms, name),
+        Without::Conjunct(name) => of(&whole.invariant, name),
+        Without::Guard(action, name) => whole.action(action).and_then(|action| {
+            let guards: Vec<Named> = action.guards.iter().map(|g| g.named.clone()).collect();
+            of(&guards, name)
+        }),
+        Without::Fault(name) => FAULTS.iter().find(|fault| fault.name == name).map(|f| f.words),
+    };
+    words.unwrap_or_default()
+}
+
 #[derive(Serialize)]
 struct JsonStories {
     changes: Vec<JsonChange>,
@@ -166,6 +180,7 @@ struct JsonStories {
 struct JsonChange {
     kind: &'static str,
     name: String,
+    words: &'static str,
     fails: Vec<JsonStory>,
 }
 
@@ -188,27 +203,33 @@ pub(super) fn stories(changes: &[Without], as_json: bool) -> Result<Verdict, Pro
             JsonStory { obligation: obligation.to_string(), story }
         });
         let (kind, name) = kind_and_name(*without);
-        all.push(JsonChange { kind, name, fails });
+        all.push(JsonChange { kind, name, words: words(*without), fails });
     }
     let holds = all.iter().all(|change| change.fails.is_empty());
     if as_json {
         json(&JsonStories { changes: all });
         return Ok(holds.into());
     }
-    for (change, without) in all.iter().zip(changes) {
-        let fault = FAULTS.iter().find(|fault| *without == Without::Fault(fault.name));
-        let words = fault.map_or(String::new(), |fault| format!(": {}", fault.words));
-        let many = change.fails.len();
-        say(format_args!(
-            "{} '{}'{words}",
-            if fault.is_some() { "With the fault" } else { "Without" },
-            change.name
-        ));
-        say(format_args!("{many} obligation{} cannot be proved", if many == 1 { "" } else { "s" }));
-        for JsonStory { obligation, story } in &change.fails {
-            let none = "  no small structure shows that it is wrong";
-            say(format_args!("\n{obligation}\n{}", story.as_deref().unwrap_or(none)));
+    for (place, change) in all.iter().enumerate() {
+        if place > 0 {
+            say("");
         }
+        show_stories(change);
     }
     Ok(holds.into())
+}
+
+fn show_stories(change: &JsonChange) {
+    let JsonChange { kind, name, words, fails } = change;
+    let how = if *kind == "fault" { "with" } else { "without" };
+    say(format_args!("{how} the {kind} '{name}': {words}"));
+    say(match fails.len() {
+        0 => "everything can be proved all the same".to_owned(),
+        1 => "1 obligation cannot be proved".to_owned(),
+        many => format!("{many} obligations cannot be proved"),
+    });
+    for JsonStory { obligation, story } in fails {
+        let none = "  no small structure shows that it is wrong";
+        say(format_args!("\n{obligation}\n{}", story.as_deref().unwrap_or(none)));
+    }
 }

@@ -10,9 +10,9 @@ use crate::proof::ground::ProofError;
 
 #[derive(Debug, Error)]
 pub(super) enum ProveError {
-    #[error("there is no fault '{name}'; there are {known}")]
+    #[error("there is no fault '{name}'; name one of: {known}")]
     NoFault { name: String, known: String },
-    #[error("there is no axiom, conjunct or guard '{name}'; there are {known}")]
+    #[error("there is no axiom, conjunct or guard '{name}'; name one of: {known}")]
     NoPart { name: String, known: String },
     #[error("cannot make the folder {}: {source}; name one below a folder that you may write to",
         folder.display())]

@@ -71,9 +71,9 @@ fn ask(
     let bar = Bars::new(progress).add(name, u64::try_from(queries.len()).ok());
     let late = AtomicUsize::new(0);
     let answers = parallel::map(queries, |query| {
-        let Query { name, about, expected, text } = query;
+        let Query { name, about, expected, .. } = query;
         let asked = if late.load(Ordering::Relaxed) < PATIENCE {
-            solver.ask(text)
+            solver.ask(query)
         } else {
             Ok((Said::Other(format!("not asked: too late {PATIENCE} times")), Default::default()))
         };
