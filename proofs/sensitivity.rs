@@ -1,6 +1,8 @@
 //! That the proof is about something: each action can happen, nothing in the specification can be
 //! left out, and faults are found.
 
+use std::fmt;
+
 use super::counter::Counter;
 use super::ground::{Outcome, Problem, ProofError, prove};
 use super::logic::{Element, Sort};
@@ -57,8 +59,8 @@ impl Specification {
     }
 }
 
-/// Leaves out one thing after another, and looks at what cannot be proved then.
-pub fn sensitivity() -> Result<Vec<Row>, ProofError> {
+/// All that can be changed.
+pub fn changes() -> Vec<Without> {
     let whole = paxos();
     let axioms = whole.axioms.iter().map(|axiom| Without::Axiom(axiom.name));
     let conjuncts = whole.invariant.iter().map(|conjunct| Without::Conjunct(conjunct.name));
@@ -66,7 +68,23 @@ pub fn sensitivity() -> Result<Vec<Row>, ProofError> {
         action.guards.iter().map(|guard| Without::Guard(action.name, guard.named.name))
     });
     let faults = FAULTS.iter().map(|fault| Without::Fault(fault.name));
-    axioms.chain(conjuncts).chain(guards).chain(faults).map(Without::row).collect()
+    axioms.chain(conjuncts).chain(guards).chain(faults).collect()
+}
+
+/// Leaves out one thing after another, and looks at what cannot be proved then.
+pub fn sensitivity() -> Result<Vec<Row>, ProofError> {
+    changes().into_iter().map(Without::row).collect()
+}
+
+impl fmt::Display for Without {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Without::Axiom(name) => write!(f, "without the axiom '{name}'"),
+            Without::Conjunct(name) => write!(f, "without the conjunct '{name}'"),
+            Without::Guard(action, name) => write!(f, "without the guard '{name}' of {action}"),
+            Without::Fault(name) => write!(f, "with the fault '{name}'"),
+        }
+    }
 }
 
 impl Without {

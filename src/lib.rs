@@ -9,6 +9,7 @@
 //! - [`runtime`] does the IO: one actor on one socket.
 //! - [`cluster`] is a cluster: its file, its members, its clients; and what it is put through.
 //! - [`model`] is what the checker checks.
+//! - [`proof`] is a proof for any number of acceptors, and imports none of the others.
 //! - [`cli`] is the command line.
 //!
 //! # Your own state machine

@@ -183,9 +183,10 @@ fn a_mutant_is_shown_step_by_step() {
 
 #[test]
 fn every_command_shows_an_example() {
-    for command in
-        ["demo", "init", "node", "put", "get", "delete", "cas", "check", "mutants", "explore"]
-    {
+    for command in [
+        "demo", "init", "node", "put", "get", "delete", "cas", "check", "mutants", "prove",
+        "explore",
+    ] {
         let output = synod(&[command, "--help"]);
         assert_eq!(output.status.code(), Some(0));
         assert!(out(&output).contains(&format!("synod {command} ")), "{command}");

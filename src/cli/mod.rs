@@ -14,6 +14,7 @@ mod mutants;
 mod node;
 mod output;
 mod parallel;
+mod prove;
 mod status;
 mod swarm;
 mod worker;
@@ -55,6 +56,7 @@ enum Command {
     Status(status::Args),
     Check(check::Args),
     Mutants(mutants::Args),
+    Prove(prove::Args),
     Bench(bench::Args),
     Chaos(chaos::Args),
     Explore(explore::Args),
@@ -103,6 +105,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Mutants(args) => mutants::run(&args),
+        Command::Prove(args) => prove::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Chaos(args) => chaos::run(&args),
         Command::Explore(args) => explore::run(&args),

@@ -2,6 +2,7 @@
 //! what shows it is held to what it must not show.
 
 mod logic;
+mod smt;
 mod spec;
 
 use synod::proof::ground::{Outcome, Problem, Proof, ProofError, prove};

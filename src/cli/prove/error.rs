@@ -1,0 +1,46 @@
+//! What can be wrong with `synod prove`, and what to do.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use super::super::Verdict;
+use crate::proof::ground::ProofError;
+
+#[derive(Debug, Error)]
+pub(super) enum ProveError {
+    #[error("there is no fault '{name}'; name one of: {known}")]
+    NoFault { name: String, known: String },
+    #[error("there is no axiom, conjunct or guard '{name}'; name one of: {known}")]
+    NoPart { name: String, known: String },
+    #[error("cannot make the folder {}: {source}; name one below a folder that you may write to",
+        folder.display())]
+    Folder { folder: PathBuf, source: io::Error },
+    #[error("cannot write {}: {source}; make room, or name a folder that you may write to",
+        file.display())]
+    File { file: PathBuf, source: io::Error },
+    #[error(
+        "cannot start the solver '{program}': {source}; install it (Debian and Ubuntu: \
+        apt-get install z3 cvc5; z3 also by pip install z3-solver), or give the path of its program"
+    )]
+    NoSolver { program: String, source: io::Error },
+    #[error("cannot talk to the solver '{program}': {source}; run synod prove again")]
+    Talk { program: String, source: io::Error },
+    #[error("the search has found a proof that is none, which is a fault of synod: {0}")]
+    Proof(#[from] ProofError),
+}
+
+impl ProveError {
+    /// How the command ends.
+    pub(super) fn verdict(&self) -> Verdict {
+        match self {
+            ProveError::Proof(_) | ProveError::Talk { .. } => Verdict::Fails,
+            ProveError::NoFault { .. }
+            | ProveError::NoPart { .. }
+            | ProveError::Folder { .. }
+            | ProveError::File { .. }
+            | ProveError::NoSolver { .. } => Verdict::BadUse,
+        }
+    }
+}
