@@ -1,49 +1,138 @@
-//! What runs is what was proved.
-use synod::model::check::{Backend, Held, check};
-use synod::model::hunt::catch_by_specification;
-use synod::model::mutants::MUTANTS;
-use synod::model::systems::systems;
+//! What runs is what was proved: every state and every step of the actors is one of the
+//! specification; with a fault that endangers agreement, some step is not.
 
+use synod::model::check::{Backend, CheckError, Held, Report, check};
+use synod::model::hunt::catch_by_specification;
+use synod::model::mutants::{MUTANTS, mutant};
+use synod::model::refinement::{STATES, STEPS};
+use synod::model::systems::{system, systems};
+use synod::proof::spec::paxos;
+
+/// So many states are visited one by one in a test.
+const VISITED: u128 = 2_000_000;
+
+fn refines(name: &str, backend: Backend) -> Report {
+    let report = check(system(name).unwrap(), Held::ToSpecification, backend, &|_| {}).unwrap();
+    for outcome in &report.outcomes {
+        let shown = outcome.counterexample.iter().map(ToString::to_string).collect::<String>();
+        assert!(outcome.holds, "{name}: '{}' fails\n{shown}", outcome.property.name);
+    }
+    assert!(report.passes(), "{name}");
+    report
+}
+
+/// Every step of every system that is small enough.
 #[test]
-fn systems_refine() {
-    let most = std::env::var("MOST").ok().and_then(|m| m.parse().ok()).unwrap_or(100_000u128);
-    for system in systems().filter(|s| s.states <= most) {
-        let t = std::time::Instant::now();
-        let r = check(system, Held::ToSpecification, Backend::Explicit, &|_| {}).unwrap();
-        println!(
-            "{} states {} steps {:?} judged {:?} {:?} plain",
-            system.name,
-            r.states,
-            r.steps,
-            r.judged,
-            t.elapsed()
-        );
-        for o in &r.outcomes {
-            if !o.holds {
-                println!(
-                    "  {}: {}",
-                    o.property.name,
-                    o.counterexample.as_ref().map(|t| t.to_string()).unwrap_or_default()
-                );
-            }
-        }
-        assert!(r.passes());
+fn every_step_is_one_of_the_specification() {
+    let (mut steps, mut judged) = (0, 0);
+    for system in systems().filter(|system| system.states <= VISITED) {
+        let report = refines(system.name, Backend::Explicit);
+        assert_eq!(report.outcomes.len(), STATES.len() + STEPS.len());
+        let new = report.judged.unwrap();
+        assert!(new > 0, "{} says nothing", system.name);
+        steps += report.steps.unwrap();
+        judged += new;
+    }
+    assert!(steps > 10_000_000 && judged > 5_000_000, "{steps} steps, {judged} judged");
+}
+
+/// Acceptors that may change places are judged once.
+#[test]
+fn steps_of_states_that_are_alike_are_judged_once() {
+    let (all, alike) = (refines("passive", Backend::Explicit), refines("passive", Backend::Alike));
+    assert_eq!(all.states, alike.states);
+    assert!(alike.judged < all.judged);
+}
+
+/// What is said of states is said of large systems too, and acceptors are judged alone.
+#[test]
+fn large_systems_refine_on_diagrams() {
+    for name in [
+        "heartbeats",
+        "acceptor-crashes",
+        "heartbeats-and-crashes",
+        "flexible",
+        "read-one-write-all",
+        "retries",
+        "two-rounds-refused",
+    ] {
+        let report = refines(name, Backend::Symbolic);
+        assert_eq!(report.outcomes.len(), STATES.len() + 1);
+        assert!(report.judged.unwrap() > 0);
     }
 }
+
 #[test]
-fn mutants_do_not() {
-    for m in &MUTANTS {
-        if m.system.contains("crashes") || m.system == "expiry" || m.system == "catch-up" {
-            continue;
+fn stock_stateright_does_not_look_at_steps() {
+    let refused = check(system("dueling").unwrap(), Held::ToSpecification, Backend::Stock, &|_| {});
+    assert!(matches!(refused, Err(CheckError::StepsInStock("dueling"))));
+}
+
+/// A fault shows in a step that is none of the specification, by which property and after how many
+/// steps.
+fn strays(name: &str, property: &str, steps: usize) {
+    let hunt = catch_by_specification(mutant(name).unwrap(), &|_| {}).unwrap();
+    let trace = hunt.trace.unwrap_or_else(|| panic!("{name} is not found"));
+    assert_eq!((hunt.property.name, trace.steps.len()), (property, steps), "{trace}");
+    assert!(trace.finding.contains("is not met"), "{trace}");
+}
+
+macro_rules! faults {
+    (safety { $($test:ident: $name:literal, $property:literal, $steps:literal;)* }
+     elsewhere { $($spared:literal,)* }) => {
+        mod faults {
+            $(#[test] fn $test() { super::strays($name, $property, $steps); })*
         }
-        let t = std::time::Instant::now();
-        let h = catch_by_specification(m, &|_| {}).unwrap();
-        println!(
-            "{}: {:?} {:?} {:?}",
-            m.name,
-            h.as_ref().map(|h| (h.property.name, h.trace.as_ref().map(|t| t.steps.len()))),
-            h.map(|h| h.trace.unwrap().finding),
-            t.elapsed()
-        );
+        const SAFETY: &[&str] = &[$($name),*];
+        const ELSEWHERE: &[&str] = &[$($spared),*];
+    };
+}
+
+faults! {
+    safety {
+        swapped_ballot_order: "swapped-ballot-order", "acceptors vote as specified", 7;
+        stale_accept: "stale-accept", "acceptors vote as specified", 6;
+        wrong_ballot: "promise-reports-wrong-ballot", "acceptors vote as specified", 6;
+        last_promise: "only-last-promise-counts", "leaders propose as specified", 9;
+        duplicate_votes: "duplicate-votes-count", "leaders propose as specified", 3;
+        amnesia: "amnesia", "acceptors vote as specified", 7;
+        ballot_reuse: "ballot-reuse", "leaders propose as specified", 6;
+        send_before_save: "send-before-save", "acceptors vote as specified", 0;
+        last_save_lost: "last-save-lost", "acceptors vote as specified", 0;
+        promise_forgotten: "promise-forgotten", "acceptors vote as specified", 0;
+        quorums_apart: "quorums-that-do-not-meet", "leaders propose as specified", 2;
+        one_vote: "one-vote-is-enough", "leaders learn as specified", 6;
+        no_phase_one: "no-phase-one-after-crash", "leaders propose as specified", 0;
+        catch_up: "catch-up-trusts-votes", "leaders learn as specified", 0;
     }
+    elsewhere {
+        "lost-command",
+        "double-decide",
+        "no-op-is-a-value",
+        "silent-reject",
+        "late-gap",
+        "expired-sessions-open-again",
+    }
+}
+
+/// The other faults are in what is done with a log that is agreed on, or in whether it grows: every
+/// step is one of the specification all the same.
+#[test]
+fn a_fault_elsewhere_strays_nowhere() {
+    for name in ELSEWHERE {
+        let hunt = catch_by_specification(mutant(name).unwrap(), &|_| {}).unwrap();
+        assert_eq!(hunt.trace, None, "{name}");
+    }
+    let named = MUTANTS.iter().filter(|m| SAFETY.contains(&m.name) ^ ELSEWHERE.contains(&m.name));
+    assert_eq!(named.count(), MUTANTS.len());
+}
+
+/// What is looked at in states is the invariant that is proved, and what follows from it.
+#[test]
+fn the_parts_of_the_invariant_are_those_that_are_proved() {
+    let paxos = paxos();
+    let proved = paxos.invariant.iter().chain(&paxos.safety).map(|named| named.name);
+    let looked_at = STATES.iter().map(|property| property.name);
+    let looked_at: Vec<_> = looked_at.filter(|name| *name != "proposals are explained").collect();
+    assert_eq!(proved.collect::<Vec<_>>(), looked_at);
 }

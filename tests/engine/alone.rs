@@ -74,7 +74,8 @@ fn situations_are_those_of_the_states_of_a_set() {
     assert!(many > 15 && few > 15, "some, but not all, in {many} cases; not so in {few}");
 }
 
-/// For each situation of an actor, what may become of it if it hears all that was ever sent to it.
+/// For each situation of an actor, what may become of it if it hears what was sent to it in some
+/// state in which it is in that situation.
 fn all_alone(
     toys: &[Toy],
     crashes: &[u8],
@@ -82,11 +83,13 @@ fn all_alone(
     simple: &BTreeMap<Vec<Simple>, usize>,
     actor: usize,
 ) -> Vec<(Simple, What, Simple)> {
-    let heard: BTreeSet<_> = simple.keys().flat_map(|state| simple_heard(state, actor)).collect();
-    let heard: Vec<_> = heard.into_iter().collect();
-    let situations: BTreeSet<&Simple> = simple.keys().map(|state| &state[actor]).collect();
-    let steps = |now: &Simple| {
+    let mut situations: BTreeMap<&Simple, BTreeSet<_>> = BTreeMap::new();
+    for state in simple.keys() {
+        situations.entry(&state[actor]).or_default().extend(simple_heard(state, actor));
+    }
+    let steps = |(now, heard): (&Simple, BTreeSet<_>)| {
         let may_crash = now.crashes < crashes[actor].min(total);
+        let heard: Vec<_> = heard.into_iter().collect();
         let steps = simple_steps_alone(&toys[actor], now, &heard, may_crash).into_iter();
         steps.map(|(what, after)| (now.clone(), what, after)).collect::<Vec<_>>()
     };

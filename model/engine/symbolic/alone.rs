@@ -98,56 +98,55 @@ where
     }
 
     /// Judges all steps of an actor alone: from each situation that it is in in a state of the set,
-    /// with everything that may happen to it there, and every message that was sent to it in any
-    /// state of the set. So these are all steps that it takes from these states, and more. The whole
-    /// state before such a step is the actor's own situation.
+    /// with everything that may happen to it there, and every message that was sent to it in such a
+    /// state. The whole state before such a step is the actor's own situation. A crash may be one
+    /// more than all actors together may suffer; otherwise these are the actor's steps.
     pub fn finds_alone<O: Observer<A>>(
         &mut self,
         states: Node,
         actor: usize,
         watch: &mut Watch<A, O>,
     ) -> Result<Alone, UniverseError> {
-        let heard = self.heard(states, actor);
-        let situations = self.situations(states, actor);
         let mut alone = Alone { judged: 0, found: None };
-        'search: for same_core in situations.chunk_by(|one, two| one.core == two.core) {
-            let steps = self.steps_alone(actor, same_core[0].core, &heard);
-            for situation in same_core {
-                let before = watch.situation(self.universe, actor, situation);
-                for (stimulus, outcome) in &steps {
-                    let after = situation.follow(self.universe, outcome.core, outcome.sent);
-                    let after = watch.situation(self.universe, actor, &after);
-                    if before == after {
-                        continue;
-                    }
-                    alone.judged += 1;
-                    if watch.finds_in_step((before, before, after)) {
-                        alone.found = Some((situation.clone(), *stimulus));
-                        break 'search;
-                    }
-                }
+        for situation in self.situations(states, actor) {
+            for stimulus in self.universe.own_stimuli(actor, situation.core) {
+                self.judge(actor, &situation, stimulus, watch, &mut alone);
+            }
+        }
+        for message in self.heard(states, actor) {
+            let offered = self.filter(states, message);
+            for situation in self.situations(offered, actor) {
+                self.judge(actor, &situation, Stimulus::Hear(message), watch, &mut alone);
             }
         }
         self.universe.healthy()?;
         Ok(alone)
     }
 
-    /// What may become of an actor with this core by what. That nothing changes is no step.
-    fn steps_alone(
+    /// Judges what may become of an actor in this situation by what.
+    fn judge<O: Observer<A>>(
         &mut self,
         actor: usize,
-        core: CoreId,
-        heard: &BTreeSet<MessageId>,
-    ) -> Vec<(Stimulus, Outcome)> {
-        let own = self.universe.own_stimuli(actor, core).into_iter();
-        let stimuli = own.chain(heard.iter().copied().map(Stimulus::Hear));
-        let mut steps = Vec::new();
-        for stimulus in stimuli {
-            let mut outcomes = self.universe.outcomes(actor, core, stimulus);
-            outcomes.retain(|outcome| *outcome != Outcome { core, sent: NOTHING });
-            steps.extend(outcomes.into_iter().map(|outcome| (stimulus, outcome)));
+        situation: &Situation,
+        stimulus: Stimulus,
+        watch: &mut Watch<A, O>,
+        alone: &mut Alone,
+    ) {
+        if alone.found.is_some() {
+            return;
         }
-        steps
+        let before = watch.situation(self.universe, actor, situation);
+        for Outcome { core, sent } in self.universe.outcomes(actor, situation.core, stimulus) {
+            let after = situation.follow(self.universe, core, sent);
+            let after = watch.situation(self.universe, actor, &after);
+            if before != after {
+                alone.judged += 1;
+                if watch.finds_in_step((before, before, after)) {
+                    alone.found = Some((situation.clone(), stimulus));
+                    return;
+                }
+            }
+        }
     }
 }
 

@@ -76,7 +76,7 @@ where
     }
 
     /// The states in which this message was sent.
-    fn filter(&mut self, states: Node, message: MessageId) -> Node {
+    pub(super) fn filter(&mut self, states: Node, message: MessageId) -> Node {
         let (from, to, _) = self.universe.message(message);
         let outbox = Variable::outbox(self.block[from], to);
         let variable = self.diagram.variable(states);
