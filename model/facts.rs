@@ -32,7 +32,7 @@ pub enum Topic {
     Promised,
     /// [`Fact::Voted`] and [`Fact::SaidVoted`].
     Voted,
-    /// [`Fact::SaidPromised`] alone.
+    /// [`Fact::Pledged`].
     Pledged,
     /// [`Fact::SaidVoted`] alone.
     Told,
@@ -79,9 +79,11 @@ pub enum Fact {
     SaidPromised(AcceptorId, Ballot),
     /// The acceptor has told somebody that it voted.
     SaidVoted(AcceptorId, Vote),
-    /// The acceptor has promised this ballot, and told where it has voted: from this instance on,
-    /// so; in full, or up to another instance.
-    Page(AcceptorId, Ballot, Instance, Vec<Vote>, Option<Instance>),
+    /// The acceptor has promised this ballot in the instances from this one on, up to another if
+    /// there is one.
+    Pledged(AcceptorId, Ballot, Instance, Option<Instance>),
+    /// The same, with the votes that it has told of there.
+    Page(AcceptorId, Ballot, Instance, Option<Instance>, Vec<Vote>),
     /// The acceptor came back from a crash with this promise.
     Recovered(AcceptorId, Ballot),
     /// The leader takes this decree to be chosen.
@@ -328,12 +330,13 @@ pub fn said(members: &Members, src: Id, message: &Message, topics: &[Topic]) -> 
             [shown(Topic::Proposed, Some(Fact::Proposed(vote))), None]
         }
         Message::Promise { ballot, from, votes, next } => {
-            let promised = acceptor().map(|a| Fact::SaidPromised(a, *ballot));
-            let page = acceptor().map(|a| Fact::Page(a, *ballot, *from, votes.clone(), *next));
-            let told = votes.iter().flat_map(|vote| said_vote(acceptor(), vote, topics));
-            let pledged =
-                shown(Topic::Promised, promised.clone()).or(shown(Topic::Pledged, promised));
-            return told.chain(pledged).chain(shown(Topic::Page, page)).collect();
+            let Some(a) = acceptor() else { return Vec::new() };
+            let promised = shown(Topic::Promised, Some(Fact::SaidPromised(a, *ballot)));
+            let pledged = shown(Topic::Pledged, Some(Fact::Pledged(a, *ballot, *from, *next)));
+            let page = Fact::Page(a, *ballot, *from, *next, votes.clone());
+            let facts = [promised, pledged, shown(Topic::Page, Some(page))];
+            let told = votes.iter().flat_map(|vote| said_vote(Some(a), vote, topics));
+            return facts.into_iter().flatten().chain(told).collect();
         }
         Message::Accepted(vote) => return said_vote(acceptor(), vote, topics),
         _ => [None, None],

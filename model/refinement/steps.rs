@@ -129,9 +129,9 @@ pub(super) fn promises(members: &Members, step: &StepSeen<'_>) -> Option<String>
     }
     step.news().filter_map(Page::of).find_map(|page| {
         view.claim(&page);
-        let known = [(N, page.acceptor.0), (B, view.ballot(page.ballot))];
+        let known = [(N, page.span.acceptor.0), (B, view.ballot(page.span.ballot))];
         let why = unexplained(&view, &["promise"], &known, any)?;
-        Some(format!("{} promises {}, but {why}", page.acceptor, page.ballot))
+        Some(format!("{} promises {}, but {why}", page.span.acceptor, page.span.ballot))
     })
 }
 

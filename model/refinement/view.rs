@@ -20,26 +20,34 @@ pub(super) struct View {
     decrees: Vec<Decree>,
 }
 
-/// A page of a promise.
+/// Of which instances a promise tells.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Page<'f> {
+pub(super) struct Span {
     pub(super) acceptor: AcceptorId,
     pub(super) ballot: Ballot,
     from: Instance,
-    votes: &'f [Vote],
     next: Option<Instance>,
+}
+
+/// A page of a promise.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Page<'f> {
+    pub(super) span: Span,
+    votes: &'f [Vote],
+}
+
+impl Span {
+    fn covers(&self, instance: Instance) -> bool {
+        self.from <= instance && self.next.is_none_or(|next| instance < next)
+    }
 }
 
 impl<'f> Page<'f> {
     /// What a fact says of a page, if it does.
     pub(super) fn of(fact: &'f Fact) -> Option<Self> {
-        let Fact::Page(acceptor, ballot, from, votes, next) = fact else { return None };
-        Some(Page { acceptor: *acceptor, ballot: *ballot, from: *from, votes, next: *next })
-    }
-
-    /// Whether it tells of this instance.
-    fn covers(&self, instance: Instance) -> bool {
-        self.from <= instance && self.next.is_none_or(|next| instance < next)
+        let Fact::Page(acceptor, ballot, from, next, votes) = fact else { return None };
+        let span = Span { acceptor: *acceptor, ballot: *ballot, from: *from, next: *next };
+        Some(Page { span, votes })
     }
 }
 
@@ -99,7 +107,10 @@ impl View {
                 let learned = vec![self.instance(*instance), self.value(decree)];
                 self.structure.insert(&LEARNED, learned);
             }
-            Fact::SaidPromised(acceptor, ballot) => self.relate_promise(acceptor.0, *ballot),
+            Fact::Pledged(acceptor, ballot, from, next) => {
+                let (acceptor, ballot) = (*acceptor, *ballot);
+                self.relate_promise(Span { acceptor, ballot, from: *from, next: *next });
+            }
             Fact::Page(..) => {
                 if let Some(page) = Page::of(fact) {
                     self.relate_page(&page);
@@ -109,23 +120,32 @@ impl View {
         }
     }
 
-    fn relate_promise(&mut self, node: Element, ballot: Ballot) {
-        let to = self.ballot(ballot);
-        self.structure.insert(&PROMISED, vec![node, to]);
-        for low in 0..to {
-            self.structure.insert(&LEFT, vec![node, low]);
+    /// A promise binds in the instances that it tells of.
+    fn relate_promise(&mut self, span: Span) {
+        let (node, to) = (span.acceptor.0, self.ballot(span.ballot));
+        for instance in self.told_of(span) {
+            self.structure.insert(&PROMISED, vec![node, to, instance]);
+            for low in 0..to {
+                self.structure.insert(&LEFT, vec![node, instance, low]);
+            }
         }
     }
 
     fn relate_page(&mut self, page: &Page<'_>) {
-        let (node, to) = (page.acceptor.0, self.ballot(page.ballot));
-        self.relate_promise(node, page.ballot);
+        self.relate_promise(page.span);
+        let (node, to) = (page.span.acceptor.0, self.ballot(page.span.ballot));
         for claim in self.reports(page) {
             self.structure.insert(&REPORTED, [&[node, to], &claim[..]].concat());
         }
         for claim in self.abstentions(page) {
             self.structure.insert(&ABSTAINED, [&[node, to], &claim[..]].concat());
         }
+    }
+
+    /// The instances that a promise tells of.
+    fn told_of(&self, span: Span) -> Vec<Element> {
+        let instances = (0..).zip(&self.instances);
+        instances.filter(|(_, instance)| span.covers(**instance)).map(|(i, _)| i).collect()
     }
 
     /// The votes that a page tells of.
@@ -141,12 +161,10 @@ impl View {
     /// ballot promised.
     fn abstentions(&self, page: &Page<'_>) -> Vec<[Element; 2]> {
         let mut all = Vec::new();
-        for (number, instance) in (0..).zip(&self.instances) {
-            if page.covers(*instance) {
-                let last = page.votes.iter().filter(|vote| vote.instance == *instance);
-                let first = last.map(|vote| self.ballot(vote.ballot) + 1).max().unwrap_or(0);
-                all.extend((first..self.ballot(page.ballot)).map(|ballot| [number, ballot]));
-            }
+        for instance in self.told_of(page.span) {
+            let votes = page.votes.iter().filter(|vote| self.instance(vote.instance) == instance);
+            let first = votes.map(|vote| self.ballot(vote.ballot) + 1).max().unwrap_or(0);
+            all.extend((first..self.ballot(page.span.ballot)).map(|ballot| [instance, ballot]));
         }
         all
     }
@@ -154,6 +172,8 @@ impl View {
     /// Makes what a page claims the claims of the step.
     pub(super) fn claim(&mut self, page: &Page<'_>) {
         let (reports, abstentions) = (self.reports(page), self.abstentions(page));
+        let told_of = self.told_of(page.span).into_iter().map(|instance| vec![instance]);
+        self.structure.set(&TELLS, told_of.collect());
         self.structure.set(&REPORT, reports.iter().map(|claim| claim.to_vec()).collect());
         self.structure.set(&ABSTAIN, abstentions.iter().map(|claim| claim.to_vec()).collect());
     }
@@ -224,11 +244,11 @@ fn things<'f>(
     for fact in facts {
         let votes = match fact {
             Fact::Proposed(vote) | Fact::SaidVoted(_, vote) => std::slice::from_ref(vote),
-            Fact::SaidPromised(_, ballot) => {
+            Fact::Pledged(_, ballot, ..) => {
                 round = round.max(ballot.round);
                 continue;
             }
-            Fact::Page(_, ballot, _, votes, _) => {
+            Fact::Page(_, ballot, _, _, votes) => {
                 round = round.max(ballot.round);
                 votes
             }

@@ -61,10 +61,10 @@ const LEARNER: &str = "src/paxos/learner.rs";
 fn promise() -> Action {
     Action {
         name: "promise",
-        words: "an acceptor promises a ballot, and tells under which lower ones it has voted, and \
-                under which it has not",
+        words: "an acceptor promises a ballot in some instances, and tells under which lower ones \
+                it has voted there, and under which it has not",
         parameters: vec![N, B],
-        claims: vec![&REPORT, &ABSTAIN],
+        claims: vec![&TELLS, &REPORT, &ABSTAIN],
         guards: vec![
             guard(
                 "reported votes were cast",
@@ -88,13 +88,13 @@ fn promise() -> Action {
             ),
         ],
         changes: vec![
-            adds_one(&PROMISED, [N, B]),
-            adds(&LEFT, [N, X], |[n, x]| equal(n, N) & BELOW.of([x, B])),
+            adds(&PROMISED, [N, B, I], |[n, b, i]| equal(n, N) & equal(b, B) & TELLS.of([i])),
+            adds(&LEFT, [N, I, X], |[n, i, x]| equal(n, N) & TELLS.of([i]) & BELOW.of([x, B])),
             adds(&REPORTED, [N, B, I, X, V], |[n, b, i, x, v]| {
                 equal(n, N) & equal(b, B) & REPORT.of([i, x, v])
             }),
             adds(&ABSTAINED, [N, B, I, X], |[n, b, i, x]| {
-                equal(n, N) & equal(b, B) & BELOW.of([x, B]) & ABSTAIN.of([i, x])
+                equal(n, N) & equal(b, B) & TELLS.of([i]) & BELOW.of([x, B]) & ABSTAIN.of([i, x])
             }),
         ],
     }
@@ -160,7 +160,7 @@ fn propose_again() -> Action {
                 (RULES, "may_propose: |members, promised, _ballot| members.phase1(promised)"),
                 (RULES, "count: |answered, acceptor| answered.insert(acceptor)"),
             ],
-            forall([N], MEMBER1.of([N, P]).implies(PROMISED.of([N, B]))),
+            forall([N], MEMBER1.of([N, P]).implies(PROMISED.of([N, B, I]))),
         ),
         guard(
             "it was voted for",
@@ -206,7 +206,7 @@ fn accept() -> Action {
                     (RULES, "may_accept: |promised, asked| asked >= promised"),
                     (ACCEPTOR, "step.save(Record::Promised(ballot));"),
                 ],
-                !LEFT.of([N, B]),
+                !LEFT.of([N, I, B]),
             ),
         ],
         changes: vec![adds_one(&VOTED, [N, B, I, V])],

@@ -39,7 +39,7 @@ fn weaken(specification: &mut Specification, action: &str, guard: &str, to: Form
 
 /// An acceptor that comes back from a crash does not know any more what it has left.
 fn forget_promises(specification: &mut Specification) {
-    let vars = [N, X].map(|var| super::super::logic::Var { index: 1, ..var });
+    let vars = [N, I, X].map(|var| super::super::logic::Var { index: 1, ..var });
     let of = equal(vars[0], N);
     specification.actions.push(Action {
         name: "come back",

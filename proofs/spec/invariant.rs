@@ -78,16 +78,18 @@ fn of_promises() -> Vec<Named> {
     vec![
         named(
             "promises bind",
-            "whoever has promised a ballot has left all lower ones",
+            "whoever has promised a ballot in an instance has left all lower ones there",
             forall(
-                [N, B],
-                PROMISED.of([N, B]).implies(forall([X], BELOW.of([X, B]).implies(LEFT.of([N, X])))),
+                [N, B, I],
+                PROMISED
+                    .of([N, B, I])
+                    .implies(forall([X], BELOW.of([X, B]).implies(LEFT.of([N, I, X])))),
             ),
         ),
         named(
             "abstentions are final",
             "whoever says that it has abstained from a ballot has left it",
-            forall([N, B, I, X], ABSTAINED.of([N, B, I, X]).implies(LEFT.of([N, X]))),
+            forall([N, B, I, X], ABSTAINED.of([N, B, I, X]).implies(LEFT.of([N, I, X]))),
         ),
         named(
             "abstentions are true",
@@ -122,7 +124,7 @@ fn of_choices() -> Vec<Named> {
                             [Q],
                             exists(
                                 [N],
-                                MEMBER2.of([N, Q]) & LEFT.of([N, X]) & !VOTED.of([N, X, I, V]),
+                                MEMBER2.of([N, Q]) & LEFT.of([N, I, X]) & !VOTED.of([N, X, I, V]),
                             ),
                         )),
                     )),

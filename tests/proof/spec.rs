@@ -64,7 +64,7 @@ fn a_fault_reads_as_a_story() {
     let (specification, counter) = row.counter.unwrap();
     let story = Story::new(&specification, &row.fails[0], &counter).to_string();
     let expected = "  there are   b1; i1; n1; p1 = {n1}; q1 = {n1}; v1
-  said so far proposed(b1, i1, v1), left(n1, b1), abstained(n1, b1, i1, b1)
+  said so far proposed(b1, i1, v1), left(n1, i1, b1), abstained(n1, b1, i1, b1)
   then        an acceptor votes (accept)
   where       b = b1, i = i1, n = n1, v = v1
   afterwards  + voted(n1, b1, i1, v1)
