@@ -8,12 +8,12 @@ use thiserror::Error;
 
 use super::alike::Alike;
 use super::bfs;
-use super::engine::diagram::EMPTY;
+use super::engine::diagram::{EMPTY, Node as Set};
 use super::engine::explicit::{Until, explore_up_to};
 use super::engine::faults::Machine;
 use super::engine::observe::{Looks, Watch};
 use super::engine::replay::ReplayError;
-use super::engine::symbolic::Symbolic;
+use super::engine::symbolic::{Alone, Symbolic};
 use super::engine::symmetry::Symmetry;
 use super::engine::universe::{Universe, UniverseError};
 use super::facts::Lens;
@@ -306,8 +306,8 @@ fn check_symbolic(
     progress: &dyn Fn(&BigUint),
 ) -> Result<Report, CheckError> {
     let (mut universe, members) = system.universe(&Paxos, Machine::Sound)?;
-    let watch = |property| (property, watch(property, &members, &universe));
-    let watches: Vec<_> = held.iter().copied().map(watch).collect();
+    let looks = |property| (property, watches(system, property, &members, &universe));
+    let looks: Vec<_> = held.iter().copied().map(looks).collect();
     let acceptors = acceptors(&universe);
     let mut symbolic = Symbolic::new(&mut universe);
     symbolic.report_to(&progress);
@@ -316,29 +316,28 @@ fn check_symbolic(
     progress(&states);
     let (nodes, peak_nodes) = (symbolic.diagram().size(reach), symbolic.diagram().peak());
     let (mut outcomes, mut judged) = (Vec::new(), None);
-    for (property, mut watch) in watches {
-        let holds = match property.kind {
-            Kind::Always if property.looks_at() == Looks::Steps => {
-                let mut holds = true;
-                for acceptor in &acceptors {
-                    let alone = symbolic.finds_alone(reach, *acceptor, &mut watch)?;
-                    holds &= alone.found.is_none();
+    for (property, mut watches) in looks {
+        let mut holds = true;
+        for watch in &mut watches {
+            holds &= match property.kind {
+                Kind::Always if property.looks_at() == Looks::Steps => {
+                    let alone = alone(&mut symbolic, reach, &acceptors, watch)?;
                     judged = Some(judged.unwrap_or(0) + alone.judged);
+                    alone.found.is_none()
                 }
-                holds
-            }
-            Kind::Always => !symbolic.finds(reach, &mut watch),
-            Kind::Sometimes => symbolic.finds(reach, &mut watch),
-            Kind::StaysPossible => {
-                let goal = symbolic.select(reach, &mut watch);
-                symbolic.stuck(reach, goal)? == EMPTY
-            }
-            Kind::Eventually | Kind::Throughout => {
-                outcomes.push(of_all_runs(system, property, progress)?);
-                continue;
-            }
-        };
-        outcomes.push(Outcome { property, holds, counterexample: None });
+                Kind::Always => !symbolic.finds(reach, watch),
+                Kind::Sometimes => symbolic.finds(reach, watch),
+                Kind::StaysPossible => {
+                    let goal = symbolic.select(reach, watch);
+                    symbolic.stuck(reach, goal)? == EMPTY
+                }
+                Kind::Eventually | Kind::Throughout => continue,
+            };
+        }
+        outcomes.push(match property.kind {
+            Kind::Eventually | Kind::Throughout => of_all_runs(system, property, progress)?,
+            _ => Outcome { property, holds, counterexample: None },
+        });
     }
     let unexplained = |outcome: &&mut Outcome| {
         let Outcome { property, holds, counterexample } = &**outcome;
@@ -366,6 +365,21 @@ fn check_symbolic(
     })
 }
 
+/// What the steps of these actors, each alone, show.
+fn alone(
+    symbolic: &mut Symbolic<'_, Node>,
+    reach: Set,
+    actors: &[usize],
+    watch: &mut Watch<Node, Lens>,
+) -> Result<Alone, CheckError> {
+    let mut all = Alone { judged: 0, found: None };
+    for actor in actors {
+        let Alone { judged, found } = symbolic.finds_alone(reach, *actor, watch)?;
+        all = Alone { judged: all.judged + judged, found: all.found.or(found) };
+    }
+    Ok(all)
+}
+
 /// Which actors are acceptors.
 fn acceptors<R: Rulebook>(universe: &Universe<Node<R>>) -> Vec<usize> {
     let nodes = universe.actors().iter().enumerate();
@@ -390,4 +404,20 @@ pub(super) fn watch<R: Rulebook>(
     universe: &Universe<Node<R>>,
 ) -> Watch<Node<R>, Lens> {
     Watch::new(Lens::new(property, members, universe.actors()))
+}
+
+/// Looks for a property of a whole diagram: everywhere at once, or at each place alone where
+/// something can be proposed.
+fn watches<R: Rulebook>(
+    system: &System,
+    property: &'static Property,
+    members: &Members,
+    universe: &Universe<Node<R>>,
+) -> Vec<Watch<Node<R>, Lens>> {
+    if !property.one_by_one {
+        return vec![watch(property, members, universe)];
+    }
+    let places = system.bounds.places().into_iter();
+    let lens = |place| Lens::new(property, members, universe.actors()).at(place);
+    places.map(|place| Watch::new(lens(place))).collect()
 }

@@ -115,6 +115,25 @@ pub enum Fact {
     Precedes(RequestId, RequestId),
 }
 
+impl Fact {
+    /// What it says of a ballot and an instance, if it is a proposal or a promise.
+    fn at(self, (ballot, instance): Place) -> Option<Fact> {
+        match self {
+            Fact::Proposed(vote) if (vote.ballot, vote.instance) != (ballot, instance) => None,
+            Fact::Page(_, to, from, next, _)
+                if to != ballot || instance < from || next.is_some_and(|next| next <= instance) =>
+            {
+                None
+            }
+            Fact::Page(acceptor, to, _, _, mut votes) => {
+                votes.retain(|vote| vote.instance == instance);
+                Some(Fact::Page(acceptor, to, instance, Some(instance.next()), votes))
+            }
+            other => Some(other),
+        }
+    }
+}
+
 /// All that was observed.
 pub type Facts = BTreeSet<Fact>;
 
@@ -166,7 +185,12 @@ pub struct Lens {
     roles: Vec<Role>,
     /// By actor: whether it campaigns again and again.
     insists: Vec<bool>,
+    /// Where alone it looks, if not everywhere.
+    place: Option<Place>,
 }
+
+/// Where one decree is proposed at most.
+pub type Place = (Ballot, Instance);
 
 impl Lens {
     /// For a property of these nodes.
@@ -177,7 +201,12 @@ impl Lens {
     ) -> Self {
         let roles = nodes.iter().map(|node| node.role().clone()).collect();
         let insists = nodes.iter().map(|node| node.timing().election.is_some()).collect();
-        Lens { property, members: members.clone(), roles, insists }
+        Lens { property, members: members.clone(), roles, insists, place: None }
+    }
+
+    /// The same, but it sees of proposals and promises only what has to do with this place.
+    pub fn at(self, place: Place) -> Self {
+        Lens { place: Some(place), ..self }
     }
 
     /// What it finds in a state or in an actor, in words.
@@ -209,7 +238,9 @@ impl<R: Rulebook> Observer<Node<R>> for Lens {
     }
 
     fn message(&self, from: usize, message: &Message) -> Vec<Fact> {
-        said(&self.members, Id::from(from), message, self.property.topics)
+        let facts = said(&self.members, Id::from(from), message, self.property.topics);
+        let Some(place) = self.place else { return facts };
+        facts.into_iter().filter_map(|fact| fact.at(place)).collect()
     }
 
     fn looks_at(&self) -> Looks {

@@ -51,6 +51,8 @@ pub struct Property {
     pub topics: &'static [Topic],
     /// What it finds there, in words.
     pub finds: Find,
+    /// Whether it looks at proposals one by one, so that diagrams may be asked about each alone.
+    pub one_by_one: bool,
     /// What it remembers of a step, given the facts before it and after it.
     pub remember: fn(&Members, before: &Facts, after: &Facts) -> Vec<Fact>,
 }
@@ -111,7 +113,12 @@ impl Property {
         finds: Find,
     ) -> Self {
         let remember = |_: &Members, _: &Facts, _: &Facts| Vec::new();
-        Property { name, kind, topics, finds, remember }
+        Property { name, kind, topics, finds, one_by_one: false, remember }
+    }
+
+    /// A property that looks at proposals one by one.
+    pub(super) const fn one_by_one(self) -> Self {
+        Property { one_by_one: true, ..self }
     }
 
     /// What it finds in a state or in an actor, in words.

@@ -8,12 +8,13 @@ use stateright::actor::{Id, model_timeout};
 use super::check::CheckError;
 use super::engine::faults::{Faults, Machine};
 use super::engine::universe::Universe;
+use super::facts::Place;
 use super::properties::{Kind, PROPERTIES, Property};
 use crate::machine::ledger::Ledger;
 use crate::paxos::{
-    Acceptor, AcceptorId, AnyStateMachine, Audience, Client, ClientId, Command, Leader, LeaderId,
-    Limits, Members, MembersError, Node, Quorums, RequestId, Role, Rulebook, Saving, Setup, Start,
-    Timer, Timing,
+    Acceptor, AcceptorId, AnyStateMachine, Audience, Ballot, Client, ClientId, Command, Instance,
+    Leader, LeaderId, Limits, Members, MembersError, Node, Quorums, RequestId, Role, Rulebook,
+    Saving, Setup, Start, Timer, Timing,
 };
 
 /// What one leader may do.
@@ -183,6 +184,18 @@ impl Bounds {
         });
         let nodes = leaders.chain(acceptors).chain(clients).collect();
         Ok((nodes, setup.members.clone()))
+    }
+
+    /// Where something can be proposed.
+    pub fn places(&self) -> Vec<Place> {
+        let leaders = (0..self.leaders.len() as u16).map(LeaderId);
+        let rounds = 1..=self.rounds;
+        let ballots =
+            rounds.flat_map(|round| leaders.clone().map(move |leader| Ballot { round, leader }));
+        let instances = (0..self.instances).map(Instance);
+        ballots
+            .flat_map(|ballot| instances.clone().map(move |instance| (ballot, instance)))
+            .collect()
     }
 
     /// What people call an actor: `L1`, `A2`, `C1`.

@@ -97,13 +97,13 @@ faults! {
         duplicate_votes: "duplicate-votes-count", "leaders propose as specified", 3;
         amnesia: "amnesia", "acceptors vote as specified", 7;
         ballot_reuse: "ballot-reuse", "leaders propose as specified", 6;
-        send_before_save: "send-before-save", "acceptors vote as specified", 0;
-        last_save_lost: "last-save-lost", "acceptors vote as specified", 0;
-        promise_forgotten: "promise-forgotten", "acceptors vote as specified", 0;
+        send_before_save: "send-before-save", "acceptors vote as specified", 7;
+        last_save_lost: "last-save-lost", "acceptors vote as specified", 7;
+        promise_forgotten: "promise-forgotten", "acceptors vote as specified", 7;
         quorums_apart: "quorums-that-do-not-meet", "leaders propose as specified", 2;
         one_vote: "one-vote-is-enough", "leaders learn as specified", 6;
-        no_phase_one: "no-phase-one-after-crash", "leaders propose as specified", 0;
-        catch_up: "catch-up-trusts-votes", "leaders learn as specified", 0;
+        no_phase_one: "no-phase-one-after-crash", "leaders propose as specified", 1;
+        catch_up: "catch-up-trusts-votes", "leaders learn as specified", 15;
     }
     elsewhere {
         "lost-command",

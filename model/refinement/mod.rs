@@ -51,7 +51,8 @@ pub static STATES: [Property; 12] = [
         "proposals are explained",
         &[Submitted, Proposed, Page],
         InStates(steps::unexplained_proposal),
-    ),
+    )
+    .one_by_one(),
 ];
 
 /// Every step is an action of the specification, or several in a row, or a stutter.
