@@ -2,10 +2,15 @@
 //! specification; with a fault that endangers agreement, some step is not.
 
 use synod::model::check::{Backend, CheckError, Held, Report, check};
-use synod::model::hunt::catch_by_specification;
+use synod::model::engine::faults::Machine;
+use synod::model::hunt::{catch_by_specification, hunt};
 use synod::model::mutants::{MUTANTS, mutant};
-use synod::model::refinement::{STATES, STEPS};
+use synod::model::refinement::{self, ALONE, STATES, STEPS};
 use synod::model::systems::{system, systems};
+use synod::paxos::{
+    Adopted, Ballot, ClientId, Command, Decree, Instance, LeaderId, PAXOS, RequestId, Rulebook,
+    Rules, Vote,
+};
 use synod::proof::spec::paxos;
 
 /// So many states are visited one by one in a test.
@@ -135,4 +140,65 @@ fn the_parts_of_the_invariant_are_those_that_are_proved() {
     let looked_at = STATES.iter().map(|property| property.name);
     let looked_at: Vec<_> = looked_at.filter(|name| *name != "proposals are explained").collect();
     assert_eq!(proved.collect::<Vec<_>>(), looked_at);
+}
+
+/// Rules with a fault that no mutant has: a leader proposes a command that nobody has asked for.
+#[derive(Clone)]
+struct MakesUp(Rules);
+
+impl Rulebook for MakesUp {
+    fn rules(&self) -> &Rules {
+        &self.0
+    }
+}
+
+fn make_up(adopted: &mut Adopted, votes: Vec<Vote>) {
+    (PAXOS.adopt)(adopted, votes);
+    let id = RequestId { client: ClientId::original(999), sequence: 0 };
+    let command = Command { id, acknowledged: 0, payload: b"made up"[..].into() };
+    let ballot = Ballot { round: 1, leader: LeaderId(0) };
+    adopted.entry(Instance(0)).or_insert((ballot, Decree::Command(command)));
+}
+
+/// Whether a fault breaks a property of the specification, state by state and on diagrams.
+fn broken<R: Rulebook>(by: &R, machine: Machine, name: &str, property: &str) {
+    let (system, property) = (system(name).unwrap(), refinement::property(property).unwrap());
+    for backend in [Backend::Explicit, Backend::Symbolic] {
+        let hunt = hunt(system, by, machine, property, backend, &|_| {}).unwrap();
+        let trace = hunt.trace.unwrap_or_else(|| panic!("'{}' holds in {name}", property.name));
+        assert!(trace.finding.starts_with(&format!("violates '{}': ", property.name)), "{trace}");
+    }
+}
+
+/// No property holds whatever the actors do, except for what is true of every promise as it is read:
+/// that it binds, and that the votes that it tells of are told of.
+#[test]
+fn every_property_is_broken_by_some_fault() {
+    let faults = [
+        ("ballot-reuse", "one value a ballot"),
+        ("promise-reports-wrong-ballot", "votes are for proposals"),
+        ("amnesia", "abstentions are true"),
+        ("stale-accept", "lower ballots are over"),
+        ("one-vote-is-enough", "what is learned was chosen"),
+        ("stale-accept", "agreement"),
+        ("only-last-promise-counts", "proposals are explained"),
+        ("only-last-promise-counts", "leaders propose as specified"),
+        ("stale-accept", "acceptors vote as specified"),
+        ("amnesia", "acceptors promise as specified"),
+        ("one-vote-is-enough", "leaders learn as specified"),
+        ("stale-accept", "acceptors keep their promises"),
+    ];
+    for (name, property) in faults {
+        let mutant = mutant(name).unwrap();
+        broken(&mutant, mutant.machine, mutant.system, property);
+    }
+    let makes_up = MakesUp(Rules { adopt: make_up, ..PAXOS });
+    for property in ["nothing is made up", "validity"] {
+        broken(&makes_up, Machine::Sound, "dueling", property);
+    }
+    let by_reading = ["promises bind", "abstentions are final", "reports are true"];
+    let all = STATES.iter().chain(&STEPS).chain([&ALONE]).map(|property| property.name);
+    let broken = faults.map(|(_, property)| property);
+    let open = |name: &&str| !broken.contains(name) && !by_reading.contains(name);
+    assert_eq!(all.filter(open).collect::<Vec<_>>(), ["nothing is made up", "validity"]);
 }
