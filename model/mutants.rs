@@ -27,6 +27,10 @@ pub struct Mutant {
     pub system: &'static str,
     /// The property that catches it.
     pub property: &'static str,
+    /// Whether it endangers agreement: then some step of it is none of the specification that is
+    /// proved. Other faults lie in what is done with a log that is agreed on, or in that it does not
+    /// grow.
+    pub strays: bool,
 }
 
 impl Mutant {
@@ -58,6 +62,7 @@ pub static MUTANTS: [Mutant; 20] = [
         machine: Machine::Sound,
         system: "comeback",
         property: AGREEMENT,
+        strays: true,
     },
     Mutant {
         name: "stale-accept",
@@ -66,6 +71,7 @@ pub static MUTANTS: [Mutant; 20] = [
         machine: Machine::Sound,
         system: "dueling",
         property: AGREEMENT,
+        strays: true,
     },
     Mutant {
         name: "promise-reports-wrong-ballot",
@@ -74,6 +80,7 @@ pub static MUTANTS: [Mutant; 20] = [
         machine: Machine::Sound,
         system: "three-ballots",
         property: "only what is chosen is learned",
+        strays: true,
     },
     Mutant {
         name: "only-last-promise-counts",
@@ -82,6 +89,7 @@ pub static MUTANTS: [Mutant; 20] = [
         machine: Machine::Sound,
         system: "dueling",
         property: AGREEMENT,
+        strays: true,
     },
     Mutant {
         name: "duplicate-votes-count",
@@ -90,6 +98,7 @@ pub static MUTANTS: [Mutant; 20] = [
         machine: Machine::Sound,
         system: "dueling",
         property: AGREEMENT,
+        strays: true,
     },
     Mutant {
         name: "amnesia",
@@ -98,6 +107,7 @@ pub static MUTANTS: [Mutant; 20] = [
         machine: Machine::Sound,
         system: "acceptor-crash",
         property: AGREEMENT,
+        strays: true,
     },
     Mutant {
         name: "ballot-reuse",
@@ -106,6 +116,7 @@ pub static MUTANTS: [Mutant; 20] = [
         machine: Machine::Sound,
         system: "leader-crash",
         property: AGREEMENT,
+        strays: true,
     },
     Mutant {
         name: "lost-command",
@@ -120,6 +131,7 @@ pub static MUTANTS: [Mutant; 20] = [
         machine: Machine::Sound,
         system: "dueling",
         property: "no request is forgotten",
+        strays: false,
     },
     Mutant {
         name: "double-decide",
@@ -128,6 +140,7 @@ pub static MUTANTS: [Mutant; 20] = [
         machine: Machine::Sound,
         system: "retry",
         property: "nothing is applied twice",
+        strays: false,
     },
     Mutant {
         name: "no-op-is-a-value",
@@ -139,6 +152,7 @@ pub static MUTANTS: [Mutant; 20] = [
         machine: Machine::Sound,
         system: "retry",
         property: "every chosen command is applied",
+        strays: false,
     },
     Mutant {
         name: "silent-reject",
@@ -147,6 +161,7 @@ pub static MUTANTS: [Mutant; 20] = [
         machine: Machine::Sound,
         system: "progress",
         property: "every command can still be chosen",
+        strays: false,
     },
     Mutant {
         name: "late-gap",
@@ -155,6 +170,7 @@ pub static MUTANTS: [Mutant; 20] = [
         machine: Machine::Sound,
         system: "gap",
         property: "no gap is left",
+        strays: false,
     },
     Mutant {
         name: "send-before-save",
@@ -163,6 +179,7 @@ pub static MUTANTS: [Mutant; 20] = [
         machine: Machine::SendsFirst,
         system: "acceptor-crashes",
         property: AGREEMENT,
+        strays: true,
     },
     Mutant {
         name: "last-save-lost",
@@ -171,6 +188,7 @@ pub static MUTANTS: [Mutant; 20] = [
         machine: Machine::LosesLastSave,
         system: "acceptor-crashes",
         property: AGREEMENT,
+        strays: true,
     },
     Mutant {
         name: "promise-forgotten",
@@ -179,6 +197,7 @@ pub static MUTANTS: [Mutant; 20] = [
         machine: Machine::Sound,
         system: "acceptor-crashes",
         property: AGREEMENT,
+        strays: true,
     },
     Mutant {
         name: "quorums-that-do-not-meet",
@@ -187,6 +206,7 @@ pub static MUTANTS: [Mutant; 20] = [
         machine: Machine::Sound,
         system: "passive",
         property: AGREEMENT,
+        strays: true,
     },
     Mutant {
         name: "one-vote-is-enough",
@@ -195,6 +215,7 @@ pub static MUTANTS: [Mutant; 20] = [
         machine: Machine::Sound,
         system: "passive",
         property: "only what is chosen is learned",
+        strays: true,
     },
     Mutant {
         name: "no-phase-one-after-crash",
@@ -206,6 +227,7 @@ pub static MUTANTS: [Mutant; 20] = [
         machine: Machine::Sound,
         system: "leader-crashes",
         property: AGREEMENT,
+        strays: true,
     },
     Mutant {
         name: "expired-sessions-open-again",
@@ -214,6 +236,7 @@ pub static MUTANTS: [Mutant; 20] = [
         machine: Machine::Sound,
         system: "expiry",
         property: "nothing is applied twice",
+        strays: false,
     },
     Mutant {
         name: "catch-up-trusts-votes",
@@ -222,6 +245,7 @@ pub static MUTANTS: [Mutant; 20] = [
         machine: Machine::Sound,
         system: "catch-up",
         property: "only what is chosen is learned",
+        strays: true,
     },
 ];
 

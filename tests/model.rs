@@ -185,7 +185,7 @@ fn alike_acceptors_make_no_difference() {
     }
     // Not all are asked; a leader that crashes has sent to the first of them only.
     for name in ["dueling", "leader-crashes"] {
-        let refused = check(system(name).unwrap(), Backend::Alike, &|_| {});
+        let refused = check(system(name).unwrap(), Held::ToProperties, Backend::Alike, &|_| {});
         assert!(matches!(refused, Err(CheckError::NotAlike(other)) if other == name));
     }
 }

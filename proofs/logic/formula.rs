@@ -211,16 +211,16 @@ impl Formula {
         }
     }
 
-    /// The same with another formula wherever this relation is said to hold. Nothing that the
-    /// result of `other` leaves free may be bound in this formula: see [`Formula::apart`].
+    /// The same with another formula wherever a relation is said to hold for which there is one. All
+    /// at once: what is put in is left as it is. Nothing that is put in may be bound in this formula:
+    /// see [`Formula::apart`].
     pub fn where_holds(
         &self,
-        relation: &Relation,
-        other: &dyn Fn(&Formula, &[Var]) -> Formula,
+        other: &dyn Fn(&'static Relation, &[Var]) -> Option<Formula>,
     ) -> Formula {
         match self {
-            Formula::Holds(held, args) if *held == relation => other(self, args),
-            _ => self.map(&mut |f| f.where_holds(relation, other)),
+            Formula::Holds(relation, args) => other(relation, args).unwrap_or_else(|| self.clone()),
+            _ => self.map(&mut |f| f.where_holds(other)),
         }
     }
 }

@@ -141,8 +141,12 @@ impl Action {
     pub fn before(&self, formula: &Formula) -> Formula {
         let mut used = 0;
         let apart = formula.apart(&mut used);
-        self.changes.iter().fold(apart, |formula, change| {
-            formula.where_holds(change.relation, &|held, args| change.after(held, args))
+        apart.where_holds(&|relation, args| {
+            let changes = self.changes.iter().filter(|change| change.relation == relation);
+            changes.fold(None, |held, change| {
+                let held = held.unwrap_or_else(|| Formula::Holds(relation, args.to_vec()));
+                Some(change.after(&held, args))
+            })
         })
     }
 

@@ -8,18 +8,23 @@ use super::check::Choice;
 use super::output::{Bars, fail, grouped, json, say, table};
 use super::{Verdict, parallel};
 use crate::model::check::CheckError;
-use crate::model::hunt::catch;
+use crate::model::hunt::{catch, catch_by_specification};
 use crate::model::mutants::{MUTANTS, Mutant};
 
 /// Put one fault after another into the protocol, and see each caught by its property.
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:
   synod mutants --json
+  synod mutants --refinement              which of them stray from what is proved
   synod check --mutant amnesia            one of them, step by step")]
 pub(super) struct Args {
     /// What explores the states.
     #[arg(long, value_enum, default_value_t = Choice::Auto)]
     backend: Choice,
+    /// Hold the mutants to the specification that `synod prove` proves: those that endanger agreement
+    /// stray from it.
+    #[arg(long, conflicts_with = "backend")]
+    refinement: bool,
     /// Print one line of JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -40,6 +45,8 @@ struct Caught {
     states: u128,
     seconds: f64,
     caught: bool,
+    /// Whether it was to be caught.
+    expected: bool,
 }
 
 /// Hunts all mutants.
@@ -49,13 +56,17 @@ pub(super) fn run(args: &Args) -> Verdict {
     let hunts = parallel::map(&mutants, |mutant| {
         let bar = bars.add(mutant.name, None);
         let progress = |states: &BigUint| bar.set_position(states.try_into().unwrap_or(u64::MAX));
-        let hunt = catch(mutant, args.backend.for_mutant(mutant), &progress);
+        let hunt = if args.refinement {
+            catch_by_specification(mutant, &progress)
+        } else {
+            catch(mutant, args.backend.for_mutant(mutant), &progress)
+        };
         bar.finish_and_clear();
         hunt.map(|hunt| {
-            let steps = hunt.trace.map(|trace| trace.steps.len());
+            let (property, steps) = (hunt.property.name, hunt.trace.map(|trace| trace.steps.len()));
             let states = u128::try_from(&hunt.states).unwrap_or(u128::MAX);
             let seconds = hunt.elapsed.as_secs_f64();
-            let Mutant { name, fault, system, property, .. } = *mutant;
+            let Mutant { name, fault, system, .. } = *mutant;
             Caught {
                 name,
                 fault,
@@ -65,12 +76,13 @@ pub(super) fn run(args: &Args) -> Verdict {
                 states,
                 seconds,
                 caught: steps.is_some(),
+                expected: !args.refinement || mutant.strays,
             }
         })
     });
     match hunts.into_iter().collect::<Result<Vec<Caught>, CheckError>>() {
         Ok(mutants) => {
-            let all = mutants.iter().all(|mutant| mutant.caught);
+            let all = mutants.iter().all(|mutant| mutant.caught == mutant.expected);
             if args.json {
                 json(&Json { mutants })
             } else {
@@ -86,7 +98,12 @@ fn show(mutants: &[Caught]) {
     let headings = ["mutant", "system", "caught by", "steps", "states", "seconds"];
     let mut rows = table(headings, &[3, 4, 5]);
     for mutant in mutants {
-        let property = if mutant.caught { mutant.property } else { "NOT CAUGHT" };
+        let property = match (mutant.caught, mutant.expected) {
+            (true, true) => mutant.property,
+            (false, false) => "nothing: every step is as specified",
+            (true, false) => "A STEP THAT IS NOT AS SPECIFIED",
+            (false, true) => "NOT CAUGHT",
+        };
         rows.add_row([
             mutant.name.to_owned(),
             mutant.system.to_owned(),
@@ -98,4 +115,7 @@ fn show(mutants: &[Caught]) {
     }
     let caught = mutants.iter().filter(|mutant| mutant.caught).count();
     say(format_args!("{rows}\n\n{caught} of {} caught.", mutants.len()));
+    if mutants.iter().any(|mutant| !mutant.expected) {
+        say("The others agree on what is chosen; they do wrong with it, or choose nothing.");
+    }
 }

@@ -8,19 +8,22 @@
 //! One name per thing. "PMS" is Lamport's "Paxos Made Simple" (2001); "PMMC" is van Renesse and
 //! Altinbuken's "Paxos Made Moderately Complex" (2015).
 //!
-//! | here | PMS | PMMC | proof relation |
+//! The last column is the proof's, in `proofs/spec/vocabulary.rs`; safety does not depend on what it has no
+//! word for.
+//!
+//! | here | PMS | PMMC | proof |
 //! | --- | --- | --- | --- |
 //! | [`Ballot`] | proposal number | ballot number | sort `ballot` |
 //! | [`Instance`] | instance | slot | sort `instance` |
 //! | [`Decree`], [`Command`] | value, command | command | sort `value` |
-//! | [`Message::Prepare`] | prepare request | `p1a` | `prepared(b)` |
-//! | [`Message::Promise`] | its response | `p1b` | `promised(n, b)` |
+//! | [`Message::Prepare`] | prepare request | `p1a` | none |
+//! | [`Message::Promise`] | its response | `p1b` | `promised(n, b, i)`, `reported(n, b, i, x, v)`, `abstained(n, b, i, x)` |
 //! | [`Message::Accept`] | accept request | `p2a` | `proposed(b, i, v)` |
 //! | [`Message::Accepted`] | acceptance | `p2b` | `voted(n, b, i, v)` |
 //! | [`Message::Nack`] | (2.2) inform the proposer | `p1b`, `p2b` with a higher ballot | none |
-//! | [`Message::Chosen`] | chosen | decision | `chosen(i, v)` |
-//! | [`Quorums`] | majority | majority | sort `quorum` |
-//! | [`learner`] | learner | replica | none |
+//! | [`Message::Chosen`] | chosen | decision | `learned(i, v)` |
+//! | [`Quorums`] | majority | majority | sorts `quorum1`, `quorum2` |
+//! | [`learner`] | learner | replica | `learned(i, v)` |
 //! | [`Stance::Primary`](leader::Stance) | distinguished proposer | active leader | none |
 
 pub mod acceptor;
