@@ -10,6 +10,10 @@ fn synod(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_synod")).args(args).output().unwrap()
 }
 
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
 fn out(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
@@ -179,6 +183,29 @@ fn a_mutant_is_shown_step_by_step() {
     let report = json(&output);
     has_keys(&report, &["mutant", "system", "property", "steps", "caught", "finding"]);
     assert_eq!(report["steps"].as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn systems_and_mutants_are_held_to_the_specification() {
+    let report = json(&synod(&["check", "--refinement", "dueling", "--json"]));
+    let system = &report["systems"][0];
+    assert_eq!((&system["passes"], system["total_states"].as_u64()), (&true.into(), Some(39_678)));
+    let judged = system["judged_steps"].as_u64().unwrap();
+    assert!((1..39_678).contains(&judged), "{judged}");
+
+    let output = synod(&["check", "--refinement", "dueling", "--backend", "stock"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).contains("stock Stateright does not look at steps"), "{}", err(&output));
+
+    let output = synod(&["check", "--refinement", "--mutant", "stale-accept"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = out(&output);
+    let found = "=> violates 'acceptors vote as specified': A2 votes for";
+    assert!(text.contains("  6. ") && text.contains(found), "{text}");
+
+    let output = synod(&["check", "--refinement", "--mutant", "late-gap"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(out(&output).contains("this fault lies elsewhere"), "{}", out(&output));
 }
 
 #[test]

@@ -153,3 +153,33 @@ fn names_are_used_once() {
     let sorts: BTreeSet<_> = SMALL.iter().map(|(sort, _)| *sort).collect();
     assert!(sorts.is_superset(&BTreeSet::from([NODE, BALLOT, VALUE])));
 }
+
+/// For each part of the invariant that a guard upholds, the guard and where it stands, as in the
+/// README.
+#[test]
+fn the_readme_says_which_guard_upholds_what() {
+    let mut table = "| part of the invariant | without this guard it fails | which stands on |\n\
+                     | --- | --- | --- |\n"
+        .to_owned();
+    let paxos = paxos();
+    for part in &paxos.invariant {
+        for action in &paxos.actions {
+            for guard in &action.guards {
+                let without = Without::Guard(action.name, guard.named.name);
+                let fails = without.specification().unprovable().unwrap();
+                if fails.iter().any(|obligation| obligation.holds == part.name) {
+                    let lines = guard.upheld.iter().map(|(file, line)| format!("{file}: `{line}`"));
+                    let lines = lines.collect::<Vec<_>>().join("<br>").replace('|', "\\|");
+                    let (action, guard) = (action.name, guard.named.name);
+                    table += &format!("| {} | {action}: {guard} | {lines} |\n", part.name);
+                }
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("proofs/README.md")).unwrap();
+    assert!(readme.contains(&table), "the table in proofs/README.md should be\n\n{table}");
+    let unguarded: Vec<&str> = paxos.invariant.iter().map(|part| part.name).collect();
+    let unguarded = unguarded.into_iter().filter(|name| !table.contains(&format!("| {name} |")));
+    assert_eq!(unguarded.collect::<Vec<_>>(), ["promises bind", "abstentions are final"]);
+}
