@@ -18,10 +18,12 @@ use super::engine::symmetry::Symmetry;
 use super::engine::universe::{Universe, UniverseError};
 use super::facts::Lens;
 use super::hunt::hunt;
+use super::mutants::Mutant;
 use super::properties::{Kind, Property};
 use super::refinement;
 use super::stock;
 use super::system::System;
+use super::systems::system;
 use super::trace::Trace;
 use crate::paxos::{Members, MembersError, Node, Paxos, Role, Rulebook};
 
@@ -200,7 +202,7 @@ pub fn check(
         }
         Backend::Stock => check_stock(system, progress)?,
         Backend::Explicit | Backend::Alike => check_explicit(system, &to, backend, progress)?,
-        Backend::Symbolic => check_symbolic(system, &to, progress)?,
+        Backend::Symbolic => check_symbolic(system, (&Paxos, Machine::Sound), &to, progress)?,
     };
     Ok(Report { elapsed: start.elapsed(), ..report })
 }
@@ -267,7 +269,7 @@ fn check_explicit(
         outcomes.push(Outcome { property, holds, counterexample: trace.transpose()? });
     }
     for property in of_runs {
-        outcomes.push(of_all_runs(system, property, progress)?);
+        outcomes.push(of_all_runs(system, (&Paxos, Machine::Sound), property, progress)?);
     }
     Ok(Report {
         system,
@@ -286,12 +288,13 @@ fn check_explicit(
 }
 
 /// What becomes of a property of all runs, which takes a search of its own.
-fn of_all_runs(
+fn of_all_runs<R: Rulebook>(
     system: &'static System,
+    (rulebook, machine): (&R, Machine),
     property: &'static Property,
     progress: &dyn Fn(&BigUint),
 ) -> Result<Outcome, CheckError> {
-    let hunt = hunt(system, &Paxos, Machine::Sound, property, Backend::Symbolic, progress)?;
+    let hunt = hunt(system, rulebook, machine, property, Backend::Symbolic, progress)?;
     // Each state comes at least once, however much is remembered of the ways to it.
     let few = property.kind == Kind::Throughout && hunt.states < BigUint::from(system.states);
     if few && hunt.trace.is_none() {
@@ -300,12 +303,26 @@ fn of_all_runs(
     Ok(Outcome { property, holds: hunt.trace.is_none(), counterexample: hunt.trace })
 }
 
-fn check_symbolic(
+/// Visits every reachable state of a mutant's system, on diagrams.
+pub fn check_mutant(
+    mutant: &'static Mutant,
+    held: Held,
+    progress: &dyn Fn(&BigUint),
+) -> Result<Report, CheckError> {
+    let start = Instant::now();
+    let system = system(mutant.system).ok_or(mutant.misnamed(mutant.system))?;
+    let to = held.properties(system, Backend::Symbolic);
+    let report = check_symbolic(system, (&mutant, mutant.machine), &to, progress)?;
+    Ok(Report { elapsed: start.elapsed(), ..report })
+}
+
+fn check_symbolic<R: Rulebook>(
     system: &'static System,
+    (rulebook, machine): (&R, Machine),
     held: &[&'static Property],
     progress: &dyn Fn(&BigUint),
 ) -> Result<Report, CheckError> {
-    let (mut universe, members) = system.universe(&Paxos, Machine::Sound)?;
+    let (mut universe, members) = system.universe(rulebook, machine)?;
     let looks = |property| (property, watches(system, property, &members, &universe));
     let looks: Vec<_> = held.iter().copied().map(looks).collect();
     let acceptors = acceptors(&universe);
@@ -335,7 +352,9 @@ fn check_symbolic(
             };
         }
         outcomes.push(match property.kind {
-            Kind::Eventually | Kind::Throughout => of_all_runs(system, property, progress)?,
+            Kind::Eventually | Kind::Throughout => {
+                of_all_runs(system, (rulebook, machine), property, progress)?
+            }
             _ => Outcome { property, holds, counterexample: None },
         });
     }
@@ -346,7 +365,7 @@ fn check_symbolic(
     for outcome in outcomes.iter_mut().filter(unexplained) {
         let property = outcome.property;
         let backend = Backend::Symbolic;
-        let hunt = hunt(system, &Paxos, Machine::Sound, property, backend, progress)?;
+        let hunt = hunt(system, rulebook, machine, property, backend, progress)?;
         outcome.counterexample = hunt.trace;
     }
     Ok(Report {
@@ -366,11 +385,11 @@ fn check_symbolic(
 }
 
 /// What the steps of these actors, each alone, show.
-fn alone(
-    symbolic: &mut Symbolic<'_, Node>,
+fn alone<R: Rulebook>(
+    symbolic: &mut Symbolic<'_, Node<R>>,
     reach: Set,
     actors: &[usize],
-    watch: &mut Watch<Node, Lens>,
+    watch: &mut Watch<Node<R>, Lens>,
 ) -> Result<Alone, CheckError> {
     let mut all = Alone { judged: 0, found: None };
     for actor in actors {

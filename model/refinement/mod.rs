@@ -1,24 +1,39 @@
 //! That what runs is what was proved: the states and steps of the real actors, read as states and
 //! steps of the specification in [`crate::proof::spec`].
 //!
-//! The specification's state is what was said: proposals, promises, votes; and what leaders know.
-//! All of it is read off messages that were ever sent and off the leaders' own states (`view`), so
-//! an acceptor's memory counts by what it makes the acceptor say. Then
+//! The specification's state is what was ever said, and what was ever learned. It is read off messages
+//! and off the leaders' own states (`view`); an acceptor's memory counts by what it makes the
+//! acceptor say. Then
 //!
-//! - each part of the invariant must be true in every reachable state (`states`);
+//! - each part of the invariant must be true in every reachable state (`states`), and so must what is
+//!   assumed of quorums and ballots;
 //! - whatever is new after a step must be explained by an action of the specification whose guards
 //!   are met (`steps`). A step says several things at once at times: a leader that learns something
 //!   may propose in several instances, and an acceptor that was killed before it could tell of a vote
 //!   tells of it in its next promise. Each is an action of its own, and votes come before promises.
-//!   A step after which nothing is new is a stutter.
+//!   A step after which nothing is new is a stutter; that a crashed leader knows less is none that
+//!   matters, since what was learned stays learned.
 //!
-//! Steps cannot be told from one another on diagrams. But all guards except two look at what only
-//! grows and what a single actor says, so that they hold at each step if and only if they hold of
-//! what was done in each state: "votes are for proposals", "what is learned was chosen",
-//! "proposals are explained" and so on. That nothing else was proposed before is "one value a
-//! ballot". What is left is that an acceptor that has promised does not vote below that, which is
-//! between the acceptor and itself; it is judged for each of its situations alone, whatever it
-//! hears.
+//! Three parts of the invariant are true by the way in which promises are read: that they bind, that
+//! abstentions are final, and that reported votes count as told. They are evaluated all the same.
+//!
+//! # On diagrams
+//!
+//! Steps cannot be told from one another there. But what a guard looks at was mostly said by others
+//! than the one who takes the step, so that it is the same right after it; and it only grows. So the
+//! guard is met in all steps if it is met, in all states, of all that was done:
+//!
+//! | guard | holds in all steps if in all states |
+//! | --- | --- |
+//! | one proposal | one value a ballot |
+//! | nobody has voted; it was asked for; a quorum has promised; it was voted for; nobody has voted since | proposals are explained |
+//! | it was proposed | votes are for proposals |
+//! | a quorum has voted | what is learned was chosen |
+//! | reported votes were cast | reports are true |
+//! | no vote is left out | abstentions are true: what is false when it is said stays false |
+//! | no higher ballot was promised | (acceptors keep their promises) |
+//!
+//! The last one is between an acceptor and itself, and is judged for each of its steps alone.
 
 mod states;
 mod steps;
@@ -35,7 +50,7 @@ const fn always(name: &'static str, topics: &'static [Topic], find: Find) -> Pro
 
 /// In every state, the invariant holds, and what follows from it; and what was proposed is
 /// explained.
-pub static STATES: [Property; 12] = [
+pub static STATES: [Property; 14] = [
     always("one value a ballot", &[Proposed], InStates(states::violated::<0>)),
     always("nothing is made up", &[Proposed, Submitted], InStates(states::violated::<1>)),
     always("votes are for proposals", &[Proposed, Told], InStates(states::violated::<2>)),
@@ -45,8 +60,10 @@ pub static STATES: [Property; 12] = [
     always("reports are true", &[Page, Told], InEachActor(states::violated::<6>)),
     always("lower ballots are over", &[Proposed, Pledged, Told], InStates(states::violated::<7>)),
     always("what is learned was chosen", &[Told, Learned], InStates(states::violated::<8>)),
-    always("agreement", &[Learned], InStates(states::violated::<9>)),
-    always("validity", &[Submitted, Learned], InStates(states::violated::<10>)),
+    always("one value is chosen", &[Told], InStates(states::violated::<9>)),
+    always("agreement", &[Learned], InStates(states::violated::<10>)),
+    always("validity", &[Submitted, Learned], InStates(states::violated::<11>)),
+    always("what is assumed is true", &[Proposed], InStates(states::assumed_wrongly)),
     always(
         "proposals are explained",
         &[Submitted, Proposed, Page],

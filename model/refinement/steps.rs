@@ -77,11 +77,13 @@ fn said(vote: &Vote) -> String {
 
 /// A new proposal that neither way to propose explains.
 pub(super) fn proposals(members: &Members, step: &StepSeen<'_>) -> Option<String> {
-    let view = View::of(members, step.all, step.after);
+    let mut view = View::of(members, step.all, step.after);
     step.news().find_map(|fact| {
         let Fact::Proposed(vote) = fact else { return None };
-        let why = unexplained(&view, &PROPOSE, &proposal(&view, vote), any)?;
-        Some(format!("{} is proposed, but {why}", said(vote)))
+        let why = unexplained(&view, &PROPOSE, &proposal(&view, vote), any);
+        // What is proposed next comes after it.
+        view.relate(fact);
+        Some(format!("{} is proposed, but {}", said(vote), why?))
     })
 }
 

@@ -239,17 +239,17 @@ fn things<'f>(
     members: &Members,
     facts: impl Iterator<Item = &'f Fact>,
 ) -> (Vec<Ballot>, Vec<Instance>, Vec<Decree>) {
-    let (mut round, mut instances) = (0, BTreeSet::new());
+    let (mut ballots, mut instances) = (BTreeSet::new(), BTreeSet::new());
     let mut decrees = BTreeSet::from([Decree::Noop]);
     for fact in facts {
         let votes = match fact {
             Fact::Proposed(vote) | Fact::SaidVoted(_, vote) => std::slice::from_ref(vote),
             Fact::Pledged(_, ballot, ..) => {
-                round = round.max(ballot.round);
+                ballots.insert(*ballot);
                 continue;
             }
             Fact::Page(_, ballot, _, _, votes) => {
-                round = round.max(ballot.round);
+                ballots.insert(*ballot);
                 votes
             }
             Fact::Submitted(command) => {
@@ -264,16 +264,17 @@ fn things<'f>(
             _ => continue,
         };
         for vote in votes {
-            round = round.max(vote.ballot.round);
+            ballots.insert(vote.ballot);
             instances.insert(vote.instance);
             decrees.insert(vote.decree.clone());
         }
     }
+    let round = ballots.last().map_or(0, |ballot: &Ballot| ballot.round);
     let leaders = (0..members.leaders().len() as u16).map(LeaderId);
-    let ballots = (1..=round)
-        .flat_map(|round| leaders.clone().map(move |leader| Ballot { round, leader }))
-        .collect();
-    (ballots, instances.into_iter().collect(), decrees.into_iter().collect())
+    let of_round = |round| leaders.clone().map(move |leader| Ballot { round, leader });
+    ballots.extend((1..=round).flat_map(of_round));
+    let all = (ballots.into_iter().collect(), instances.into_iter().collect());
+    (all.0, all.1, decrees.into_iter().collect())
 }
 
 /// The smallest sets that are quorums. Whatever is true of all larger ones is true of these.

@@ -24,7 +24,7 @@ pub enum Outcome {
     Proved(Proof),
     /// They can.
     HasModel,
-    /// Nobody knows: there are too many instances.
+    /// Nobody knows: there are too many instances, or there may be endlessly many.
     GivenUp,
 }
 
@@ -42,6 +42,9 @@ struct Search<'p> {
 
 /// Shows that the clauses of a problem cannot all be true, or that they can.
 pub fn prove(problem: &Problem) -> Result<Outcome, ProofError> {
+    if !problem.is_stratified() {
+        return Ok(Outcome::GivenUp);
+    }
     let mut search = Search {
         problem,
         terms: Terms::default(),

@@ -156,6 +156,19 @@ impl Formula {
         }
     }
 
+    /// Whether its relations are said of things of their sorts, and only things of one sort are said
+    /// to be the same.
+    pub fn is_well_sorted(&self) -> bool {
+        let own = match self {
+            Formula::Holds(relation, args) => {
+                args.iter().map(|var| var.sort).eq(relation.sorts.iter().copied())
+            }
+            Formula::Equal(one, two) => one.sort == two.sort,
+            _ => true,
+        };
+        own && self.parts().into_iter().all(Formula::is_well_sorted)
+    }
+
     /// The relations that it speaks of.
     pub fn relations(&self) -> BTreeSet<&'static Relation> {
         let own = match self {
@@ -200,11 +213,15 @@ impl Formula {
         let (Formula::Forall(vars, body) | Formula::Exists(vars, body)) = self else {
             return self.map(&mut |f| f.apart(used));
         };
-        *used += 1;
-        let index = *used;
-        let new = |var: Var| if vars.contains(&var) { Var { index, ..var } } else { var };
-        let body = Box::new(body.with(&new).apart(used));
-        let vars = vars.iter().map(|var| new(*var)).collect();
+        // Each has an index of its own: one quantifier may bind several of the same name.
+        let fresh = |var: &Var| {
+            *used += 1;
+            (*var, Var { index: *used, ..*var })
+        };
+        let new: Vec<(Var, Var)> = vars.iter().map(fresh).collect();
+        let renamed = |var| new.iter().find(|(old, _)| *old == var).map_or(var, |(_, new)| *new);
+        let body = Box::new(body.with(&renamed).apart(used));
+        let vars = new.iter().map(|(_, new)| *new).collect();
         match self {
             Formula::Exists(..) => Formula::Exists(vars, body),
             _ => Formula::Forall(vars, body),

@@ -139,7 +139,9 @@ impl Structure {
 
 /// What a variable stands for.
 fn value(values: &Valuation, var: Var) -> Option<Element> {
-    values.iter().rev().find(|(other, _)| *other == var).map(|(_, element)| *element)
+    let value = values.iter().rev().find(|(other, _)| *other == var);
+    debug_assert!(value.is_some(), "{var} stands for nothing");
+    value.map(|(_, element)| *element)
 }
 
 #[cfg(test)]
@@ -151,6 +153,11 @@ mod tests {
     const X: Var = Var::new("x", THING);
     const Y: Var = Var::new("y", THING);
     static BELOW: Relation = Relation::infix("below", "<", &[THING, THING]);
+
+    /// Another variable of this name.
+    fn like(var: Var) -> Var {
+        Var { index: 1, ..var }
+    }
 
     fn chain(length: Element) -> Structure {
         let mut chain = Structure::new([(THING, length)]);
@@ -195,5 +202,7 @@ mod tests {
         let (mut used, like_x) = (0, Var::new("x", THING));
         let apart = some.apart(&mut used).with(&|var| if var == Y { like_x } else { var });
         assert_eq!(apart.to_string(), "∃ x1. x1 < x");
+        let both = forall([X, like(X)], BELOW.of([X, like(X)]));
+        assert_eq!(both.apart(&mut 0).to_string(), "∀ x1, x2. x1 < x2");
     }
 }

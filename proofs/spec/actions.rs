@@ -38,7 +38,7 @@ fn adds_one<const K: usize>(relation: &'static Relation, params: [Var; K]) -> Ch
 }
 
 pub(super) fn actions() -> Vec<Action> {
-    vec![submit(), promise(), propose(), propose_again(), accept(), learn(), crash()]
+    vec![submit(), promise(), propose(), propose_again(), accept(), learn()]
 }
 
 fn submit() -> Action {
@@ -230,23 +230,5 @@ fn learn() -> Action {
             all_voted(),
         )],
         changes: vec![adds_one(&LEARNED, [I, V])],
-    }
-}
-
-fn crash() -> Action {
-    let vars = [I, V].map(other);
-    let changes = vec![Change {
-        relation: &LEARNED,
-        vars: vars.to_vec(),
-        effect: Effect::Drops,
-        of: FORGOTTEN.of(vars),
-    }];
-    Action {
-        name: "crash",
-        words: "a leader crashes, and forgets what it has learned",
-        parameters: vec![],
-        claims: vec![&FORGOTTEN],
-        guards: vec![],
-        changes,
     }
 }

@@ -1,4 +1,5 @@
-//! The specification with a fault each: protocols that are not safe, and must not be provable.
+//! The specification with a fault each: its invariant must not be provable. That such faults end in two
+//! values chosen is shown by runs of the code: see the mutants in `model/mutants.rs`.
 
 use super::super::logic::{Formula, equal, exists, forall};
 use super::vocabulary::*;

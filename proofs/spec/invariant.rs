@@ -1,6 +1,6 @@
 //! What is assumed, what always holds, and what follows.
 
-use super::super::logic::{Formula, equal, exists, forall};
+use super::super::logic::{Formula, Var, equal, exists, forall};
 use super::Named;
 use super::vocabulary::*;
 
@@ -38,9 +38,14 @@ pub(super) fn also() -> Vec<Named> {
     ]
 }
 
-/// All votes of this quorum are for `v`, under `b`.
+/// All of a quorum have voted for this value under this ballot: it is chosen.
+fn chosen(quorum: Var, ballot: Var, value: Var) -> Formula {
+    forall([N], MEMBER2.of([N, quorum]).implies(VOTED.of([N, ballot, I, value])))
+}
+
+/// The value is chosen.
 pub(super) fn all_voted() -> Formula {
-    forall([N], MEMBER2.of([N, Q]).implies(VOTED.of([N, B, I, V])))
+    chosen(Q, B, V)
 }
 
 pub(super) fn invariant() -> Vec<Named> {
@@ -140,10 +145,17 @@ fn of_choices() -> Vec<Named> {
 }
 
 pub(super) fn safety() -> Vec<Named> {
+    let other = Var { index: 1, ..Q };
+    let both = chosen(Q, B, V) & chosen(other, X, W);
     vec![
         named(
+            "one value is chosen",
+            "no two values are ever chosen in an instance, under whatever ballots",
+            forall([I, V, W, B, X, Q, other], both.implies(equal(V, W))),
+        ),
+        named(
             "agreement",
-            "no two values are learned in an instance, by whomever",
+            "no two values are ever learned in an instance, by whomever",
             forall(
                 [I, V],
                 LEARNED.of([I, V]).implies(forall([W], LEARNED.of([I, W]).implies(equal(V, W)))),

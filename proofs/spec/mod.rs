@@ -1,9 +1,10 @@
 //! What is proved: a transition system in first-order logic, its invariant, and what follows.
 //!
-//! A state is a structure: what was said so far, as relations. Most of them only grow, since what
+//! A state is a structure: what was said and learned so far, as relations. They only grow, since what
 //! was sent may come at any time, any number of times, in any order, or never. So loss, repetition,
-//! delay and reordering need no steps of their own; nor do crashes of acceptors, whose memory is
-//! not part of the state: all that counts is that they go on to say what is true.
+//! delay and reordering need no steps of their own; nor do crashes, since memory is not part of the
+//! state. All that counts is that whoever comes back goes on to say what is true: that real actors
+//! do so is the business of `model/refinement`.
 //!
 //! | file | what it holds |
 //! | --- | --- |
@@ -114,6 +115,34 @@ pub fn paxos() -> Specification {
 }
 
 impl Specification {
+    /// What is wrong with its form, which would make what is proved of it mean something else: things
+    /// of other sorts than a relation relates, and variables that nothing binds. The action's own
+    /// parameters apart, only [`vocabulary::NOOP`] may be free.
+    pub fn ill_formed(&self) -> Option<String> {
+        let parts = [&self.axioms, &self.also, &self.invariant, &self.safety].into_iter().flatten();
+        let parts = parts.map(|part| (part.name, &part.formula, Vec::new()));
+        let guards = self.actions.iter().flat_map(|action| {
+            let guard = |guard: &'_ Guard| (guard.named.name, guard.named.formula.clone());
+            action.guards.iter().map(guard).map(|(name, f)| (name, f, action.parameters.clone()))
+        });
+        let changes = self.actions.iter().flat_map(|action| {
+            let change = |change: &Change| {
+                let vars = [&action.parameters[..], &change.vars].concat();
+                let relates = Formula::Holds(change.relation, change.vars.clone());
+                (action.name, relates & change.of.clone(), vars)
+            };
+            action.changes.iter().map(change)
+        });
+        let parts = parts.map(|(name, formula, free)| (name, formula.clone(), free));
+        parts.chain(guards).chain(changes).find_map(|(name, formula, free)| {
+            let bound = |var: &Var| *var == vocabulary::NOOP || free.contains(var);
+            if let Some(var) = formula.constants().into_iter().find(|var| !bound(var)) {
+                return Some(format!("nothing binds {var} in '{name}'"));
+            }
+            (!formula.is_well_sorted()).then(|| format!("'{name}' relates things of other sorts"))
+        })
+    }
+
     /// The action of this name.
     pub fn action(&self, name: &str) -> Option<&Action> {
         self.actions.iter().find(|action| action.name == name)
@@ -137,12 +166,15 @@ impl Change {
 
 impl Action {
     /// What must be true before the action for this to be true after it: Dijkstra's weakest
-    /// precondition ("Guarded commands", 1975). The action's parameters are constants.
+    /// precondition ("Guarded commands", 1975). The action's parameters are constants. All changes are
+    /// made at once: each looks at what was before.
     pub fn before(&self, formula: &Formula) -> Formula {
-        let mut used = 0;
-        let apart = formula.apart(&mut used);
-        apart.where_holds(&|relation, args| {
-            let changes = self.changes.iter().filter(|change| change.relation == relation);
+        let vars = self.changes.iter().flat_map(|change| &change.vars).chain(&self.parameters);
+        let mut used = vars.map(|var| var.index).max().unwrap_or(0);
+        let apart = |change: &Change| Change { of: change.of.apart(&mut used), ..change.clone() };
+        let changes: Vec<Change> = self.changes.iter().map(apart).collect();
+        formula.apart(&mut used).where_holds(&|relation, args| {
+            let changes = changes.iter().filter(|change| change.relation == relation);
             changes.fold(None, |held, change| {
                 let held = held.unwrap_or_else(|| Formula::Holds(relation, args.to_vec()));
                 Some(change.after(&held, args))
@@ -166,7 +198,7 @@ impl Action {
                 values.extend(change.vars.iter().copied().zip(tuple.iter().copied()));
                 state.satisfies(&change.of, &mut values)
             });
-            let now: BTreeSet<_> = state.tuples(change.relation).map(<[_]>::to_vec).collect();
+            let now: BTreeSet<_> = after.tuples(change.relation).map(<[_]>::to_vec).collect();
             let changed = changed.collect();
             let tuples = match change.effect {
                 Effect::Adds => &now | &changed,

@@ -42,7 +42,7 @@ pub static REPORTED: Relation = Relation::new("reported", &[NODE, BALLOT, INSTAN
 pub static ABSTAINED: Relation = Relation::new("abstained", &[NODE, BALLOT, INSTANCE, BALLOT]);
 /// `voted(n, b, i, v)`: an `Accepted` was sent, or a promise that tells of this vote.
 pub static VOTED: Relation = Relation::new("voted", &[NODE, BALLOT, INSTANCE, VALUE]);
-/// `learned(i, v)`: a leader takes this to be chosen.
+/// `learned(i, v)`: some leader has ever taken this to be chosen, be it that it forgot in a crash.
 pub static LEARNED: Relation = Relation::new("learned", &[INSTANCE, VALUE]);
 
 /// `tells(i)`: of which instances a promise tells.
@@ -51,8 +51,6 @@ pub static TELLS: Relation = Relation::new("tells", &[INSTANCE]);
 pub static REPORT: Relation = Relation::new("report", &[INSTANCE, BALLOT, VALUE]);
 /// `abstain(i, x)`: under which ballots there was no vote, as a promise tells.
 pub static ABSTAIN: Relation = Relation::new("abstain", &[INSTANCE, BALLOT]);
-/// `forgotten(i, v)`: what is not known any more after a crash.
-pub static FORGOTTEN: Relation = Relation::new("forgotten", &[INSTANCE, VALUE]);
 
 /// Relations that never change.
 pub static FIXED: [&Relation; 3] = [&BELOW, &MEMBER1, &MEMBER2];

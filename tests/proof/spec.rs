@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use synod::proof::ground::Problem;
-use synod::proof::logic::{Structure, Valuation};
+use synod::proof::logic::{Structure, Valuation, Var, equal, exists, forall};
 use synod::proof::sensitivity::{SMALL, Without, sensitivity};
 use synod::proof::spec::faults::FAULTS;
-use synod::proof::spec::vocabulary::{BALLOT, NODE, NOOP, VALUE};
-use synod::proof::spec::{Effect, paxos};
+use synod::proof::spec::vocabulary::*;
+use synod::proof::spec::{Action, Change, Effect, paxos};
 use synod::proof::story::Story;
 
 /// In some structure in which the invariant holds, each action may happen, and changes something.
@@ -73,13 +73,70 @@ fn a_fault_reads_as_a_story() {
     assert!(story.starts_with(expected), "{story}");
 }
 
-/// Relations that only grow: all but what a leader knows.
+/// What was said stays said.
 #[test]
-fn only_what_a_leader_knows_is_ever_lost() {
+fn relations_only_grow() {
     for action in &paxos().actions {
-        for change in action.changes.iter().filter(|change| change.effect == Effect::Drops) {
-            assert_eq!((action.name, change.relation.name), ("crash", "learned"));
+        assert!(action.changes.iter().all(|change| change.effect == Effect::Adds));
+    }
+}
+
+/// A variable that nothing binds would be taken for the action's parameter of that name, and prove
+/// anything.
+#[test]
+fn what_is_ill_formed_is_refused() {
+    assert_eq!(paxos().ill_formed(), None);
+    let mut open = paxos();
+    open.invariant[2].formula = VOTED.of([N, B, I, W]).implies(equal(W, V));
+    assert_eq!(open.ill_formed().unwrap(), "nothing binds b in 'votes are for proposals'");
+    let mut open = paxos();
+    let guard = open.actions[4].guards[0].clone();
+    open.actions[0].guards.push(guard);
+    assert_eq!(open.ill_formed().unwrap(), "nothing binds b in 'it was proposed'");
+    let mut other = paxos();
+    other.axioms[0].formula = forall([B, I], VOTED.of([B, B, I, NOOP]));
+    let wrong = "'ballots are in a row' relates things of other sorts";
+    assert_eq!(other.ill_formed().unwrap(), wrong);
+    for fault in &FAULTS {
+        assert_eq!(fault.specification().ill_formed(), None, "{}", fault.name);
+    }
+}
+
+/// Each change looks at what was before the action, whatever else the action changes.
+#[test]
+fn changes_are_made_at_once() {
+    let mut paxos = paxos();
+    let v = Var { index: 1, ..V };
+    let change = |relation, effect, of| Change { relation, vars: vec![v], effect, of };
+    let tells_all = exists([I], LEARNED.of([I, v]));
+    paxos.actions = vec![Action {
+        name: "both",
+        words: "",
+        parameters: vec![],
+        claims: vec![],
+        guards: vec![],
+        changes: vec![
+            change(&SUBMITTED, Effect::Adds, tells_all),
+            Change {
+                relation: &LEARNED,
+                vars: vec![Var { index: 1, ..I }, v],
+                effect: Effect::Drops,
+                of: equal(v, v),
+            },
+            change(&SUBMITTED, Effect::Drops, equal(v, NOOP)),
+        ],
+    }];
+    let nothing_submitted = forall([V], !SUBMITTED.of([V]));
+    for learned in [vec![], vec![0], vec![1], vec![0, 1]] {
+        let mut state = Structure::new(SMALL);
+        for value in &learned {
+            state.insert(&LEARNED, vec![0, *value]);
         }
+        let mut values = vec![(NOOP, 0)];
+        let before = paxos.actions[0].before(&nothing_submitted);
+        let after = paxos.actions[0].perform(&state, &values);
+        assert_eq!(state.satisfies(&before, &mut values), !learned.contains(&1), "{learned:?}");
+        assert_eq!(after.satisfies(&nothing_submitted, &mut values), !learned.contains(&1));
     }
 }
 
@@ -119,8 +176,6 @@ fn what_is_true_before_is_what_is_true_after() {
 /// What stands for things of one sort never depends on things of the same sort.
 #[test]
 fn a_formula_outside_the_fragment_is_noticed() {
-    use synod::proof::logic::{exists, forall};
-    use synod::proof::spec::vocabulary::{B, BELOW, X};
     let mut paxos = paxos();
     paxos.axioms[0].formula = forall([X], exists([B], BELOW.of([X, B])));
     let mut all = paxos.obligations().into_iter();

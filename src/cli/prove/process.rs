@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::error::ProveError;
 use crate::proof::smt::{Answer, Query};
@@ -122,8 +122,11 @@ impl Solver {
                 Stream::Errors => errors = part.into_owned(),
             }
         }
+        let left = end.saturating_duration_since(Instant::now());
         if heard.trim().is_empty() {
             heard = format!("no answer; {}", errors.trim());
+        } else if running.ended_well(left) == Some(false) {
+            heard = format!("it failed, and said: {}; {}", heard.trim(), errors.trim());
         }
         Ok(Some(heard))
     }
@@ -133,6 +136,20 @@ impl Solver {
 struct Running(Child);
 
 impl Running {
+    /// Whether it ended well, if it ends in time. Its output has come to an end before. It is left to
+    /// be waited for.
+    fn ended_well(&self, within: Duration) -> Option<bool> {
+        let end = Instant::now() + within;
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        loop {
+            match waitid(WaitId::Pid(Pid::from_child(&self.0)), look) {
+                Ok(None) if Instant::now() < end => thread::sleep(Duration::from_millis(1)),
+                Ok(status) => return status.map(|status| status.exit_status() == Some(0)),
+                Err(_) => return None,
+            }
+        }
+    }
+
     /// Asks the question. What comes from the output and from the errors is received at their ends.
     fn tell(&mut self, question: String) -> io::Result<Receiver<(Stream, Vec<u8>)>> {
         let (tell, told) = channel();

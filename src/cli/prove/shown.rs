@@ -119,11 +119,12 @@ fn conclude(specification: &Specification, shown: &[Shown], elapsed: Duration) {
     say(
         "for any number of acceptors, quorums, ballots, instances and values, whatever is lost, repeated,",
     );
-    say("delayed or reordered, and whoever crashes and comes back with what it has saved:");
+    say("delayed or reordered:");
     for part in &specification.safety {
-        say(format_args!("  {:12}{}", part.name, part.words));
+        say(format_args!("  {:20} {}", part.name, part.words));
     }
     say(
-        "This is about the actions that synod prove --spec prints, and the lines of code named there.",
+        "if every step is one of the actions that synod prove --spec prints. That those of the code",
     );
+    say("are, crashes included, is what synod check --refinement shows, within bounds.");
 }
