@@ -113,6 +113,16 @@ fn everything_is_needed_and_every_fault_is_found() {
 }
 
 #[test]
+fn each_action_is_shown_in_a_state_in_which_it_can_happen() {
+    let output = prove(&["--examples"]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = out(&output);
+    assert_eq!(text.matches(" can happen:").count(), 6, "{text}");
+    assert_eq!(text.matches("afterwards  + ").count(), 6, "{text}");
+    assert!(text.contains("afterwards  + learned(i1, v1)"), "{text}");
+}
+
+#[test]
 fn what_fails_is_told_as_stories() {
     let output = prove(&["--fault", "stale-accept"]);
     assert_eq!(output.status.code(), Some(1));

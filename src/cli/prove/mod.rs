@@ -24,6 +24,7 @@ use error::ProveError;
   synod prove                             every obligation, with nothing installed
   synod prove --each                      one row for each
   synod prove --spec                      what is proved, as mathematics
+  synod prove --examples                  each action, in a small state in which it can happen
   synod prove --sensitivity               nothing can be left out, and faults are found
   synod prove --fault stale-accept        how it fails with a fault
   synod prove --without 'quorums meet'    how it fails without an axiom, a conjunct or a guard
@@ -35,11 +36,14 @@ apart by how the file's name begins. Any other program works too if it reads SMT
 input and answers sat or unsat.")]
 pub(super) struct Args {
     /// One row for each obligation.
-    #[arg(long, conflicts_with_all = ["spec", "sensitivity", "fault", "without", "smt2", "solver"])]
+    #[arg(long, conflicts_with_all = ["spec", "examples", "sensitivity", "fault", "without", "smt2", "solver"])]
     each: bool,
     /// Print the specification.
     #[arg(long, group = "what", conflicts_with = "json")]
     spec: bool,
+    /// Show each action in a smallest state in which the invariant holds, and it changes something.
+    #[arg(long, group = "what", conflicts_with = "json")]
+    examples: bool,
     /// Leave out one thing after another, put in one fault after another, and see what fails.
     #[arg(long, group = "what")]
     sensitivity: bool,
@@ -71,6 +75,7 @@ pub(super) fn run(args: &Args) -> Verdict {
             written::specification();
             Ok(Verdict::Holds)
         }
+        Args { examples: true, .. } => Ok(written::examples()),
         Args { sensitivity: true, json, .. } => changed::sensitivity(*json),
         Args { fault: Some(name), json, .. } => {
             changed::find_fault(name).and_then(|fault| changed::stories(&[fault], *json))

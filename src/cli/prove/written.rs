@@ -1,9 +1,12 @@
-//! The specification, as people write mathematics.
+//! The specification, as people write mathematics, and what can happen by it.
 
 use std::fmt::Display;
 
+use super::super::Verdict;
 use super::super::output::say;
+use crate::proof::sensitivity::SMALL;
 use crate::proof::spec::{Action, Effect, Named, paxos};
+use crate::proof::story::Story;
 
 /// So long are lines of words.
 const WIDTH: usize = 100;
@@ -25,6 +28,26 @@ pub(super) fn specification() {
     specification.invariant.iter().for_each(part);
     say("\nWHAT FOLLOWS");
     specification.safety.iter().for_each(part);
+}
+
+/// Prints each action in a smallest state in which it can happen.
+pub(super) fn examples() -> Verdict {
+    let specification = paxos();
+    let mut all = true;
+    for action in &specification.actions {
+        say(format_args!("{} can happen:", action.name));
+        let idle = specification.idle(action);
+        match idle.counter(&SMALL) {
+            Some(counter) => {
+                say(Story::new(&specification, &idle, &counter));
+            }
+            None => {
+                all = false;
+                say("  NOT IN ANY SMALL STATE\n");
+            }
+        }
+    }
+    all.into()
 }
 
 fn part(part: &Named) {
