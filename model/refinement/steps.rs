@@ -16,7 +16,7 @@ pub(super) static PAXOS: LazyLock<Specification> = LazyLock::new(paxos);
 /// How a decree comes to be proposed.
 const PROPOSE: [&str; 2] = ["propose", "propose again"];
 
-/// The guard that looks at what has not been said yet. All others look at what only grows.
+/// The guard of a proposal that is not met any more once the proposal was made.
 const FRESH: &str = "one proposal";
 
 /// The guard that is between an acceptor and itself.

@@ -69,18 +69,22 @@ impl View {
             (VALUE, decrees.len() as Element),
         ]);
         let mut view = View { structure, ballots, instances, decrees };
-        view.relate_fixed(&MEMBER1, &phase1);
-        view.relate_fixed(&MEMBER2, &phase2);
+        view.relate_quorums(&MEMBER1, &phase1);
+        view.relate_quorums(&MEMBER2, &phase2);
+        view.relate_ballots();
         facts.iter().for_each(|fact| view.relate(fact));
         view
     }
 
-    fn relate_fixed(&mut self, member: &'static Relation, quorums: &[AcceptorSet]) {
+    fn relate_quorums(&mut self, member: &'static Relation, quorums: &[AcceptorSet]) {
         for (quorum, set) in (0..).zip(quorums) {
             for acceptor in set.iter() {
                 self.structure.insert(member, vec![acceptor.0, quorum]);
             }
         }
+    }
+
+    fn relate_ballots(&mut self) {
         for high in self.structure.elements(BALLOT) {
             for low in 0..high {
                 self.structure.insert(&BELOW, vec![low, high]);
