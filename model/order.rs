@@ -110,7 +110,7 @@ mod tests {
     use crate::paxos::{Answer, ClientId, Done, Instance, Quorums};
 
     fn id(client: u64) -> RequestId {
-        RequestId { client: ClientId::original(client), sequence: 0 }
+        RequestId { client: ClientId::original(client.into()), sequence: 0 }
     }
 
     fn members() -> Members {

@@ -207,7 +207,7 @@ impl Bounds {
         } else if index < acceptors {
             AcceptorId((index - leaders) as u8).to_string()
         } else {
-            ClientId::original((index - acceptors) as u64).to_string()
+            ClientId::original((index - acceptors) as u128).to_string()
         }
     }
 }
@@ -215,7 +215,7 @@ impl Bounds {
 /// Commands of a leader's own; their clients are counted from 101, apart from real ones.
 fn own_commands(leader: u16, count: u64) -> Vec<Command> {
     let command = |sequence: u64| Command {
-        id: RequestId { client: ClientId::original(100 + u64::from(leader)), sequence },
+        id: RequestId { client: ClientId::original(100 + u128::from(leader)), sequence },
         acknowledged: 0,
         payload: sequence.to_string().into_bytes().into(),
     };

@@ -46,7 +46,7 @@
 //!
 //! let base = std::env::temp_dir().join(format!("synod-sum-{}", std::process::id()));
 //! let mut ports = free_ports(6)?.into_iter();
-//! let file = ClusterConfig::sample_at("sum", 3, || ports.next().unwrap_or_default());
+//! let file = ClusterConfig::sample_at("sum", 3, || ports.next().unwrap_or_default())?;
 //! let config: ClusterConfig = file.parse()?;
 //! let mut members = Vec::new();
 //! for member in &config.members {

@@ -10,7 +10,7 @@ fn parse(text: &str) -> Result<ClusterConfig, ConfigError> {
 
 #[test]
 fn the_sample_is_a_cluster_with_the_defaults() {
-    let config = parse(&ClusterConfig::sample("local", 3, 7101)).unwrap();
+    let config = parse(&ClusterConfig::sample("local", 3, 7101).unwrap()).unwrap();
     assert_eq!((config.cluster.as_str(), config.members.len()), ("local", 3));
     let last = config.members.last().unwrap();
     assert_eq!(last.leader.as_ref().unwrap().to_string(), "127.0.0.1:7105");
@@ -20,6 +20,7 @@ fn the_sample_is_a_cluster_with_the_defaults() {
 }
 
 const GOOD: &str = "cluster = 'c'
+id = '0123456789abcdef0123456789abcdef'
 [[member]]
 name = 'n1'
 data = 'one'
@@ -33,23 +34,25 @@ acceptor = '[::1]:7102'
 #[test]
 fn what_is_wrong_is_said_with_its_line_and_a_remedy() {
     parse(GOOD).unwrap();
-    let bad: [(&str, &str, usize, &str); 16] = [
+    let bad: [(&str, &str, usize, &str); 18] = [
+        ("id = '0123456789abcdef0123456789abcdef'\n", "", 1, "add this line to the file"),
+        ("'0123456789abcdef", "'123456789abcdef", 2, "32 hexadecimal digits"),
         ("cluster = 'c'", "cluster = 'a b'", 1, "up to 32 letters"),
         ("cluster = 'c'", "cluster = 7", 1, "expected a string"),
-        ("cluster = 'c'", "", 1, "missing field `cluster`"),
-        ("'a1'", "'n1'", 7, "stands in line 3 already: give each a name of its own"),
-        ("'two'", "'one'", 8, "give each a data directory of its own"),
-        ("'[::1]:7102'", "'localhost:7101'", 9, "stands in line 5 already"),
-        ("'[::1]:7102'", "'[::1]'", 9, "say host:port"),
-        ("'[::1]:7102'", "'::1:7102'", 9, "[::1]:7101"),
-        ("'[::1]:7102'", "'[::1]:0'", 9, "is no address"),
-        ("'localhost:7101'", "'local host:7101'", 5, "is no address"),
-        ("acceptor = '[::1]:7102'", "", 7, "has no role"),
-        ("acceptor = ", "leader = ", 10, "no member is acceptor"),
-        ("acceptor = ", "aceptor = ", 9, "unknown field `aceptor`"),
-        ("7102'\n", "7102'\n[quorums]\nphase1 = 2\nphase2 = 1\n", 10, "2"),
-        ("7102'\n", "7102'\n[timing]\nelection = 50\n", 10, "take an election of at least 60"),
-        ("7102'\n", "7102'\n[limits]\nwindow = 0\n", 11, "take 1 to 1048576"),
+        ("cluster = 'c'\n", "", 1, "missing field `cluster`"),
+        ("'a1'", "'n1'", 8, "stands in line 4 already: give each a name of its own"),
+        ("'two'", "'one'", 9, "give each a data directory of its own"),
+        ("'[::1]:7102'", "'localhost:7101'", 10, "stands in line 6 already"),
+        ("'[::1]:7102'", "'[::1]'", 10, "say host:port"),
+        ("'[::1]:7102'", "'::1:7102'", 10, "[::1]:7101"),
+        ("'[::1]:7102'", "'[::1]:0'", 10, "is no address"),
+        ("'localhost:7101'", "'local host:7101'", 6, "is no address"),
+        ("acceptor = '[::1]:7102'", "", 8, "has no role"),
+        ("acceptor = ", "leader = ", 11, "no member is acceptor"),
+        ("acceptor = ", "aceptor = ", 10, "unknown field `aceptor`"),
+        ("7102'\n", "7102'\n[quorums]\nphase1 = 2\nphase2 = 1\n", 11, "2"),
+        ("7102'\n", "7102'\n[timing]\nelection = 50\n", 11, "take an election of at least 60"),
+        ("7102'\n", "7102'\n[limits]\nwindow = 0\n", 12, "take 1 to 1048576"),
     ];
     for (old, new, line, remedy) in bad {
         assert!(GOOD.contains(old), "{old}");
@@ -86,7 +89,7 @@ proptest! {
         length in 0usize..9,
         new in "[ -~\n]{0,9}|\\PC{0,4}",
     ) {
-        let mut text = ClusterConfig::sample("local", 3, 7101);
+        let mut text = ClusterConfig::sample("local", 3, 7101).unwrap();
         let at = at.index(text.len());
         let end = (at + length).min(text.len());
         text.replace_range(at..end, &new);

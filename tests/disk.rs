@@ -10,17 +10,19 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use common::{Cluster, Member, text, wait_for};
+use common::{Cluster, Member, identity_of, text, wait_for};
 use synod::paxos::{
     Acceptor, AcceptorId, Ballot, Decree, Instance, LeaderId, Limits, Members, Message, Node,
     Quorums, Record, Role, Saving, Setup, Timing,
 };
 use synod::runtime::host::HostError;
 use synod::runtime::journal::Journal;
+use synod::runtime::me::Me;
+use synod::runtime::party::Party;
 use synod::runtime::pump::End;
 use synod::runtime::run::{Running, run};
 use synod::runtime::udp::Udp;
-use synod::runtime::wire::{decode, encode_one};
+use synod::runtime::wire::{encode_one, open};
 
 /// The same command where no file can be written beyond a few blocks: a disk that is full. A
 /// journal's files have their size already, so it is the writes within them that fail.
@@ -78,10 +80,7 @@ fn a_member_with_swapped_or_emptied_directories_is_refused_while_the_others_go_o
     };
     swap();
     let error = cluster.refused("n1");
-    assert!(
-        error.contains("journal of member n1/acceptor of cluster test (kv, lease 262144), not of"),
-        "{error}"
-    );
+    assert!(error.contains("the journal of n1/acceptor, not of n1/leader"), "{error}");
     put();
     swap();
     for entry in fs::read_dir(&acceptor).unwrap() {
@@ -102,15 +101,23 @@ impl Journal for Works {
     }
 }
 
+/// One of a cluster of one leader and one acceptor.
+fn me(party: Party) -> Me {
+    Me::new(party, Arc::new(identity_of(&[("n1", true, true)])))
+}
+
 /// An acceptor on a socket, whose one leader is at `leader`.
 fn acceptor(leader: &UdpSocket, journal: Works) -> Running {
     let socket = Arc::new(Udp::bind("127.0.0.1:0".parse().unwrap()).unwrap());
-    let leaders = vec![socket.addresses().keep(leader.local_addr().unwrap())];
-    let members = Members::new(leaders, vec![socket.id()], Quorums::Majority).unwrap();
+    let (own, primary) = (Party::Acceptor(AcceptorId(0)), Party::Leader(LeaderId(0)));
+    socket.addresses().place(primary, leader.local_addr().unwrap());
+    let ids = [primary, own].map(|party| vec![party.id().unwrap()]);
+    let [leaders, acceptors] = ids;
+    let members = Members::new(leaders, acceptors, Quorums::Majority).unwrap();
     let setup = Arc::new(Setup::new(members, Limits::default()));
     let role = Role::Acceptor(Acceptor { me: AcceptorId(0), setup });
     let node = Node::new(role, Saving::Changes, Timing::NEVER);
-    run(node, (Arc::clone(&socket), socket), None, journal).unwrap()
+    run((me(own), None), node, (Arc::clone(&socket), socket), None, journal).unwrap()
 }
 
 /// What could not be saved is not said, by any datagram; and the node ends with the error.
@@ -126,10 +133,11 @@ fn what_a_failed_sync_was_to_save_is_never_sent() {
         let running = acceptor(&leader, Works(works));
         let mut buffer = [0; 2048];
         for (number, message) in asked.iter().enumerate().take(works + 1) {
-            leader.send_to(&encode_one(message).unwrap(), running.address()).unwrap();
+            let header = me(Party::Leader(LeaderId(0))).header(Party::Acceptor(AcceptorId(0)), 0);
+            leader.send_to(&encode_one(header, message).unwrap(), running.address()).unwrap();
             if number < works {
                 let length = leader.recv(&mut buffer).unwrap();
-                let answer = &decode(&buffer[..length]).unwrap()[0];
+                let answer: Message = open(&buffer[..length]).unwrap().message().unwrap();
                 assert_eq!(matches!(answer, Message::Promise { .. }), number == 0, "{answer}");
                 assert_eq!(matches!(answer, Message::Accepted { .. }), number > 0, "{answer}");
             }

@@ -1,9 +1,12 @@
 //! Save, then send: what a node does with its disk and its socket, and in which order.
 
+mod common;
+
 use std::io;
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use common::identity_of;
 use stateright::actor::Id;
 use synod::paxos::{
     Acceptor, AcceptorId, Ballot, Decree, Instance, LeaderId, Limits, Members, Message, Node,
@@ -12,9 +15,12 @@ use synod::paxos::{
 use synod::runtime::counters::Counters;
 use synod::runtime::host::{Host, HostError};
 use synod::runtime::journal::{Journal, MemoryJournal};
+use synod::runtime::me::Me;
+use synod::runtime::notice::Notice;
+use synod::runtime::party::Party;
 use synod::runtime::pump::{Datagram, Turn};
 use synod::runtime::udp::Outlet;
-use synod::runtime::wire::{Frame, decode};
+use synod::runtime::wire::{Frame, Header, Kind, encode_one, open};
 
 /// What happened, in order.
 #[derive(Clone, Default)]
@@ -23,7 +29,7 @@ struct Log(Arc<Mutex<Vec<Event>>>);
 #[derive(Clone, Debug, PartialEq)]
 enum Event {
     Saved(Vec<Record>),
-    Sent(Id, Vec<Message>),
+    Sent(Party, Vec<Message>),
 }
 
 impl Log {
@@ -40,15 +46,18 @@ impl Journal for Log {
 }
 
 impl Outlet for Log {
-    fn id(&self, address: SocketAddr) -> Id {
-        match address {
-            SocketAddr::V4(address) => Id::from(address),
-            SocketAddr::V6(_) => unreachable!("nobody here has such an address"),
-        }
+    fn id(&self, _: SocketAddr) -> Id {
+        Id::from(1)
     }
 
     fn send(&self, to: Id, bytes: &[u8]) -> io::Result<()> {
-        self.0.lock().unwrap().push(Event::Sent(to, decode(bytes).unwrap()));
+        let opened = open(bytes).unwrap();
+        let messages = match opened.kind {
+            Kind::Protocol => opened.messages().unwrap(),
+            _ => Vec::new(),
+        };
+        assert_eq!(opened.header.to, Party::of(to));
+        self.0.lock().unwrap().push(Event::Sent(Party::of(to), messages));
         Ok(())
     }
 }
@@ -62,12 +71,22 @@ impl Journal for Broken {
     }
 }
 
-fn id(port: u16) -> Id {
-    Id::from(SocketAddrV4::new([127, 0, 0, 1].into(), port))
+fn leader(place: u16) -> Party {
+    Party::Leader(LeaderId(place))
+}
+
+const ACCEPTOR: Party = Party::Acceptor(AcceptorId(0));
+
+/// One of a cluster of two leaders and an acceptor.
+fn me(party: Party) -> Me {
+    let members = [("n1", true, true), ("n2", true, false)];
+    Me::new(party, Arc::new(identity_of(&members)))
 }
 
 fn acceptor() -> Node {
-    let members = Members::new(vec![id(1), id(2)], vec![id(3)], Quorums::Majority).unwrap();
+    let id = |party: Party| party.id().unwrap();
+    let leaders = [0, 1].map(|place| id(leader(place)));
+    let members = Members::new(leaders.to_vec(), vec![id(ACCEPTOR)], Quorums::Majority).unwrap();
     let setup = Arc::new(Setup::new(members, Limits::default()));
     let role = Role::Acceptor(Acceptor { me: AcceptorId(0), setup });
     Node::new(role, Saving::Changes, Timing::NEVER)
@@ -77,10 +96,15 @@ fn ballot(leader: u16) -> Ballot {
     Ballot { round: 1, leader: LeaderId(leader) }
 }
 
-fn datagram(from: Id, messages: &[Message]) -> Datagram {
-    let mut frame = Frame::default();
+/// By this leader, to the acceptor. Where it comes from makes no difference.
+fn datagram(by: u16, messages: &[Message]) -> Datagram {
+    from(me(leader(by)).header(ACCEPTOR, 0), messages)
+}
+
+fn from(header: Header, messages: &[Message]) -> Datagram {
+    let mut frame = Frame::new(header);
     messages.iter().for_each(|message| assert!(frame.push(message).unwrap().is_none()));
-    Datagram { from: SocketAddrV4::from(from).into(), bytes: frame.finish().unwrap() }
+    Datagram { from: "127.0.0.1:7".parse().unwrap(), bytes: frame.finish().unwrap() }
 }
 
 fn prepare(leader: u16) -> Message {
@@ -93,35 +117,36 @@ fn accept(leader: u16) -> Message {
 
 fn host<J: Journal>(storage: Option<Storage>, journal: J, log: &Log) -> Host<Node, Log, J> {
     let counters = Arc::new(Counters::default());
-    Host::start(id(3), acceptor(), storage, (log.clone(), journal), counters).unwrap()
+    Host::start((me(ACCEPTOR), None), acceptor(), storage, (log.clone(), journal), counters)
+        .unwrap()
 }
 
 #[test]
 fn a_batch_is_saved_once_before_anything_is_sent_and_each_destination_gets_one_datagram() {
     let log = Log::default();
     let mut host = host(None, log.clone(), &log);
-    let mut batch = vec![datagram(id(1), &[prepare(0), accept(0)]), datagram(id(2), &[prepare(1)])];
+    let mut batch = vec![datagram(0, &[prepare(0), accept(0)]), datagram(1, &[prepare(1)])];
     host.turn(&mut batch).unwrap();
     assert!(batch.is_empty());
     let events = log.take();
     let vote = Vote { instance: Instance(0), ballot: ballot(0), decree: Decree::Noop };
     let saved = vec![Record::Promised(ballot(0)), Record::Voted(vote), Record::Promised(ballot(1))];
     assert_eq!(events[0], Event::Saved(saved));
-    let destinations: Vec<Id> = events[1..]
+    let destinations: Vec<Party> = events[1..]
         .iter()
         .map(|event| match event {
             Event::Sent(to, _) => *to,
             Event::Saved(_) => panic!("saved after sending: {events:?}"),
         })
         .collect();
-    assert_eq!(destinations, vec![id(1), id(2)]);
+    assert_eq!(destinations, vec![leader(0), leader(1)]);
 }
 
 #[test]
 fn a_disk_that_fails_stops_the_node_before_it_speaks() {
     let log = Log::default();
     let mut host = host(None, Broken, &log);
-    let error = host.turn(&mut vec![datagram(id(1), &[prepare(0)])]).unwrap_err();
+    let error = host.turn(&mut vec![datagram(0, &[prepare(0)])]).unwrap_err();
     assert!(matches!(error, HostError::Journal(_)));
     assert!(error.to_string().contains("nothing more is sent"), "{error}");
     assert_eq!(log.take(), vec![]);
@@ -131,18 +156,18 @@ fn a_disk_that_fails_stops_the_node_before_it_speaks() {
 fn an_acceptor_remembers_over_a_crash_what_it_has_promised_and_voted() {
     let (log, journal) = (Log::default(), MemoryJournal::default());
     let mut first = host(None, journal.clone(), &log);
-    first.turn(&mut vec![datagram(id(2), &[prepare(1), accept(1)])]).unwrap();
+    first.turn(&mut vec![datagram(1, &[prepare(1), accept(1)])]).unwrap();
     drop(first);
     log.take();
     let mut second = host(journal.storage(), journal, &log);
-    second.turn(&mut vec![datagram(id(1), &[prepare(0)])]).unwrap();
+    second.turn(&mut vec![datagram(0, &[prepare(0)])]).unwrap();
     let nack = Message::Nack { ballot: ballot(0), promised: ballot(1) };
-    assert_eq!(log.take(), vec![Event::Sent(id(1), vec![nack])]);
-    second.turn(&mut vec![datagram(id(2), &[prepare(1)])]).unwrap();
+    assert_eq!(log.take(), vec![Event::Sent(leader(0), vec![nack])]);
+    second.turn(&mut vec![datagram(1, &[prepare(1)])]).unwrap();
     let vote = Vote { instance: Instance(0), ballot: ballot(1), decree: Decree::Noop };
     let (ballot, from) = (ballot(1), Instance(0));
     let promise = Message::Promise { ballot, from, votes: vec![vote], next: None };
-    assert_eq!(log.take(), vec![Event::Sent(id(2), vec![promise])]);
+    assert_eq!(log.take(), vec![Event::Sent(leader(1), vec![promise])]);
 }
 
 #[test]
@@ -150,12 +175,45 @@ fn what_cannot_be_read_or_may_not_be_said_is_counted_and_the_rest_is_heard() {
     let log = Log::default();
     let counters = Arc::new(Counters::default());
     let parts = (log.clone(), MemoryJournal::default());
-    let mut host = Host::start(id(3), acceptor(), None, parts, Arc::clone(&counters)).unwrap();
-    let noise = Datagram { from: SocketAddrV4::from(id(1)).into(), bytes: vec![7; 40] };
+    let mut host =
+        Host::start((me(ACCEPTOR), None), acceptor(), None, parts, Arc::clone(&counters)).unwrap();
+    let noise = Datagram { from: "127.0.0.1:7".parse().unwrap(), bytes: vec![7; 40] };
     let v6 = Datagram { from: "[::1]:9".parse().unwrap(), bytes: noise.bytes.clone() };
-    let forged = datagram(id(2), &[prepare(0), prepare(1)]);
+    let forged = datagram(1, &[prepare(0), prepare(1)]);
     host.turn(&mut vec![noise, v6, forged]).unwrap();
     let counts = counters.read();
     assert_eq!((counts.malformed, counts.rejected, counts.sent), (2, 1, 1));
-    assert!(matches!(&log.take()[..], [Event::Sent(to, _)] if *to == id(2)));
+    assert!(matches!(&log.take()[..], [Event::Sent(to, _)] if *to == leader(1)));
+}
+
+/// A stranger's datagram changes nothing, whatever it says. One who asks for something is told who is
+/// here, and not too often.
+#[test]
+fn strangers_are_counted_and_whoever_asks_is_told_at_a_bounded_rate() {
+    let log = Log::default();
+    let counters = Arc::new(Counters::default());
+    let parts = (log.clone(), MemoryJournal::default());
+    let start = Host::start((me(ACCEPTOR), None), acceptor(), None, parts, Arc::clone(&counters));
+    let mut host = start.unwrap();
+    let mut other = identity_of(&[("n1", true, true), ("n2", true, false)]);
+    other.members.swap(0, 1);
+    let other = Arc::new(other);
+    let by = |party| Me::new(party, Arc::clone(&other)).header(ACCEPTOR, 0);
+    let misled = Header { to: leader(1), ..me(leader(0)).header(ACCEPTOR, 0) };
+    let silent = [from(by(leader(0)), &[prepare(0)]), from(misled, &[prepare(0)])];
+    host.turn(&mut silent.to_vec()).unwrap();
+    assert_eq!((counters.read().foreign, log.take()), (2, vec![]));
+
+    let notice = Notice { here: "n9/leader".to_owned(), cluster: other.brief() };
+    let notice = encode_one(Header::NOBODYS, &notice).unwrap();
+    let notice = Datagram { from: "127.0.0.1:7".parse().unwrap(), bytes: notice };
+    host.turn(&mut vec![notice]).unwrap();
+    assert_eq!((counters.read().foreign, log.take()), (3, vec![]), "notices are not answered");
+
+    let ask = from(by(Party::Client), &[prepare(0)]);
+    host.turn(&mut vec![ask; 100]).unwrap();
+    assert_eq!(counters.read().foreign, 103);
+    let told = log.take();
+    assert!((5..=20).contains(&told.len()), "{} answers", told.len());
+    assert!(told.iter().all(|event| *event == Event::Sent(Party::Client, Vec::new())));
 }

@@ -51,7 +51,10 @@ fn ballot(round: u32) -> Ballot {
 fn written(cluster: &Cluster) -> PathBuf {
     let path = cluster.data("n9/acceptor");
     fs::create_dir_all(&path).unwrap();
-    let identity = Identity { cluster: "test".to_owned(), member: "n9/acceptor".to_owned() };
+    let identity = Identity {
+        cluster: common::identity_of(&[("n1", true, true)]),
+        member: "n9/acceptor".to_owned(),
+    };
     // Locked once: a process that another test starts may hold a lock on for a moment.
     let mut folder = Directory::lock(&path).unwrap();
     create(&mut folder, &identity, 4096).unwrap();
@@ -127,7 +130,7 @@ fn what_is_damaged_torn_or_missing_is_said() {
     assert!(out.contains("verdict  cannot be used"), "{out}");
     let wanted = "test/data/n9/acceptor: journal-00000004 is damaged at byte 512: ";
     assert!(code == 1 && error.contains(wanted), "{error}");
-    assert!(error.contains("restore the disk, or leave the member out"), "{error}");
+    assert!(error.contains("must not vote again: leave it down"), "{error}");
     let (code, out, _) = inspect(&cluster, &["test/data/n9/acceptor", "--json"]);
     let shown: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, &shown["sound"]), (1, &json!(false)));

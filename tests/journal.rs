@@ -1,5 +1,7 @@
 //! Journals on disks that lose power, flip bits, fill up and fail.
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -90,8 +92,10 @@ impl Folder for Disk {
         Ok(self.0.lock().unwrap().durable.keys().cloned().collect())
     }
 
-    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        self.0.lock().unwrap().cached.get(name).cloned().ok_or(io::ErrorKind::NotFound.into())
+    fn read(&self, name: &str, most: usize) -> io::Result<Vec<u8>> {
+        let state = self.0.lock().unwrap();
+        let bytes = state.cached.get(name).ok_or(io::ErrorKind::NotFound)?;
+        (bytes.len() <= most).then(|| bytes.clone()).ok_or(io::ErrorKind::InvalidData.into())
     }
 
     fn create(&mut self, name: &str, contents: &[u8]) -> io::Result<()> {
@@ -139,7 +143,7 @@ impl Medium for DiskFile {
 }
 
 fn identity() -> Identity {
-    Identity { cluster: "test".to_owned(), member: "A1".to_owned() }
+    Identity { cluster: common::identity_of(&[("n1", true, true)]), member: "A1".to_owned() }
 }
 
 fn open(disk: &Disk) -> Result<(DiskJournal<Disk>, Vec<Record>), JournalError> {
@@ -248,7 +252,7 @@ proptest! {
         let (disk, _) = journal_with(&batches);
         let names = disk.names().unwrap();
         let file = &names[file.index(names.len())];
-        let bytes = if in_use { disk.used(file) } else { disk.read(file).unwrap().len() };
+        let bytes = if in_use { disk.used(file) } else { disk.read(file, SEGMENT).unwrap().len() };
         let bit = bit.index(bytes * 8);
         let damaged = disk.change(file, |bytes| bytes[bit / 8] ^= 1 << (bit % 8));
         prop_assert!(open(&damaged).is_err(), "{file}, bit {bit}");
@@ -282,7 +286,7 @@ fn what_is_missing_or_foreign_is_refused_by_name() {
     let other = Identity { member: "A2".to_owned(), ..identity() };
     let foreign = DiskJournal::open(disk.clone(), &other).map(|_| ());
     let error = foreign.unwrap_err().to_string();
-    assert!(error.contains("member A1 of cluster test, not of member A2"), "{error}");
+    assert!(error.contains("the journal of A1, not of A2"), "{error}");
     assert!(matches!(
         create(&mut disk.clone(), &identity(), SEGMENT),
         Err(JournalError::Exists(_))
@@ -312,7 +316,8 @@ fn a_directory_is_a_folder_for_one_process() {
     let taken = Directory::lock(&path).unwrap_err();
     assert_eq!(taken.kind(), io::ErrorKind::WouldBlock);
     let looked = inspect(&Directory::look(&path)).unwrap();
-    assert_eq!((looked.identity, looked.segment), (identity(), SEGMENT));
+    assert_eq!((looked.member, looked.segment), (identity().member, SEGMENT));
+    assert_eq!(looked.cluster, "'test' (id 00000001...)");
     assert_eq!((looked.recovered.entries, looked.recovered.torn), (40, 0));
     drop(journal);
     let (_, found) = DiskJournal::open(Directory::lock(&path).unwrap(), &identity()).unwrap();

@@ -8,7 +8,6 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use common::{Cluster, Member, text, wait_for};
-use synod::cluster::config::ClusterConfig;
 use synod::runtime::journal::disk::create;
 use synod::runtime::journal::folder::Directory;
 use synod::runtime::journal::identity::Identity;
@@ -62,7 +61,7 @@ fn is_refused(output: &Output, role: &str) -> String {
         "{error}"
     );
     assert!(error.contains("its disk is lost"), "{error}");
-    assert!(error.contains("restore the disk, or leave the member out"), "{error}");
+    assert!(error.contains("it must not vote again: leave it down"), "{error}");
     error
 }
 
@@ -132,13 +131,12 @@ fn one_member_that_is_up_is_enough_to_notice() {
 #[test]
 fn the_other_role_of_the_same_member_is_enough_to_notice() {
     let (cluster, _told, _lines) = has_run("own");
-    let file = fs::read_to_string(cluster.folder.join("test/cluster.toml")).unwrap();
-    let constitution = file.parse::<ClusterConfig>().unwrap().constitution();
+    let identity = cluster.config().identity();
     for role in ["n2/leader", "n2/acceptor"] {
         let (aside, path) = (cluster.data("aside"), cluster.data(role));
         fs::rename(&path, &aside).unwrap();
         fs::create_dir(&path).unwrap();
-        let identity = Identity { cluster: constitution.clone(), member: role.to_owned() };
+        let identity = Identity { cluster: identity.clone(), member: role.to_owned() };
         create(&mut Directory::lock(&path).unwrap(), &identity, 4096).unwrap();
         is_refused(&cluster.synod(&["node", "n2", "--config", "test/cluster.toml"]), role);
         fs::remove_dir_all(&path).unwrap();
@@ -146,14 +144,15 @@ fn the_other_role_of_the_same_member_is_enough_to_notice() {
     }
 }
 
-/// With nobody there to object it does start, and says so; and it stops once somebody can.
+/// With nobody there to object it waits, and says for whom; and it stops once somebody objects.
 #[test]
-fn one_that_nobody_can_warn_stops_as_soon_as_somebody_does() {
+fn one_that_nobody_can_warn_waits_and_stops_as_soon_as_somebody_does() {
     let (cluster, told, lines) = has_run("late");
     lose(&cluster, "n2");
     let lost = start_new(&cluster, "n2", &told);
-    let (name, line) = wait_for(&lines, "starts with an empty journal, and has not heard from");
+    let (name, line) = wait_for(&lines, "does not take part yet: its journal is empty");
     assert!(name == "n2" && line.contains("n1/leader") && line.contains("n3/acceptor"), "{line}");
+    assert!(line.contains("can be named with --without"), "{line}");
     let _first = start(&cluster, "n1", &told);
     let (name, line) = wait_for(&lines, "has run before with another journal (n1/");
     assert!(name == "n2" && line.contains("has stopped"), "{line}");
@@ -168,10 +167,12 @@ fn where_nobody_remembers_nobody_notices() {
         fs::remove_file(cluster.data(role).join("peers")).unwrap();
     }
     lose(&cluster, "n2");
-    let members = [start(&cluster, "n1", &told), start_new(&cluster, "n2", &told)];
+    let members = ["n1", "n3"].map(|name| start(&cluster, name, &told));
+    let members = members.into_iter().chain([start_new(&cluster, "n2", &told)]);
+    let members = members.collect::<Vec<Member>>().into_iter();
     put(&cluster);
-    wait_until_known(&cluster, &["n1/leader", "n1/acceptor"], 3);
-    members.into_iter().for_each(|member| assert_eq!(member.terminate(), Some(0)));
+    wait_until_known(&cluster, &["n1/leader", "n1/acceptor"], 5);
+    members.for_each(|member| assert_eq!(member.terminate(), Some(0)));
 }
 
 #[test]
@@ -203,4 +204,77 @@ fn a_member_that_was_killed_comes_back_and_its_memory_must_be_sound() {
     let output = try_new(&cluster, "n2");
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("there is something here already (peers)"));
+}
+
+/// A backup of a data directory is an older journal of the same id.
+#[test]
+fn a_member_that_is_started_from_a_backup_is_refused_and_the_others_go_on() {
+    let cluster = Cluster::new("backup");
+    let (told, _lines) = channel();
+    let start = |name| start(&cluster, name, &told);
+    let [first, _second, _third] = ["n1", "n2", "n3"].map(start);
+    put(&cluster);
+    wait_until_known(&cluster, &ROLES, 5);
+    assert_eq!(first.terminate(), Some(0));
+    let copy = |from: &str, to: &str| {
+        let _ = fs::remove_dir_all(cluster.data(to));
+        for role in ["leader", "acceptor"] {
+            fs::create_dir_all(cluster.data(to).join(role)).unwrap();
+            for file in fs::read_dir(cluster.data(from).join(role)).unwrap() {
+                let file = file.unwrap();
+                fs::copy(file.path(), cluster.data(to).join(role).join(file.file_name())).unwrap();
+            }
+        }
+    };
+    copy("n1", "backup");
+    let first = start("n1");
+    let voted = |cluster: &Cluster| {
+        let looked = cluster.synod(&["inspect", "test/data/n1/acceptor", "--json"]);
+        let shown: serde_json::Value = serde_json::from_slice(&looked.stdout).unwrap();
+        shown["entries"].as_u64().unwrap()
+    };
+    let before = voted(&cluster);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while voted(&cluster) == before {
+        assert!(Instant::now() < deadline, "it does not vote");
+        put(&cluster);
+    }
+    drop(first);
+    copy("n1", "aside");
+    copy("backup", "n1");
+    let output = cluster.synod(&["node", "n1", "--config", "test/cluster.toml"]);
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("n1/acceptor has a journal of "), "{error}");
+    assert!(error.contains("this is an older copy, such as a backup"), "{error}");
+    put(&cluster);
+    // The disk itself, or a copy of all of it, is not older.
+    copy("aside", "n1");
+    let first = start("n1");
+    put(&cluster);
+    assert_eq!(first.terminate(), Some(0));
+}
+
+/// Of three members that have never run, two are not enough for the first start, unless an operator
+/// says that the third will never come.
+#[test]
+fn a_first_start_waits_for_a_member_that_is_missing_or_is_named() {
+    let cluster = Cluster::new("first");
+    let (told, lines) = channel();
+    let members = ["n1", "n2"].map(|name| start(&cluster, name, &told));
+    let (_, line) = wait_for(&lines, "does not take part yet");
+    assert!(line.contains("No answer from n3/leader, n3/acceptor"), "{line}");
+    let status = cluster.synod(&["status", "--config", "test/cluster.toml"]);
+    assert!(
+        text(&status.stdout).contains("waits for n3/leader, n3/acceptor"),
+        "{}",
+        text(&status.stdout)
+    );
+    drop(members);
+    let _members = ["n1", "n2"].map(|name| {
+        let mut command = cluster.node(name);
+        command.args(["--without", "n3"]);
+        Member::spawn(name, command, &told)
+    });
+    put(&cluster);
 }

@@ -1,5 +1,7 @@
 //! A journal whose end is gone, wherever the cut is: what it recovers to, or that it refuses.
 
+mod common;
+
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -16,7 +18,10 @@ const SECTOR: usize = 512;
 const SEGMENT: usize = 8 * 1024;
 
 fn identity() -> Identity {
-    Identity { cluster: "test".to_owned(), member: "n1/acceptor".to_owned() }
+    Identity {
+        cluster: common::identity_of(&[("n1", true, true)]),
+        member: "n1/acceptor".to_owned(),
+    }
 }
 
 /// A vote whose command has so many bytes, zeros if it is even: those look like sectors that were

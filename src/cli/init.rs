@@ -28,6 +28,10 @@ pub(super) struct Args {
 /// Writes the file and makes the journals.
 pub(super) fn run(args: &Args) -> Verdict {
     let text = ClusterConfig::sample(&args.name, args.members, args.port);
+    let text = match text {
+        Ok(text) => text,
+        Err(error) => return fail(format_args!("cannot draw an id: {error}"), Verdict::Fails),
+    };
     let config: ClusterConfig = match text.parse() {
         Ok(config) => config,
         Err(error) => return fail(error, Verdict::BadUse),

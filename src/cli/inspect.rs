@@ -148,11 +148,14 @@ fn verify(directory: &Path) -> Result<Inspected, String> {
 }
 
 impl Contents {
-    fn new(Inspected { identity, segment, used, recovered }: Inspected, listed: bool) -> Self {
+    fn new(
+        Inspected { cluster, member, segment, used, recovered }: Inspected,
+        listed: bool,
+    ) -> Self {
         let records = recovered.storage.unwrap_or_default().0;
         let mut contents = Contents {
-            cluster: identity.cluster,
-            member: identity.member,
+            cluster,
+            member,
             segments: recovered.segments,
             segment_bytes: segment,
             used_bytes: used,

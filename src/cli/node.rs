@@ -12,7 +12,7 @@ use signal_hook::iterator::Signals;
 use super::Verdict;
 use super::output::{fail, say, warn};
 use crate::cluster::config::ClusterConfig;
-use crate::cluster::member::{Part, Playing};
+use crate::cluster::member::{Conditions, Part, Playing};
 use crate::runtime::lossy::Losses;
 use crate::runtime::pump::End;
 
@@ -33,6 +33,11 @@ pub(super) struct Args {
     /// Make its journals first: this member has never run.
     #[arg(long)]
     new: bool,
+    /// A member that will never answer, so that this one need not wait for it before it takes part. If
+    /// that member is only slow or cut off, it cannot warn that this one has lost its disk: read
+    /// RECOVERY.md first. May be given several times.
+    #[arg(long, value_name = "MEMBER")]
+    without: Vec<String>,
     /// For experiments: take orders from the standard input, such as `n2 100`, which loses all that
     /// member n2 sends to this one, or `n2 0`, which loses nothing any more.
     #[arg(long)]
@@ -55,7 +60,8 @@ pub(super) fn run(args: &Args) -> Verdict {
     let machine = config.machine.start();
     let made = if args.new { config.create_journals(base, &args.name) } else { Ok(()) };
     let losses = args.faults.then(|| take_orders(&config));
-    let start = || config.start_with_losses(base, &args.name, &machine, losses.as_ref());
+    let conditions = Conditions { without: args.without.iter().cloned().collect(), losses };
+    let start = || config.start_with(base, &args.name, &machine, &conditions);
     match made.and_then(|()| start()) {
         Err(error) => fail(error, Verdict::Fails),
         Ok(parts) => {

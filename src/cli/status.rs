@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Verdict;
 use super::node::read;
 use super::output::{fail, grouped, json, say, table};
-use crate::cluster::inquirer::{Asked, Inquirer};
+use crate::cluster::inquirer::{Asked, Found, Inquirer};
 use crate::runtime::inquiry::{RoleStatus, Status};
 
 /// Show how each member of a running cluster is.
@@ -39,6 +39,9 @@ struct Row {
     address: String,
     /// None if it does not answer.
     status: Option<Status>,
+    /// Who answers in its place, and what to do; none if nobody does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stranger: Option<String>,
 }
 
 impl Row {
@@ -56,7 +59,7 @@ pub(super) fn run(args: &Args) -> Verdict {
     };
     let within = Duration::from_secs_f64(args.timeout);
     let asked = Inquirer::new(&config).map_err(|error| error.to_string()).and_then(|inquirer| {
-        let statuses = inquirer.status(within).map_err(|error| error.to_string())?;
+        let statuses = inquirer.survey(within).map_err(|error| error.to_string())?;
         Ok(inquirer.members().iter().cloned().zip(statuses).map(row).collect::<Vec<Row>>())
     });
     let rows = match asked {
@@ -67,6 +70,11 @@ pub(super) fn run(args: &Args) -> Verdict {
         json(&rows);
     } else {
         show(&rows);
+    }
+    let mut strangers: Vec<&String> = rows.iter().filter_map(|row| row.stranger.as_ref()).collect();
+    strangers.dedup();
+    if let Some(words) = strangers.first() {
+        return fail(words, Verdict::Fails);
     }
     let silent = rows.iter().filter(|row| row.status.is_none()).count();
     let led = rows.iter().any(Row::is_primary);
@@ -81,9 +89,14 @@ pub(super) fn run(args: &Args) -> Verdict {
     }
 }
 
-fn row((asked, status): (Asked, Option<Status>)) -> Row {
-    let Asked { member, part, address } = asked;
-    Row { member, part: part.name(), address: address.to_string(), status }
+fn row((asked, found): (Asked, Found)) -> Row {
+    let Asked { member, part, address, .. } = asked;
+    let (status, stranger) = match found {
+        Found::Up(status) => (Some(*status), None),
+        Found::Stranger(words) => (None, Some(words)),
+        Found::Silence => (None, None),
+    };
+    Row { member, part: part.name(), address: address.to_string(), status, stranger }
 }
 
 fn show(rows: &[Row]) {
@@ -101,9 +114,13 @@ fn show(rows: &[Row]) {
         "last sync",
     ];
     let mut lines = table(headings, &[5, 6, 7, 8, 9, 10]);
-    for Row { member, part, status, .. } in rows {
+    for Row { member, part, status, stranger, .. } in rows {
         let mut cells = vec![member.clone(), (*part).to_owned()];
         match status {
+            None if stranger.is_some() => cells.push("a stranger".to_owned()),
+            Some(status) if !status.waits_for.is_empty() => {
+                cells.push(format!("waits for {}", status.waits_for.join(", ")));
+            }
             None => cells.push("no answer".to_owned()),
             Some(status) => cells.extend(words(status)),
         }
@@ -114,7 +131,7 @@ fn show(rows: &[Row]) {
 }
 
 /// What a role says of itself, from its standing on.
-fn words(Status { role, counts, journal }: &Status) -> Vec<String> {
+fn words(Status { role, counts, journal, .. }: &Status) -> Vec<String> {
     let mut cells = match role {
         RoleStatus::Client => vec!["client".to_owned()],
         RoleStatus::Leader(leader) => vec![

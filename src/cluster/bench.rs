@@ -131,7 +131,8 @@ pub fn run(bench: &Bench, progress: impl Fn(u64)) -> Result<Report, ExperimentEr
 /// The file of a cluster on this machine, at ports that are free.
 fn local(members: u16) -> Result<String, ProcessError> {
     let mut ports = free_ports(2 * usize::from(members))?.into_iter();
-    Ok(ClusterConfig::sample_at("bench", members, || ports.next().unwrap_or_default()))
+    let file = ClusterConfig::sample_at("bench", members, || ports.next().unwrap_or_default());
+    file.map_err(|source| ProcessError::System { what: "draw an id".to_owned(), source })
 }
 
 fn put(number: u64, size: usize) -> Result<Vec<u8>, TooLong> {
@@ -200,7 +201,7 @@ fn verify(
     let mut histories = Vec::new();
     for leader in leaders {
         let name = &leader.member;
-        let history = inquirer.history(leader.address, PATIENCE)?;
+        let history = inquirer.history(leader, PATIENCE)?;
         if let Some(problem) = missing(&history, done) {
             return Ok((restarted, Some(format!("leader {name}: {problem}"))));
         }

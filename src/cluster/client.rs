@@ -7,6 +7,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
@@ -15,7 +16,10 @@ use super::config::ClusterConfig;
 use super::inquirer::{Inquirer, InquiryError};
 use crate::paxos::limits::MAX_DATAGRAM;
 use crate::paxos::{ClientId, Command, Done, LeaderId, Message, Refusal, RequestId};
-use crate::runtime::wire::{WireError, decode, encode_one};
+use crate::runtime::identity::unique;
+use crate::runtime::me::Me;
+use crate::runtime::party::Party;
+use crate::runtime::wire::{WireError, encode_one, open};
 
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +64,8 @@ pub(super) const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 #[derive(Debug)]
 pub struct Client {
     socket: UdpSocket,
+    /// Who asks, and in which cluster.
+    cluster: Me,
     leaders: Vec<SocketAddr>,
     /// The leader that requests go to.
     turn: usize,
@@ -110,7 +116,9 @@ impl Client {
         let patience = config.timing.retry.as_ref().map_or(Duration::from_millis(100), |r| r.start);
         let leaders = leaders.into_iter().map(|leader| reachable(leader, v6)).collect();
         let inquirer = Inquirer::new(config)?;
-        Ok(Client { socket, leaders, turn: 0, inquirer, me: None, next: 0, last: None, patience })
+        let cluster = Me::new(Party::Client, Arc::new(config.identity()));
+        let (me, next, last, turn) = (None, 0, None, 0);
+        Ok(Client { socket, cluster, leaders, turn, inquirer, me, next, last, patience })
     }
 
     /// The leader that was asked last.
@@ -126,7 +134,7 @@ impl Client {
     /// The name of the next request; none if nobody says where the history ends.
     fn name(&mut self, within: Duration, enough: usize) -> Result<Option<RequestId>, ClientError> {
         if self.me.is_none() {
-            let number = fastrand::u64(..);
+            let number = unique()?;
             let within = if enough > 1 { within.min(self.patience) } else { within };
             let born = self.inquirer.first_unchosen(within, enough)?;
             (self.me, self.next) = (born.map(|born| ClientId { born, number }), 0);
@@ -171,12 +179,13 @@ impl Client {
         // Whoever asks for one thing after another has its answers, or does without.
         let acknowledged = id.sequence;
         let command = Command { id, acknowledged, payload: command.into() };
-        let request = encode_one(&Message::Request(command))?;
+        let request = Message::Request(command);
         let (mut redirected, mut silent, mut sent) = (false, None, 0);
         while Instant::now() < deadline {
             let Some(leader) = self.leaders.get(self.turn) else { break };
             // Whoever sends over UDP must live with losses anyway.
-            if let Err(error) = self.socket.send_to(&request, leader) {
+            let header = self.cluster.header(Party::Leader(self.leader()), 0);
+            if let Err(error) = self.socket.send_to(&encode_one(header, &request)?, leader) {
                 tracing::debug!(%leader, %error, "cannot send");
             }
             sent += 1;
@@ -225,11 +234,13 @@ impl Client {
             }
             self.socket.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
             // An error here is of an earlier datagram, that found nobody; or it is the deadline.
-            let Ok((length, from)) = self.socket.recv_from(&mut buffer) else { continue };
-            if !self.leaders.contains(&from) {
+            let Ok((length, _)) = self.socket.recv_from(&mut buffer) else { continue };
+            let datagram = open(buffer.get(..length).unwrap_or_default());
+            let Ok(opened) = datagram.as_ref() else { continue };
+            if !self.cluster.is_meant(&opened.header) {
                 continue;
             }
-            let messages = decode(buffer.get(..length).unwrap_or_default()).unwrap_or_default();
+            let messages = opened.messages().unwrap_or_default();
             for message in messages {
                 match self.heard(id, message) {
                     Heard::Nothing => {}

@@ -1,5 +1,7 @@
 //! `cluster.toml`: who takes part, where, and how. Every member reads the same file.
 
+mod sample;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
@@ -15,11 +17,14 @@ use toml::Spanned;
 
 use crate::machine::Machine;
 use crate::paxos::{Limits, MAX_ACCEPTORS, Quorums, Timing};
+use crate::runtime::identity::{ClusterId, ClusterIdError, ClusterIdentity, MemberRoles};
 
 /// A cluster, as it is written down, and known to be one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterConfig {
-    /// Its name.
+    /// The name of 128 bits that was drawn for it.
+    pub id: ClusterId,
+    /// The name that people call it by.
     pub cluster: String,
     /// What commands are applied to, where nobody says otherwise.
     pub machine: Machine,
@@ -83,73 +88,34 @@ impl FromStr for Address {
 }
 
 impl ClusterConfig {
-    /// The cluster's name with all that decides what commands come to: every member must have the
-    /// same, for ever. It stands in every journal, and in every greeting.
-    pub fn constitution(&self) -> String {
-        let ClusterConfig { cluster, machine, limits, .. } = self;
-        format!("{cluster} ({machine}, lease {})", limits.lease)
+    /// The identity of the cluster: all that decides safety, or what commands come to. Every member
+    /// must have the same, for ever. It stands in every journal, and its digest in every datagram.
+    pub fn identity(&self) -> ClusterIdentity {
+        let ClusterConfig { id, cluster, machine, members, quorums, limits, .. } = self;
+        let acceptors = members.iter().filter(|member| member.acceptor.is_some()).count();
+        let roles = |member: &MemberConfig| MemberRoles {
+            name: member.name.clone(),
+            leader: member.leader.is_some(),
+            acceptor: member.acceptor.is_some(),
+        };
+        ClusterIdentity {
+            id: *id,
+            name: cluster.clone(),
+            machine: machine.to_string(),
+            lease: limits.lease,
+            quorums: quorums.sizes(acceptors),
+            members: members.iter().map(roles).collect(),
+        }
     }
 
     /// Where the leaders are, in order.
     pub fn leaders(&self) -> io::Result<Vec<SocketAddr>> {
         self.members.iter().filter_map(|m| m.leader.as_ref()).map(Address::resolve).collect()
     }
-
-    /// The text of a file for a cluster on this machine: so many processes, each a leader and an
-    /// acceptor, at ports from `port` on.
-    pub fn sample(cluster: &str, members: u16, port: u16) -> String {
-        let mut ports = u32::from(port)..;
-        ClusterConfig::sample_at(cluster, members, || ports.next().unwrap_or_default())
-    }
-
-    /// The same, at these ports.
-    pub fn sample_at<P: fmt::Display>(
-        cluster: &str,
-        members: u16,
-        mut port: impl FnMut() -> P,
-    ) -> String {
-        let mut text = format!(
-            "# A cluster on this machine. Every member reads this file.\ncluster = \"{cluster}\"\n\
-             # What it replicates: \"kv\", a key-value store, or \"ledger\", the list of all commands. It\n\
-             # cannot be changed later.\n\
-             machine = \"kv\"\n"
-        );
-        for name in 1..=members {
-            let (leader, acceptor): (P, P) = (port(), port());
-            text.push_str(&format!(
-                "\n[[member]]\nname = \"n{name}\"\ndata = \"data/n{name}\"\n\
-                 leader = \"127.0.0.1:{leader}\"\nacceptor = \"127.0.0.1:{acceptor}\"\n"
-            ));
-        }
-        text.push_str(SAMPLE_SETTINGS);
-        text
-    }
 }
 
-/// What may be set beside the members, with what it is otherwise.
-const SAMPLE_SETTINGS: &str = "
-# All of this may be left out.
-
-# How many acceptors must promise, and how many must vote. Otherwise more than half, both times.
-# [quorums]
-# phase1 = 2
-# phase2 = 2
-
-# In milliseconds. A leader that hears no heartbeat for `election`, up to twice as long, makes itself
-# primary.
-[timing]
-heartbeat = 30
-election = 120
-resend = 20
-retry = 50
-
-[limits]
-window = 4096           # instances that a primary may have open
-waiting = 8192          # commands that may wait for one of these
-client_window = 4096    # unanswered requests of one client
-lease = 262144          # instances for which a client is remembered after its last command;
-                        # cannot be changed later
-";
+/// The most members of a cluster.
+pub const MAX_MEMBERS: usize = 128;
 
 /// What is wrong with a file, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -166,6 +132,7 @@ pub struct ConfigError {
 #[serde(deny_unknown_fields)]
 struct Written {
     cluster: Spanned<String>,
+    id: Option<Spanned<String>>,
     #[serde(default)]
     machine: Machine,
     #[serde(default)]
@@ -249,16 +216,36 @@ impl FromStr for ClusterConfig {
             Err(error) => return file.error(error.span().unwrap_or(0..0), error.message()),
         };
         let cluster = file.name(&written.cluster, "a cluster")?;
+        let id = file.id(written.id.as_ref(), written.cluster.span())?;
         let members = file.members(&written.member)?;
         let quorums = file.quorums(written.quorums.as_ref(), &members)?;
         let timing = file.timing(written.timing)?;
         let limits = file.limits(&written.limits)?;
         let machine = written.machine;
-        Ok(ClusterConfig { cluster, machine, members, quorums, timing, limits })
+        Ok(ClusterConfig { id, cluster, machine, members, quorums, timing, limits })
     }
 }
 
 impl File<'_> {
+    fn id(
+        &self,
+        id: Option<&Spanned<String>>,
+        cluster: Range<usize>,
+    ) -> Result<ClusterId, ConfigError> {
+        let Some(id) = id else {
+            let id = ClusterId::draw()
+                .map_or_else(|_| "32 hexadecimal digits".to_owned(), |id| id.to_string());
+            let what = format!(
+                "the cluster has no id, by which it is told apart from others: add this line to the \
+                 file, the same for every member and client: id = \"{id}\""
+            );
+            return self.error(cluster, what);
+        };
+        id.get_ref()
+            .parse()
+            .or_else(|error: ClusterIdError| self.error(id.span(), error.to_string()))
+    }
+
     /// Names stand in files, paths and logs, so they are kept plain.
     fn name(&self, name: &Spanned<String>, whose: &str) -> Result<String, ConfigError> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
@@ -305,6 +292,10 @@ impl File<'_> {
                 leader,
                 acceptor,
             });
+        }
+        if members.len() > MAX_MEMBERS {
+            let what = format!("{} members are too many: take up to {MAX_MEMBERS}", members.len());
+            return self.error(self.0.len()..self.0.len(), what);
         }
         let leaders = members.iter().filter(|member| member.leader.is_some()).count();
         let acceptors = members.iter().filter(|member| member.acceptor.is_some()).count();

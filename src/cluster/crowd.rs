@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::client::{ClientError, reachable, socket_for};
@@ -11,17 +12,22 @@ use super::config::ClusterConfig;
 use super::inquirer::Inquirer;
 use crate::paxos::limits::MAX_DATAGRAM;
 use crate::paxos::{ClientId, Command, Done, Instance, LeaderId, Message, RequestId};
-use crate::runtime::wire::{Frame, decode};
+use crate::runtime::identity::unique;
+use crate::runtime::me::Me;
+use crate::runtime::party::Party;
+use crate::runtime::wire::{Frame, open};
 
 /// Clients that ask for one thing after another.
 #[derive(Debug)]
 pub struct Crowd {
     socket: UdpSocket,
+    /// Who asks, and in which cluster.
+    cluster: Me,
     leaders: Vec<SocketAddr>,
     /// The leader that requests go to.
     turn: usize,
     /// The name of the first; the others count on.
-    first: u64,
+    first: u128,
     clients: Vec<Asker>,
     patience: Duration,
     inquirer: Inquirer,
@@ -64,8 +70,19 @@ impl Crowd {
         let leaders = leaders.into_iter().map(|leader| reachable(leader, v6)).collect();
         let patience = config.timing.retry.as_ref().map_or(Duration::from_millis(100), |r| r.start);
         let clients = (0..clients).map(|_| Asker::default()).collect();
-        let (inquirer, first) = (Inquirer::new(config)?, fastrand::u64(..));
-        Ok(Crowd { socket, leaders, turn: 0, first, clients, patience, inquirer, born: None })
+        let (inquirer, first) = (Inquirer::new(config)?, unique()?);
+        let cluster = Me::new(Party::Client, Arc::new(config.identity()));
+        Ok(Crowd {
+            socket,
+            cluster,
+            leaders,
+            turn: 0,
+            first,
+            clients,
+            patience,
+            inquirer,
+            born: None,
+        })
     }
 
     /// Lets all clients ask for `commands` one after another, and hands out their answers as they
@@ -121,7 +138,7 @@ impl Crowd {
         {
             idle.pop_front();
             let Some(asker) = self.clients.get_mut(client) else { continue };
-            let name = ClientId { born, number: self.first.wrapping_add(client as u64) };
+            let name = ClientId { born, number: self.first.wrapping_add(client as u128) };
             let (id, acknowledged) = (RequestId { client: name, sequence: asker.next }, asker.next);
             let command = Command { id, acknowledged, payload: payload.into() };
             asker.next += 1;
@@ -134,7 +151,8 @@ impl Crowd {
     /// Sends what these clients ask, as often as it takes.
     fn send(&self, clients: &[usize]) -> Result<(), ClientError> {
         let Some(leader) = self.leaders.get(self.turn) else { return Ok(()) };
-        let mut frame = Frame::default();
+        let to = Party::Leader(LeaderId(self.turn as u16));
+        let mut frame = Frame::new(self.cluster.header(to, 0));
         let pass = |bytes: Vec<u8>| {
             // Whoever sends over UDP must live with losses anyway.
             if let Err(error) = self.socket.send_to(&bytes, leader) {
@@ -157,17 +175,22 @@ impl Crowd {
         idle: &mut VecDeque<usize>,
         answered: &mut impl FnMut(Answered),
     ) -> Result<u64, ClientError> {
-        let (length, from) = match self.socket.recv_from(buffer) {
+        let (length, _) = match self.socket.recv_from(buffer) {
             Ok(received) => received,
             // Nothing came; or an earlier datagram found nobody.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(error.into()),
             Err(_) => return Ok(0),
         };
-        if !self.leaders.contains(&from) {
+        let datagram = open(buffer.get(..length).unwrap_or_default());
+        let Ok(opened) = datagram.as_ref().map_err(|error| tracing::debug!(%error, "not heard"))
+        else {
+            return Ok(0);
+        };
+        if !self.cluster.is_meant(&opened.header) {
             return Ok(0);
         }
         let (mut count, mut redirect) = (0, None);
-        for message in decode(buffer.get(..length).unwrap_or_default()).unwrap_or_default() {
+        for message in opened.messages().unwrap_or_default() {
             match message {
                 Message::Reply { id, done } => {
                     let Some((client, news)) = self.settle(id, done) else { continue };
@@ -180,14 +203,14 @@ impl Crowd {
                 _ => {}
             }
         }
-        self.follow(from, redirect)?;
+        self.follow(opened.header.from, redirect)?;
         Ok(count)
     }
 
     /// Goes where the leader that was asked sends it.
-    fn follow(&mut self, from: SocketAddr, hint: Option<LeaderId>) -> Result<(), ClientError> {
+    fn follow(&mut self, from: Party, hint: Option<LeaderId>) -> Result<(), ClientError> {
         let Some(leader) = hint.map(|leader| usize::from(leader.0)) else { return Ok(()) };
-        if self.leaders.get(self.turn) != Some(&from) || leader >= self.leaders.len() {
+        if from != Party::Leader(LeaderId(self.turn as u16)) || leader >= self.leaders.len() {
             return Ok(());
         }
         self.turn = leader;

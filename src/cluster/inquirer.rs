@@ -4,17 +4,21 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
 use super::client::{reachable, socket_for};
 use super::config::ClusterConfig;
-use super::member::Part;
+use super::member::{PARTS, Part};
 use crate::paxos::limits::MAX_DATAGRAM;
 use crate::paxos::{Decree, Instance, LeaderId};
 use crate::runtime::inquiry::{Inquiry, LeaderStatus, Page, Report, RoleStatus, Status};
-use crate::runtime::wire::{WireError, decode_one, encode_one};
+use crate::runtime::me::Me;
+use crate::runtime::notice::Notice;
+use crate::runtime::party::Party;
+use crate::runtime::wire::{Kind, Opened, WireError, encode_one, open};
 
 /// How long an answer is waited for before the question is asked again.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -28,6 +32,9 @@ pub enum InquiryError {
     /// The question cannot be put into a datagram.
     #[error(transparent)]
     Wire(#[from] WireError),
+    /// Others have answered.
+    #[error("{0}")]
+    Stranger(String),
     /// Nobody has answered.
     #[error("no answer from {0}: it is not up, or cannot be reached from here")]
     Silence(String),
@@ -37,7 +44,44 @@ pub enum InquiryError {
 #[derive(Debug)]
 pub struct Inquirer {
     socket: UdpSocket,
+    /// Who asks, and in which cluster.
+    cluster: Me,
     members: Vec<Asked>,
+}
+
+/// What was found where a role of a member should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The role, and how it is.
+    Up(Box<Status>),
+    /// Somebody else, in words.
+    Stranger(String),
+    /// Nobody, as far as was heard in time.
+    Silence,
+}
+
+/// What was heard on a question.
+#[derive(Debug, Default)]
+struct Heard {
+    reports: BTreeMap<Party, Report>,
+    /// What strangers said, put into words.
+    strangers: BTreeMap<Party, String>,
+}
+
+impl Heard {
+    fn of(&self, party: Party) -> bool {
+        self.reports.contains_key(&party) || self.strangers.contains_key(&party)
+    }
+
+    /// An error if strangers answered, and nobody else did.
+    fn or_strangers(self) -> Result<BTreeMap<Party, Report>, InquiryError> {
+        let mut words: Vec<String> = self.strangers.into_values().collect();
+        words.dedup();
+        match self.reports.is_empty() && !words.is_empty() {
+            true => Err(InquiryError::Stranger(words.join("; "))),
+            false => Ok(self.reports),
+        }
+    }
 }
 
 /// A role of a member, and where it is.
@@ -47,6 +91,8 @@ pub struct Asked {
     pub member: String,
     /// The role.
     pub part: Part,
+    /// The role's place among those of the cluster.
+    pub party: Party,
     /// Where it is reached.
     pub address: SocketAddr,
 }
@@ -55,20 +101,20 @@ impl Inquirer {
     /// Knows where the members are.
     pub fn new(config: &ClusterConfig) -> io::Result<Self> {
         let mut members = Vec::new();
+        let mut places = [0, 0];
         for member in &config.members {
-            for part in [Part::Leader, Part::Acceptor] {
+            for (part, place) in PARTS.into_iter().zip(&mut places) {
                 let Some(address) = part.address(member) else { continue };
-                members.push(Asked {
-                    member: member.name.clone(),
-                    part,
-                    address: address.resolve()?,
-                });
+                let (member, address) = (member.name.clone(), address.resolve()?);
+                members.push(Asked { member, part, party: part.party(*place), address });
+                *place += 1;
             }
         }
         let socket = socket_for(members.iter().map(|asked| asked.address))?;
         let v6 = socket.local_addr()?.is_ipv6();
         members.iter_mut().for_each(|asked| asked.address = reachable(asked.address, v6));
-        Ok(Inquirer { socket, members })
+        let cluster = Me::new(Party::Client, Arc::new(config.identity()));
+        Ok(Inquirer { socket, cluster, members })
     }
 
     /// All roles of all members, in the order of the file.
@@ -79,45 +125,52 @@ impl Inquirer {
     /// How each role of each member is, in the order of [`members`](Inquirer::members); none of
     /// whoever does not answer within that time.
     pub fn status(&self, within: Duration) -> Result<Vec<Option<Status>>, InquiryError> {
-        let everybody: Vec<SocketAddr> = self.members.iter().map(|asked| asked.address).collect();
-        let mut heard = self.ask(Inquiry::Status, &everybody, everybody.len(), within)?;
-        let status = |at: &SocketAddr| match heard.remove(at) {
-            Some(Report::Status(status)) => Some(*status),
-            _ => None,
+        let status = |found| match found {
+            Found::Up(status) => Some(*status),
+            Found::Stranger(_) | Found::Silence => None,
         };
-        Ok(everybody.iter().map(status).collect())
+        Ok(self.survey(within)?.into_iter().map(status).collect())
+    }
+
+    /// What is found where each role of each member should be, in the same order.
+    pub fn survey(&self, within: Duration) -> Result<Vec<Found>, InquiryError> {
+        let everybody: Vec<&Asked> = self.members.iter().collect();
+        let mut heard = self.ask(Inquiry::Status, &everybody, everybody.len(), within)?;
+        let mut found = |asked: &Asked| match heard.reports.remove(&asked.party) {
+            Some(Report::Status(status)) => Found::Up(status),
+            _ => heard.strangers.remove(&asked.party).map_or(Found::Silence, Found::Stranger),
+        };
+        Ok(self.members.iter().map(&mut found).collect())
     }
 
     /// What a leader knows to be chosen from an instance on: one page of it.
     pub fn page(
         &self,
-        leader: SocketAddr,
+        leader: &Asked,
         from: Instance,
         within: Duration,
     ) -> Result<Page, InquiryError> {
-        match self.ask(Inquiry::Log(from), &[leader], 1, within)?.remove(&leader) {
+        let heard = self.ask(Inquiry::Log(from), &[leader], 1, within)?;
+        match heard.or_strangers()?.remove(&leader.party) {
             Some(Report::Log(page)) => Ok(page),
-            _ => Err(InquiryError::Silence(leader.to_string())),
+            _ => Err(InquiryError::Silence(leader.address.to_string())),
         }
     }
 
     /// The leader of this name, or the one whose history is the longest.
-    pub fn historian(
-        &self,
-        name: Option<&str>,
-        within: Duration,
-    ) -> Result<SocketAddr, InquiryError> {
+    pub fn historian(&self, name: Option<&str>, within: Duration) -> Result<&Asked, InquiryError> {
         let leaders = self.members.iter().filter(|asked| asked.part == Part::Leader);
         if let Some(name) = name {
             let named = leaders.into_iter().find(|asked| asked.member == name);
             let nobody = || InquiryError::Silence(name.to_owned());
-            return named.map(|asked| asked.address).ok_or_else(nobody);
+            return named.ok_or_else(nobody);
         }
-        let asked = self.members.iter().zip(self.status(within.min(Duration::from_secs(1)))?);
-        let known = asked.filter_map(|(asked, status)| match status?.role {
-            RoleStatus::Leader(leader) => Some((leader.first_unchosen, asked.address)),
-            _ => None,
-        });
+        let leaders: Vec<&Asked> = leaders.collect();
+        let within = within.min(Duration::from_secs(1));
+        let heard = self.ask(Inquiry::Status, &leaders, leaders.len(), within)?.or_strangers()?;
+        let known = leaders
+            .into_iter()
+            .filter_map(|asked| Some((first_unchosen(heard.get(&asked.party)?)?, asked)));
         let most = known.max_by_key(|(known, _)| *known);
         most.map(|(_, at)| at).ok_or_else(|| InquiryError::Silence("any leader".to_owned()))
     }
@@ -126,7 +179,7 @@ impl Inquirer {
     /// long as `within`.
     pub fn history(
         &self,
-        leader: SocketAddr,
+        leader: &Asked,
         within: Duration,
     ) -> Result<Vec<(Decree, bool)>, InquiryError> {
         let mut history = Vec::new();
@@ -147,16 +200,9 @@ impl Inquirer {
         enough: usize,
     ) -> Result<Option<Instance>, InquiryError> {
         let leaders = self.members.iter().filter(|asked| asked.part == Part::Leader);
-        let leaders: Vec<SocketAddr> = leaders.map(|asked| asked.address).collect();
-        let heard = self.ask(Inquiry::Status, &leaders, enough, within)?;
-        let known = heard.into_values().filter_map(|report| match report {
-            Report::Status(status) => match status.role {
-                RoleStatus::Leader(leader) => Some(leader.first_unchosen),
-                _ => None,
-            },
-            Report::Log(_) => None,
-        });
-        Ok(known.max())
+        let leaders: Vec<&Asked> = leaders.collect();
+        let heard = self.ask(Inquiry::Status, &leaders, enough, within)?.or_strangers()?;
+        Ok(heard.values().filter_map(first_unchosen).max())
     }
 
     /// Who says that it is primary, and which leader that is; under the highest ballot, if several
@@ -195,22 +241,23 @@ impl Inquirer {
         Ok(false)
     }
 
-    /// Asks them all, again and again, until enough have answered or the time is over.
+    /// Asks them all, again and again, until enough have answered, or nobody is left who may, or
+    /// the time is over.
     fn ask(
         &self,
         inquiry: Inquiry,
-        whom: &[SocketAddr],
+        whom: &[&Asked],
         enough: usize,
         within: Duration,
-    ) -> Result<BTreeMap<SocketAddr, Report>, InquiryError> {
-        let question = encode_one(&inquiry)?;
+    ) -> Result<Heard, InquiryError> {
         let deadline = Instant::now() + within.min(super::client::LONGEST);
-        let mut heard = BTreeMap::new();
-        while heard.len() < enough && Instant::now() < deadline {
-            for address in whom.iter().filter(|address| !heard.contains_key(*address)) {
+        let mut heard = Heard::default();
+        while wants_more(&heard, whom, enough) && Instant::now() < deadline {
+            for asked in whom.iter().filter(|asked| !heard.of(asked.party)) {
+                let question = encode_one(self.cluster.header(asked.party, 0), &inquiry)?;
                 // Whoever sends over UDP must live with losses anyway.
-                if let Err(error) = self.socket.send_to(&question, address) {
-                    tracing::debug!(%address, %error, "cannot ask");
+                if let Err(error) = self.socket.send_to(&question, asked.address) {
+                    tracing::debug!(address = %asked.address, %error, "cannot ask");
                 }
             }
             let until = deadline.min(Instant::now() + PATIENCE);
@@ -222,28 +269,60 @@ impl Inquirer {
     fn listen(
         &self,
         inquiry: Inquiry,
-        (whom, enough): (&[SocketAddr], usize),
+        (whom, enough): (&[&Asked], usize),
         until: Instant,
-        heard: &mut BTreeMap<SocketAddr, Report>,
+        heard: &mut Heard,
     ) -> Result<(), InquiryError> {
         let mut buffer = vec![0; MAX_DATAGRAM + 1];
-        while heard.len() < enough {
+        while wants_more(heard, whom, enough) {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
             }
             self.socket.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
             // An error here is of an earlier datagram, that found nobody; or it is the deadline.
-            let Ok((length, from)) = self.socket.recv_from(&mut buffer) else { continue };
-            let report = decode_one(buffer.get(..length).unwrap_or_default());
-            if let Ok(report) = report
-                && whom.contains(&from)
+            let Ok((length, at)) = self.socket.recv_from(&mut buffer) else { continue };
+            let Ok(opened) = open(buffer.get(..length).unwrap_or_default()) else { continue };
+            let by = |asked: &&&Asked| asked.party == opened.header.from;
+            if opened.kind == Kind::Notice {
+                self.note(whom, at, &opened, heard);
+            } else if self.cluster.is_meant(&opened.header)
+                && let (Some(asked), Ok(report)) = (whom.iter().find(by), opened.message())
                 && answers(inquiry, &report)
             {
-                heard.insert(from, report);
+                heard.strangers.remove(&asked.party);
+                heard.reports.insert(asked.party, report);
             }
         }
         Ok(())
+    }
+
+    /// Somebody else is where a member should be.
+    fn note(&self, whom: &[&Asked], at: SocketAddr, opened: &Opened<'_>, heard: &mut Heard) {
+        let Ok(notice) = opened.message::<Notice>() else { return };
+        for asked in whom.iter().filter(|asked| asked.address == at) {
+            if !heard.of(asked.party) {
+                let expected = format!("{}/{}", asked.member, asked.part.name());
+                let words = notice.in_words(&expected, self.cluster.cluster());
+                heard.strangers.insert(asked.party, words);
+            }
+        }
+    }
+}
+
+/// True if too few have answered, and somebody may yet.
+fn wants_more(heard: &Heard, whom: &[&Asked], enough: usize) -> bool {
+    heard.reports.len() < enough && whom.iter().any(|asked| !heard.of(asked.party))
+}
+
+/// The first instance that a leader does not know to be chosen, by its own report.
+fn first_unchosen(report: &Report) -> Option<Instance> {
+    match report {
+        Report::Status(status) => match &status.role {
+            RoleStatus::Leader(leader) => Some(leader.first_unchosen),
+            _ => None,
+        },
+        Report::Log(_) => None,
     }
 }
 

@@ -1,11 +1,11 @@
 //! One member of a configured cluster: its roles, each on its socket and with its journal.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use stateright::actor::Id;
 use thiserror::Error;
 
 use super::config::{Address, ClusterConfig, MemberConfig};
@@ -13,14 +13,16 @@ use crate::paxos::{
     Acceptor, AcceptorId, AcceptorSet, AnyStateMachine, Leader, LeaderId, Members, MembersError,
     Node, Role, Saving, Setup, Start,
 };
-use crate::runtime::addresses::Addresses;
-use crate::runtime::greeting::Greeter;
+use crate::runtime::handshake::Admission;
+use crate::runtime::identity::ClusterIdentity;
 use crate::runtime::journal::disk::{DiskJournal, JournalError, Recovered, SEGMENT, create};
 use crate::runtime::journal::folder::Directory;
 use crate::runtime::journal::identity::Identity;
 use crate::runtime::journal::peers::{Peers, PeersError};
 use crate::runtime::lossy::{Losses, Lossy};
-use crate::runtime::run::{Running, run_among};
+use crate::runtime::me::Me;
+use crate::runtime::party::Party;
+use crate::runtime::run::{Running, run};
 use crate::runtime::udp::Udp;
 
 /// Why a member could not be started.
@@ -106,6 +108,14 @@ impl Part {
         }
     }
 
+    /// The role of this kind that is at this place among those of the cluster.
+    pub fn party(self, place: usize) -> Party {
+        match self {
+            Part::Leader => Party::Leader(LeaderId(place as u16)),
+            Part::Acceptor => Party::Acceptor(AcceptorId(place as u8)),
+        }
+    }
+
     /// Where a member plays it, if it does.
     pub fn address(self, member: &MemberConfig) -> Option<&Address> {
         match self {
@@ -146,7 +156,7 @@ impl ClusterConfig {
             std::fs::create_dir_all(&path)
                 .map_err(|source| MemberError::Folder { path: path.clone(), source })?;
             let mut folder = lock(&path)?;
-            create(&mut folder, &self.identity(member, part), SEGMENT)
+            create(&mut folder, &self.journal_identity(member, part), SEGMENT)
                 .map_err(|source| MemberError::Journal { path, source })?;
         }
         Ok(())
@@ -160,26 +170,30 @@ impl ClusterConfig {
         name: &str,
         machine: &AnyStateMachine,
     ) -> Result<Vec<Playing>, MemberError> {
-        self.start_with_losses(base, name, machine, None)
+        self.start_with(base, name, machine, &Conditions::default())
     }
 
-    /// The same, behind a network that loses what it is told to.
-    pub fn start_with_losses(
+    /// The same, under these conditions.
+    pub fn start_with(
         &self,
         base: &Path,
         name: &str,
         machine: &AnyStateMachine,
-        losses: Option<&Arc<Losses>>,
+        conditions: &Conditions,
     ) -> Result<Vec<Playing>, MemberError> {
         let member = self.member(name)?;
-        // Each has its socket before any is started, so that they hear each other's greetings.
-        let ready = |part| self.ready(base, member, part, machine);
+        conditions.without.iter().try_for_each(|other| self.member(other).map(drop))?;
+        let cluster = Arc::new(self.identity());
+        // Each has its socket before any is started, so that they hear each other's handshakes.
+        let ready =
+            |(part, at)| self.ready(base, member, (part, at), (&cluster, machine), conditions);
         let ready: Vec<Ready> = parts(member).map(ready).collect::<Result<_, _>>()?;
-        ready.into_iter().map(|ready| ready.play(losses)).collect()
+        ready.into_iter().map(|ready| ready.play(conditions.losses.as_ref())).collect()
     }
 
-    fn identity(&self, member: &MemberConfig, part: Part) -> Identity {
-        Identity { cluster: self.constitution(), member: full_name(member, part) }
+    fn journal_identity(&self, member: &MemberConfig, part: Part) -> Identity {
+        let member = format!("{}/{}", member.name, part.name());
+        Identity { cluster: self.identity(), member }
     }
 
     fn ready(
@@ -187,94 +201,95 @@ impl ClusterConfig {
         base: &Path,
         member: &MemberConfig,
         (part, at): (Part, &Address),
-        machine: &AnyStateMachine,
+        (cluster, machine): (&Arc<ClusterIdentity>, &AnyStateMachine),
+        conditions: &Conditions,
     ) -> Result<Ready, MemberError> {
         let path = base.join(&member.data).join(part.name());
-        let (folder, identity) = (lock(&path)?, self.identity(member, part));
+        let (folder, identity) = (lock(&path)?, self.journal_identity(member, part));
         let (journal, recovered) = DiskJournal::open(folder, &identity)
             .map_err(|source| MemberError::Journal { path: path.clone(), source })?;
         let peers = Peers::open(Directory::look(&path), &identity)
             .map_err(|source| MemberError::Peers { path, source })?;
         let own = resolve(at)?;
         let socket = Udp::bind(own).map_err(|source| MemberError::Bind { address: own, source })?;
-        let members = self.ids(socket.addresses())?;
-        let others: Vec<(Id, String)> =
-            self.names(&members).filter(|(id, _)| *id != socket.id()).collect();
-        let greeter = Greeter::new((journal.id(), recovered.entries == 0), peers, others);
+        for (party, address) in self.parties() {
+            socket.addresses().place(party, resolve(address)?);
+        }
         // Leaders and acceptors are counted in the order of the file.
         let before = self.members.iter().take_while(|other| other.name != member.name);
         let place = before.filter(|other| part.address(other).is_some()).count();
-        let role = self.role(part, place, members, machine.clone());
+        let me = Me::new(part.party(place), Arc::clone(cluster));
+        let journal_of = (journal.id(), recovered.entries == 0);
+        let admission = Admission::new(me.party(), journal_of, peers, &conditions.without);
+        let role = self.role(me.party(), machine.clone())?;
         let node = Node::new(role, Saving::Changes, self.timing.clone());
-        Ok(Ready { part, node, socket, journal, recovered, greeter })
+        Ok(Ready { part, me, node, socket, journal, recovered, admission })
     }
 
-    /// The names of all roles of all members.
-    fn names<'a>(&'a self, members: &'a Members) -> impl Iterator<Item = (Id, String)> {
-        PARTS.into_iter().flat_map(move |part| {
-            let there = self.members.iter().filter(move |it| part.address(it).is_some());
-            let ids = match part {
-                Part::Leader => members.leaders(),
-                Part::Acceptor => members.acceptors(),
-            };
-            ids.iter().copied().zip(there.map(move |member| full_name(member, part)))
+    /// All roles of all members, leaders first, and where they are.
+    pub fn parties(&self) -> impl Iterator<Item = (Party, &Address)> {
+        PARTS.into_iter().flat_map(|part| {
+            let there = self.members.iter().filter_map(move |member| part.address(member));
+            there.enumerate().map(move |(place, address)| (part.party(place), address))
         })
     }
 
-    /// Who takes part, as one socket knows them.
-    fn ids(&self, addresses: &Addresses) -> Result<Members, MemberError> {
-        let all = |part: Part| -> Result<Vec<Id>, MemberError> {
-            let there = self.members.iter().filter_map(|member| part.address(member));
-            there.map(|address| Ok(addresses.keep(resolve(address)?))).collect()
-        };
-        let (leaders, acceptors) = (all(Part::Leader)?, all(Part::Acceptor)?);
-        Ok(Members::new(leaders, acceptors, self.quorums.clone())?)
-    }
-
-    fn role(&self, part: Part, place: usize, members: Members, machine: AnyStateMachine) -> Role {
+    fn role(&self, party: Party, machine: AnyStateMachine) -> Result<Role, MemberError> {
+        let (leaders, acceptors): (Vec<Party>, Vec<Party>) =
+            self.parties().map(|(party, _)| party).partition(|it| matches!(it, Party::Leader(_)));
+        let ids = |parties: Vec<Party>| parties.into_iter().filter_map(Party::id).collect();
+        let members = Members::new(ids(leaders), ids(acceptors), self.quorums.clone())?;
         let asks = AcceptorSet::all(members.acceptors().len());
         let setup = Arc::new(Setup::new(members, self.limits.clone()));
-        match part {
-            Part::Acceptor => Role::Acceptor(Acceptor { me: AcceptorId(place as u8), setup }),
-            Part::Leader => {
-                let (me, start, backlog) = (LeaderId(place as u16), Start::Follow, Vec::new());
+        Ok(match party {
+            Party::Acceptor(me) => Role::Acceptor(Acceptor { me, setup }),
+            Party::Leader(me) => {
+                let (start, backlog) = (Start::Follow, Vec::new());
                 Role::Leader(Leader { me, start, asks, backlog, machine, setup })
             }
-        }
+            Party::Client => return Err(MembersError::Nobody("role").into()),
+        })
     }
+}
+
+/// The conditions that a member is started under.
+#[derive(Clone, Debug, Default)]
+pub struct Conditions {
+    /// The members that will never answer, so that this one need not wait for them to start for the
+    /// first time. An operator who names one that has only been slow takes away the protection against
+    /// lost disks.
+    pub without: BTreeSet<String>,
+    /// A network that loses what it is told to, for experiments.
+    pub losses: Option<Arc<Losses>>,
 }
 
 /// A role that has all that it needs.
 struct Ready {
     part: Part,
+    me: Me,
     node: Node,
     socket: Udp,
     journal: DiskJournal<Directory>,
     recovered: Recovered,
-    greeter: Greeter,
+    admission: Admission,
 }
 
 impl Ready {
     fn play(self, losses: Option<&Arc<Losses>>) -> Result<Playing, MemberError> {
-        let Ready { part, node, socket, journal, mut recovered, greeter } = self;
-        let (storage, greeter) = (recovered.storage.take(), Some(greeter));
+        let Ready { part, me, node, socket, journal, mut recovered, admission } = self;
+        let (storage, me) = (recovered.storage.take(), (me, Some(admission)));
         let socket = Arc::new(socket);
         let own = Arc::clone(&socket);
         let running = match losses {
-            None => run_among(greeter, node, (socket, own), storage, journal),
+            None => run(me, node, (socket, own), storage, journal),
             Some(losses) => {
                 let lossy = Lossy::new(own, Arc::clone(losses));
-                run_among(greeter, node, (socket, Arc::new(lossy)), storage, journal)
+                run(me, node, (socket, Arc::new(lossy)), storage, journal)
             }
         };
         let running = running.map_err(MemberError::Thread)?;
         Ok(Playing { part, recovered, running })
     }
-}
-
-/// What a role of a member is called among all.
-fn full_name(member: &MemberConfig, part: Part) -> String {
-    format!("{}/{}", member.name, part.name())
 }
 
 fn parts(member: &MemberConfig) -> impl Iterator<Item = (Part, &Address)> {

@@ -26,7 +26,10 @@ use crate::paxos::{
 };
 use crate::runtime::adversary::{Adversary, AdversaryCounts};
 use crate::runtime::counters::{Counters, Counts};
+use crate::runtime::identity::{ClusterId, ClusterIdentity, MemberRoles};
 use crate::runtime::journal::MemoryJournal;
+use crate::runtime::me::Me;
+use crate::runtime::party::Party;
 use crate::runtime::run::{Running, run};
 use crate::runtime::spawn::spawn;
 use crate::runtime::udp::Udp;
@@ -130,6 +133,8 @@ enum How {
 pub struct Cluster {
     /// Its members: leaders, acceptors, then the client.
     pub handles: Vec<Handle>,
+    /// Its identity, which no other cluster has.
+    pub identity: Arc<ClusterIdentity>,
     /// What the adversarial network has done.
     pub mischief: Arc<AdversaryCounts>,
     /// When it was started.
@@ -147,14 +152,27 @@ impl Cluster {
         let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let sockets: Vec<Arc<Udp>> =
             (0..count).map(|_| Udp::bind(local).map(Arc::new)).collect::<io::Result<_>>()?;
-        let setup = Arc::new(setup(config, &sockets)?);
+        let cluster = Arc::new(identity(config)?);
+        let ids: Vec<Id> = match config.runtime {
+            // Stateright binds each actor to the address that its id stands for.
+            Runtime::Spawn => sockets.iter().map(|socket| socket.id()).collect(),
+            Runtime::Pump => cluster.roles().filter_map(|(party, ..)| party.id()).collect(),
+        };
+        let parties = || cluster.roles().map(|(party, ..)| party);
+        for socket in &sockets {
+            let places = parties().zip(&sockets).map(|(party, at)| (party, at.address()));
+            places.for_each(|(party, at)| socket.addresses().place(party, at));
+        }
+        let setup = Arc::new(setup(config, ids)?);
         let (tell, finished) = crossbeam_channel::bounded(1);
         let mischief = Arc::new(AdversaryCounts::default());
         let started = Instant::now();
         let members = Plan { config, setup }.members(tell)?;
         let mut handles = Vec::new();
         let mut spawned = Vec::new();
-        for ((number, member), socket) in (0..).zip(members).zip(sockets) {
+        let parties = parties().chain([Party::Client]).collect::<Vec<_>>();
+        for (((number, member), party), socket) in (0..).zip(members).zip(parties).zip(sockets) {
+            let me = (Me::new(party, Arc::clone(&cluster)), None);
             let (name, address) = (member.name, socket.address());
             let leaves_word = config.runtime == Runtime::Spawn;
             let probe = Probe::new(member.node, Arc::clone(&member.view), leaves_word);
@@ -170,9 +188,9 @@ impl Cluster {
                     let own = Arc::clone(&socket);
                     How::Pumped(if config.adversarial {
                         let source = Adversary::new(own, seed, Arc::clone(&mischief));
-                        run(probe, (socket, Arc::new(source)), None, journal)?
+                        run(me, probe, (socket, Arc::new(source)), None, journal)?
                     } else {
-                        run(probe, (socket, own), None, journal)?
+                        run(me, probe, (socket, own), None, journal)?
                     })
                 }
             };
@@ -181,7 +199,7 @@ impl Cluster {
         if !spawned.is_empty() {
             spawn(spawned)?;
         }
-        Ok(Cluster { handles, mischief, started, finished })
+        Ok(Cluster { handles, identity: cluster, mischief, started, finished })
     }
 
     /// The leaders.
@@ -314,8 +332,24 @@ impl Handle {
     }
 }
 
-fn setup(config: &Config, sockets: &[Arc<Udp>]) -> Result<Setup, MembersError> {
-    let mut ids = sockets.iter().map(|socket| socket.id());
+/// A cluster that nobody else is a member of.
+fn identity(config: &Config) -> io::Result<ClusterIdentity> {
+    let Config { leaders, acceptors, .. } = *config;
+    let member = |name: String, leader| MemberRoles { name, leader, acceptor: !leader };
+    let leaders = (0..leaders).map(|leader| member(LeaderId(leader).to_string(), true));
+    let acceptors = (0..acceptors).map(|acceptor| member(AcceptorId(acceptor).to_string(), false));
+    Ok(ClusterIdentity {
+        id: ClusterId::draw()?,
+        name: "demo".to_owned(),
+        machine: "none".to_owned(),
+        lease: Limits::default().lease,
+        quorums: config.quorums.sizes(config.acceptors.into()),
+        members: leaders.chain(acceptors).collect(),
+    })
+}
+
+fn setup(config: &Config, ids: Vec<Id>) -> Result<Setup, MembersError> {
+    let mut ids = ids.into_iter();
     let leaders: Vec<Id> = ids.by_ref().take(config.leaders.into()).collect();
     let acceptors: Vec<Id> = ids.take(config.acceptors.into()).collect();
     let members = Members::new(leaders, acceptors, config.quorums.clone())?;

@@ -45,20 +45,20 @@ impl fmt::Debug for Instance {
 pub struct ClientId {
     /// Where the history ended when this name was taken, or before: its first lease begins here.
     pub born: Instance,
-    /// Tells it apart from others that were born there.
-    pub number: u64,
+    /// Tells it apart from others that were born there: 128 bits, drawn at random where clients run.
+    pub number: u128,
 }
 
 impl ClientId {
     /// A client that is there from the start.
-    pub const fn original(number: u64) -> Self {
+    pub const fn original(number: u128) -> Self {
         ClientId { born: Instance(0), number }
     }
 }
 
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "C{}", u128::from(self.number) + 1)
+        write!(f, "C{}", self.number.saturating_add(1))
     }
 }
 
@@ -130,8 +130,8 @@ impl Decree {
 
     /// An upper bound of the bytes that this takes in a datagram.
     pub fn size(&self) -> usize {
-        /// A tag, four integers and a length of at most nine bytes each.
-        const FIXED: usize = 1 + 5 * 9;
+        /// A tag, an integer of at most 17 bytes, three of at most nine, and a length.
+        const FIXED: usize = 1 + 17 + 4 * 9;
         FIXED + self.command().map_or(0, |command| command.payload.len())
     }
 }

@@ -159,6 +159,16 @@ pub enum QuorumError {
 }
 
 impl Quorums {
+    /// The fewest of so many acceptors that make a quorum, of phase 1 and of phase 2.
+    pub fn sizes(&self, acceptors: usize) -> (usize, usize) {
+        let fewest = |sets: &[AcceptorSet]| sets.iter().map(|set| set.len()).min().unwrap_or(0);
+        match self {
+            Quorums::Majority => (acceptors / 2 + 1, acceptors / 2 + 1),
+            Quorums::Sizes { phase1, phase2 } => (*phase1, *phase2),
+            Quorums::Sets { phase1, phase2 } => (fewest(phase1), fewest(phase2)),
+        }
+    }
+
     /// Whether these acceptors suffice to finish phase 1.
     pub fn phase1(&self, set: AcceptorSet, acceptors: usize) -> bool {
         match self {

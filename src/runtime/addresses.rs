@@ -1,13 +1,16 @@
 //! Which id stands for which address.
 //!
-//! An id of Stateright's has 64 bits. An address of IPv4 and its port fit; one of IPv6 does not, so
+//! The id of a member stands for its role ([`Party`]), wherever that is; those of clients stand for
+//! their addresses. An id of Stateright's has 64 bits. An address of IPv4 and its port fit; one of IPv6 does not, so
 //! those are numbered as they are met, by every node for itself: ids never leave it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use stateright::actor::Id;
+
+use super::party::Party;
 
 /// Set in the ids of IPv6 addresses; those of IPv4 have 48 bits.
 const V6: u64 = 1 << 63;
@@ -22,6 +25,7 @@ pub struct Addresses(Mutex<Met>);
 
 #[derive(Debug, Default)]
 struct Met {
+    members: BTreeMap<Party, SocketAddr>,
     kept: Vec<SocketAddrV6>,
     /// A ring: the next address takes the place of the oldest.
     passing: Vec<(u64, SocketAddrV6)>,
@@ -31,7 +35,16 @@ struct Met {
 }
 
 impl Addresses {
-    /// The id of an address that must never be forgotten, as a member's.
+    /// Where a role of a member is from now on.
+    pub fn place(&self, member: Party, address: SocketAddr) {
+        self.met().members.insert(member, address);
+    }
+
+    fn met(&self) -> MutexGuard<'_, Met> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The id of an address that must never be forgotten, as one's own.
     pub fn keep(&self, address: SocketAddr) -> Id {
         self.id_of(address, Met::keep)
     }
@@ -46,7 +59,7 @@ impl Addresses {
         match SocketAddr::new(address.ip().to_canonical(), address.port()) {
             SocketAddr::V4(address) => Id::from(address),
             SocketAddr::V6(address) => {
-                let mut met = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut met = self.met();
                 let known = met.ids.get(&address).copied();
                 Id::from((V6 | known.unwrap_or_else(|| number(&mut met, address))) as usize)
             }
@@ -55,12 +68,15 @@ impl Addresses {
 
     /// The address that an id stands for; none if it was forgotten.
     pub fn address(&self, id: Id) -> Option<SocketAddr> {
+        let member = Party::of(id);
+        if member != Party::Client {
+            return self.met().members.get(&member).copied();
+        }
         let number = usize::from(id) as u64;
         if number & V6 == 0 {
             return Some(SocketAddrV4::from(id).into());
         }
-        let met = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        met.address(number & !V6).map(SocketAddr::V6)
+        self.met().address(number & !V6).map(SocketAddr::V6)
     }
 }
 

@@ -35,7 +35,9 @@ pub struct Counters {
     pub abandoned: Counter,
     /// Of those handled, the ones that are no frame of ours.
     pub malformed: Counter,
-    /// Messages and greetings from somebody who may not say them, and messages to a role that does
+    /// Of those handled, the ones of another cluster, or for another role than this.
+    pub foreign: Counter,
+    /// Messages and handshakes from somebody who may not say them, and messages to a role that does
     /// not take part yet.
     pub rejected: Counter,
     /// Datagrams sent.
@@ -59,6 +61,8 @@ pub struct Counts {
     pub abandoned: u64,
     /// See [`Counters::malformed`].
     pub malformed: u64,
+    /// See [`Counters::foreign`].
+    pub foreign: u64,
     /// See [`Counters::rejected`].
     pub rejected: u64,
     /// See [`Counters::sent`].
@@ -77,6 +81,7 @@ impl Counters {
             handled: self.handled.get(),
             abandoned: self.abandoned.get(),
             malformed: self.malformed.get(),
+            foreign: self.foreign.get(),
             rejected: self.rejected.get(),
             sent: self.sent.get(),
             unsent: self.unsent.get(),
@@ -93,6 +98,7 @@ impl std::iter::Sum for Counts {
             handled: a.handled + b.handled,
             abandoned: a.abandoned + b.abandoned,
             malformed: a.malformed + b.malformed,
+            foreign: a.foreign + b.foreign,
             rejected: a.rejected + b.rejected,
             sent: a.sent + b.sent,
             unsent: a.unsent + b.unsent,

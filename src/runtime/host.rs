@@ -6,20 +6,23 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
-use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use stateright::actor::{Actor, Command, Id, Out};
 use thiserror::Error;
 
 use super::counters::Counters;
-use super::greeting::{Greeter, Greeting, Heard};
+use super::handshake::{Admission, Answer, Handshake};
 use super::inquiry::{Inquiry, report};
 use super::journal::Journal;
+use super::me::Me;
+use super::notice::{Notice, Rate};
+use super::party::Party;
 use super::pump::{Datagram, Turn};
+use super::timers::{TimerCommand, Timers};
 use super::udp::Outlet;
-use super::wire::{Encoded, Frame, Framed, WireError, decode, decode_one, encode_one};
+use super::wire::{Encoded, Frame, Framed, Header, Kind, Opened, WireError, encode_one, open};
 use crate::paxos::leader;
 use crate::paxos::{Ballot, Message, Node, Record, State, Storage, Timer};
 
@@ -43,22 +46,41 @@ pub enum HostError {
     /// What had to be durable could not be made so.
     #[error("cannot save, so nothing more is sent: {0}; mend the disk, then start the node again")]
     Journal(#[source] io::Error),
-    /// Another remembers it by another journal than it has.
+    /// A peer remembers a different journal for this role.
     #[error(
-        "{member} has run before with another journal ({peer} remembers it): its disk is lost, and to \
-         start it empty would break promises that it made: restore the disk, or leave the member out"
+        "{member} has run before with another journal ({peer} remembers it): its disk is lost, and so is \
+         what it promised, so it must not vote again: leave it down, the others go on without it. \
+         RECOVERY.md says more"
     )]
     Lost {
-        /// Who has run before.
+        /// The role that has run before.
         member: String,
-        /// Who remembers it.
+        /// The role that remembers it.
         peer: String,
+    },
+    /// A peer remembers that this role's journal was longer.
+    #[error(
+        "{member} has a journal of {found} entries, and {peer} remembers that it had {remembered}: this \
+         is an older copy, such as a backup, and what it promised since is not in it, so it must not \
+         vote again: leave it down, the others go on without it. RECOVERY.md says more"
+    )]
+    WentBack {
+        /// The role whose journal it is.
+        member: String,
+        /// The role that remembers it.
+        peer: String,
+        /// The age that is remembered, in entries.
+        remembered: u64,
+        /// The age that it has.
+        found: u64,
     },
 }
 
 /// One actor with its journal, its outlet and its timers.
 #[derive(Debug)]
 pub struct Host<A: Member, O, J> {
+    me: Me,
+    /// As the actor knows itself.
     id: Id,
     actor: A,
     state: Cow<'static, State>,
@@ -66,7 +88,8 @@ pub struct Host<A: Member, O, J> {
     outlet: O,
     timers: Timers,
     counters: Arc<Counters>,
-    greeter: Option<Greeter>,
+    admission: Option<Admission>,
+    notices: Rate,
     /// What its start has asked for, until it takes part.
     held: Option<Asked>,
 }
@@ -78,43 +101,39 @@ struct Asked {
     sends: Vec<(Id, Message)>,
     timers: Vec<TimerCommand>,
     inquiries: Vec<(Id, Inquiry)>,
-    greetings: Vec<(Id, Greeting)>,
-}
-
-#[derive(Debug)]
-enum TimerCommand {
-    Set(Timer, Range<Duration>),
-    Cancel(Timer),
+    handshakes: Vec<(Party, Handshake)>,
 }
 
 impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
-    /// Starts the actor with what it saved in earlier lives.
+    /// Starts the actor with what it saved in earlier lives. It takes part once it is admitted, if
+    /// somebody decides that.
     pub fn start(
-        id: Id,
-        actor: A,
-        storage: Option<Storage>,
-        parts: (O, J),
-        counters: Arc<Counters>,
-    ) -> Result<Self, HostError> {
-        Host::start_among(None, id, actor, storage, parts, counters)
-    }
-
-    /// The same, among others that are greeted first.
-    pub fn start_among(
-        greeter: Option<Greeter>,
-        id: Id,
+        (me, admission): (Me, Option<Admission>),
         actor: A,
         storage: Option<Storage>,
         (outlet, journal): (O, J),
         counters: Arc<Counters>,
     ) -> Result<Self, HostError> {
         let mut out = Out::new();
+        let id = me.party().id().unwrap_or_default();
         let state = Cow::Owned(actor.on_start(id, &storage, &mut out));
-        let timers = Timers::default();
+        let (timers, notices) = (Timers::default(), Rate::default());
         let mut asked = Asked::default();
         asked.add(out);
         let held = Some(asked);
-        let mut host = Host { id, actor, state, journal, outlet, timers, counters, greeter, held };
+        let mut host = Host {
+            me,
+            id,
+            actor,
+            state,
+            journal,
+            outlet,
+            timers,
+            counters,
+            admission,
+            notices,
+            held,
+        };
         host.take_part()?;
         Ok(host)
     }
@@ -125,21 +144,57 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
     }
 
     fn hear(&mut self, datagram: &Datagram, asked: &mut Asked) -> Result<(), HostError> {
-        let from = datagram.from;
-        let messages = match decode(&datagram.bytes) {
-            Ok(messages) => messages,
-            Err(WireError::Foreign) => return self.hear_other(datagram, asked),
+        let opened = match open(&datagram.bytes) {
+            Ok(opened) => opened,
             Err(error) => {
                 self.cannot_read(datagram, &error);
                 return Ok(());
             }
         };
+        if opened.kind == Kind::Notice {
+            self.hear_notice(datagram, &opened);
+            return Ok(());
+        }
+        if !self.me.is_meant(&opened.header) {
+            self.hear_stranger(datagram, &opened);
+            return Ok(());
+        }
         // Only whoever says something is given an id.
-        let src = self.outlet.id(from);
+        let from = opened.header.from;
+        let src = from.id().unwrap_or_else(|| self.outlet.id(datagram.from));
+        let heard = match opened.kind {
+            Kind::Protocol => self.hear_messages(src, &opened, asked),
+            Kind::Inquiry => opened.message().map(|inquiry| asked.inquiries.push((src, inquiry))),
+            Kind::Handshake => match opened.message() {
+                Ok(handshake) => return self.hear_handshake(&opened.header, &handshake, asked),
+                Err(error) => Err(error),
+            },
+            Kind::Report | Kind::Notice => {
+                self.reject(from, &opened.kind);
+                Ok(())
+            }
+        };
+        if let Err(error) = heard {
+            self.cannot_read(datagram, &error);
+        }
+        Ok(())
+    }
+
+    fn hear_messages(
+        &mut self,
+        src: Id,
+        opened: &Opened<'_>,
+        asked: &mut Asked,
+    ) -> Result<(), WireError> {
+        let Header { from, age, .. } = opened.header;
+        let messages = opened.messages()?;
+        let trusted = self.admission.as_mut().is_none_or(|admission| {
+            admission.note(from, age, Instant::now());
+            admission.trusts(from)
+        });
         for message in messages {
-            if self.held.is_some() || !self.actor.admits(src, &message) {
-                tracing::debug!(%from, %message, "rejected message");
-                self.counters.rejected.add(1);
+            if self.held.is_some() || !trusted || !self.actor.admits(src, &message) {
+                self.reject(from, &message);
                 continue;
             }
             let mut out = Out::new();
@@ -149,37 +204,58 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         Ok(())
     }
 
-    /// Hears what is not of the protocol: one to a datagram, so that a small one never makes many
-    /// large answers.
-    fn hear_other(&mut self, datagram: &Datagram, asked: &mut Asked) -> Result<(), HostError> {
-        match decode_one(&datagram.bytes) {
-            Ok(inquiry) => asked.inquiries.push((self.outlet.id(datagram.from), inquiry)),
-            Err(WireError::Foreign) => return self.hear_greeting(datagram, asked),
-            Err(error) => self.cannot_read(datagram, &error),
+    fn hear_handshake(
+        &mut self,
+        header: &Header,
+        handshake: &Handshake,
+        asked: &mut Asked,
+    ) -> Result<(), HostError> {
+        let Header { from, age, .. } = *header;
+        let own = self.journal.age();
+        let answer = match self.admission.as_mut() {
+            None => Answer::Rejected,
+            Some(admission) => admission.hear((from, age), handshake, own, Instant::now())?,
+        };
+        match answer {
+            Answer::Handshake(answer) => asked.handshakes.push((from, answer)),
+            Answer::Nothing => {}
+            Answer::Rejected => self.reject(from, handshake),
         }
         Ok(())
     }
 
-    fn hear_greeting(&mut self, datagram: &Datagram, asked: &mut Asked) -> Result<(), HostError> {
-        let greeting: Greeting = match decode_one(&datagram.bytes) {
-            Ok(greeting) => greeting,
-            Err(error) => {
-                self.cannot_read(datagram, &error);
-                return Ok(());
-            }
-        };
-        let src = self.outlet.id(datagram.from);
-        let greeter = self.greeter.as_mut();
-        match greeter.map_or(Ok(Heard::Rejected), |greeter| greeter.hear(src, &greeting))? {
-            Heard::Greeting(answer) => {
-                asked.greetings.extend(answer.map(|answer| (src, answer)));
-            }
-            Heard::Rejected => {
-                tracing::debug!(from = %datagram.from, ?greeting, "rejected greeting");
-                self.counters.rejected.add(1);
+    /// A datagram of another cluster, or for another role: whoever wants something by it is told who
+    /// is here, and everybody is ignored.
+    fn hear_stranger(&mut self, datagram: &Datagram, opened: &Opened<'_>) {
+        self.counters.foreign.add(1);
+        tracing::debug!(from = %datagram.from, header = ?opened.header, "foreign datagram");
+        let asks = matches!(opened.kind, Kind::Inquiry | Kind::Handshake)
+            || opened.kind == Kind::Protocol && opened.header.from == Party::Client;
+        if asks && self.me.party() != Party::Client && self.notices.allows(Instant::now()) {
+            let here = self.me.cluster().role_name(self.me.party());
+            let notice = Notice { here, cluster: self.me.cluster().brief() };
+            // Strangers are not told the digest.
+            let header = Header { to: opened.header.from, ..Header::NOBODYS };
+            match encode_one(header, &notice) {
+                Ok(bytes) => self.send_datagram(self.outlet.id(datagram.from), &bytes),
+                Err(error) => self.cannot_send(self.outlet.id(datagram.from), &error),
             }
         }
-        Ok(())
+    }
+
+    /// Somebody else is where a member should be.
+    fn hear_notice(&mut self, datagram: &Datagram, opened: &Opened<'_>) {
+        self.counters.foreign.add(1);
+        let Ok(notice) = opened.message::<Notice>() else { return };
+        if self.notices.allows(Instant::now()) {
+            let words = notice.in_words("a member", self.me.cluster());
+            tracing::warn!(at = %datagram.from, "{words}");
+        }
+    }
+
+    fn reject(&self, from: Party, what: &impl std::fmt::Debug) {
+        tracing::debug!(%from, ?what, "rejected");
+        self.counters.rejected.add(1);
     }
 
     fn cannot_read(&self, datagram: &Datagram, error: &WireError) {
@@ -189,17 +265,20 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
 
     /// Save, then send, then set timers.
     fn perform(&mut self, asked: Asked) -> Result<(), HostError> {
-        let Asked { saves, sends, timers, inquiries, greetings } = asked;
+        let Asked { saves, sends, timers, inquiries, handshakes } = asked;
         if !saves.is_empty() {
             self.journal.append(saves).map_err(HostError::Journal)?;
         }
         self.send(sends);
         // What is reported may have been learned in this very turn, so it comes after the saves.
         for (to, inquiry) in inquiries {
-            let report = report(inquiry, &self.state, self.counters.read(), self.journal.stats());
+            let host = (self.counters.read(), self.journal.stats(), self.waits_for());
+            let report = report(inquiry, &self.state, host);
             self.send_one(to, &report);
         }
-        greetings.iter().for_each(|(to, greeting)| self.send_one(*to, greeting));
+        for (to, handshake) in handshakes {
+            to.id().into_iter().for_each(|to| self.send_one(to, &handshake));
+        }
         let now = Instant::now();
         timers.into_iter().for_each(|command| self.timers.change(command, now));
         Ok(())
@@ -217,7 +296,8 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
             };
             match encoded {
                 Ok(encoded) => {
-                    let full = frames.entry(to).or_default().push_encoded(&encoded.1);
+                    let frame = frames.entry(to).or_insert_with(|| Frame::new(self.header(to)));
+                    let full = frame.push_encoded(&encoded.1);
                     full.into_iter().for_each(|bytes| self.send_datagram(to, &bytes));
                     last = Some(encoded);
                 }
@@ -229,8 +309,12 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         }
     }
 
+    fn header(&self, to: Id) -> Header {
+        self.me.header(Party::of(to), self.journal.age())
+    }
+
     fn send_one(&self, to: Id, message: &impl Framed) {
-        match encode_one(message) {
+        match encode_one(self.header(to), message) {
             Ok(bytes) => self.send_datagram(to, &bytes),
             Err(error) => self.cannot_send(to, &error),
         }
@@ -257,7 +341,7 @@ impl<A: Member, O: Outlet, J: Journal> Turn for Host<A, O, J> {
 
     fn deadline(&self) -> Option<Instant> {
         let timers = self.timers.earliest().filter(|_| self.held.is_none());
-        timers.into_iter().chain(self.greeter.as_ref().and_then(Greeter::deadline)).min()
+        timers.into_iter().chain(self.admission.as_ref().and_then(Admission::deadline)).min()
     }
 
     /// Messages first, then the timers that they have not put off.
@@ -297,14 +381,15 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
 }
 
 impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
-    /// Greets whom it is time to greet, and starts to take part once there is nothing to wait for.
-    /// Whether it takes part.
+    /// Asks those whom it is time to ask, and starts to take part once enough have answered. True if
+    /// it takes part.
     fn take_part(&mut self) -> Result<bool, HostError> {
-        if let Some(greeter) = &mut self.greeter {
-            let greetings = greeter.due(Instant::now());
-            let waits = greeter.waits();
-            self.perform(Asked { greetings, ..Asked::default() })?;
-            if waits {
+        let now = Instant::now();
+        if let Some(admission) = &mut self.admission {
+            admission.save(now)?;
+            let (handshakes, admitted) = (admission.due(now), admission.may_take_part(now)?);
+            self.perform(Asked { handshakes, ..Asked::default() })?;
+            if !admitted {
                 return Ok(false);
             }
         }
@@ -312,6 +397,12 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
             self.perform(held)?;
         }
         Ok(true)
+    }
+
+    /// The roles of others that it must hear from before it takes part.
+    fn waits_for(&self) -> Vec<String> {
+        let names = self.admission.as_ref().map(Admission::waits_for).unwrap_or_default();
+        names.into_iter().map(str::to_owned).collect()
     }
 }
 
@@ -329,32 +420,5 @@ impl Asked {
                 Command::ChooseRandom(..) => {}
             }
         }
-    }
-}
-
-/// The timers that are set, with when they are due.
-#[derive(Debug, Default)]
-struct Timers {
-    due: BTreeMap<Timer, Instant>,
-    random: fastrand::Rng,
-}
-
-impl Timers {
-    fn change(&mut self, command: TimerCommand, now: Instant) {
-        match command {
-            TimerCommand::Cancel(timer) => drop(self.due.remove(&timer)),
-            TimerCommand::Set(timer, Range { start, end }) => {
-                let spread = end.saturating_sub(start).mul_f64(self.random.f64());
-                self.due.insert(timer, now + start + spread);
-            }
-        }
-    }
-
-    fn earliest(&self) -> Option<Instant> {
-        self.due.values().min().copied()
-    }
-
-    fn take_due(&mut self, now: Instant) -> Vec<Timer> {
-        self.due.extract_if(.., |_, due| *due <= now).map(|(timer, _)| timer).collect()
     }
 }

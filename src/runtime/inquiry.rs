@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::counters::Counts;
 use super::journal::JournalStats;
-use super::wire::Framed;
+use super::wire::{Framed, Kind};
 use crate::paxos::limits::PAGE;
 use crate::paxos::{Ballot, Decree, Instance, LeaderId, Stance, State};
 
@@ -30,11 +30,11 @@ pub enum Report {
 }
 
 impl Framed for Inquiry {
-    const NAME: [u8; 2] = *b"si";
+    const KIND: Kind = Kind::Inquiry;
 }
 
 impl Framed for Report {
-    const NAME: [u8; 2] = *b"sr";
+    const KIND: Kind = Kind::Report;
 }
 
 /// How a member is.
@@ -46,6 +46,8 @@ pub struct Status {
     pub counts: Counts,
     /// Its journal; none if it keeps none on disk.
     pub journal: Option<JournalStats>,
+    /// The roles of others that it must hear from before it takes part; empty if it does.
+    pub waits_for: Vec<String>,
 }
 
 /// What a member knows, by the role that it plays.
@@ -106,12 +108,12 @@ pub struct Page {
 pub(super) fn report(
     inquiry: Inquiry,
     state: &State,
-    counts: Counts,
-    journal: Option<JournalStats>,
+    (counts, journal, waits_for): (Counts, Option<JournalStats>, Vec<String>),
 ) -> Report {
     match inquiry {
         Inquiry::Status => {
-            Report::Status(Box::new(Status { role: RoleStatus::of(state), counts, journal }))
+            let role = RoleStatus::of(state);
+            Report::Status(Box::new(Status { role, counts, journal, waits_for }))
         }
         Inquiry::Log(from) => Report::Log(Page::of(state, from)),
     }

@@ -9,9 +9,10 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::{Receiver, bounded};
 
 use super::counters::Counters;
-use super::greeting::Greeter;
+use super::handshake::Admission;
 use super::host::{Host, HostError, Member};
 use super::journal::Journal;
+use super::me::Me;
 use super::pump::{End, Pump, Source};
 use super::threads::Native;
 use super::udp::Udp;
@@ -39,20 +40,10 @@ pub struct Ended {
     pub state: Option<State>,
 }
 
-/// Runs a member on this socket, with what it saved in earlier lives. It hears what `source` lets
-/// through, which is the socket itself or stands before it.
+/// Runs a role of a member, or a client, on this socket, with what it saved in earlier lives. It
+/// hears what `source` lets through, which is the socket itself or stands before it.
 pub fn run<A: Member, S: Source>(
-    actor: A,
-    (socket, source): (Arc<Udp>, Arc<S>),
-    storage: Option<Storage>,
-    journal: impl Journal + 'static,
-) -> io::Result<Running> {
-    run_among(None, actor, (socket, source), storage, journal)
-}
-
-/// The same, among others that are greeted first.
-pub fn run_among<A: Member, S: Source>(
-    greeter: Option<Greeter>,
+    me: (Me, Option<Admission>),
     actor: A,
     (socket, source): (Arc<Udp>, Arc<S>),
     storage: Option<Storage>,
@@ -62,8 +53,7 @@ pub fn run_among<A: Member, S: Source>(
     let name = format!("synod-{}", actor.name());
     let counted = Arc::clone(&counters);
     let (alive, ended) = bounded(0);
-    let start =
-        move || Host::start_among(greeter, socket.id(), actor, storage, (socket, journal), counted);
+    let start = move || Host::start(me, actor, storage, (socket, journal), counted);
     let pump: Pump<Native, S> = Pump::new(source, QUEUE, Arc::clone(&counters));
     let stopper = pump.stopper();
     let body = move || {

@@ -11,15 +11,15 @@ use std::thread;
 use stateright::actor::Id;
 
 use super::host::Member;
-use super::wire::{self, WireError};
+use super::wire::{self, Header, WireError};
 
 /// Runs members over UDP, each bound to the address that its id stands for, on threads that live
 /// as long as the process.
 pub fn spawn<A: Member>(members: Vec<(Id, A)>) -> io::Result<()> {
     let body = move || {
         let ended = stateright::actor::spawn(
-            wire::encode_one,
-            wire::decode_one,
+            |message| wire::encode_one(Header::NOBODYS, message),
+            |bytes| wire::open(bytes)?.message(),
             |_| Err(WireError::NoStorage),
             |_| Err(WireError::NoStorage),
             members,

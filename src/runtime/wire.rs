@@ -1,14 +1,20 @@
 //! Frames: how messages travel in datagrams.
 //!
 //! ```text
-//! 0..4  CRC-32 of all that follows, little-endian
-//! 4..6  what is in it: "sy" for messages of the protocol, "si" for inquiries, "sr" for reports,
-//!       "sg" for greetings
-//! 6     version of the format
-//! 7..   one or more of them, bincode, back to back
+//! 0..4    CRC-32 of all that follows
+//! 4..6    the kind of what is in it: "sy" for messages of the protocol, "si" for inquiries, "sr" for
+//!         reports, "sh" for handshakes, "sn" for notices
+//! 6       version of the format
+//! 7..23   digest of the cluster's identity
+//! 23..26  the sender: its role, and its place among those of the role (u16)
+//! 26..29  the addressee, likewise
+//! 29..37  the age of the sender's journal (u64); 0 of a client
+//! 37..    one or more messages, bincode, back to back
 //! ```
 //!
-//! Whatever is not such a frame, to the last bit, is an error and never a panic.
+//! All numbers are little-endian. Whatever is not such a frame, to the last bit, is an error and never
+//! a panic. The header is the same for all kinds, so one look at it says who speaks to whom, in which
+//! cluster, and of what.
 
 use std::marker::PhantomData;
 
@@ -16,21 +22,82 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
+use super::identity::{ClusterDigest, DIGEST};
+use super::party::{PARTY, Party};
 use crate::paxos::Message;
 use crate::paxos::limits::MAX_DATAGRAM;
 
 /// What travels in frames of a kind.
 pub trait Framed: Serialize + DeserializeOwned {
-    /// What its frames say that they hold.
-    const NAME: [u8; 2];
+    /// The kind of its frames.
+    const KIND: Kind;
 }
 
 impl Framed for Message {
-    const NAME: [u8; 2] = *b"sy";
+    const KIND: Kind = Kind::Protocol;
 }
 
-const VERSION: u8 = 1;
-const HEADER: usize = 7;
+/// The kind of what is in a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Messages of the protocol.
+    Protocol,
+    /// An inquiry.
+    Inquiry,
+    /// The report that answers an inquiry.
+    Report,
+    /// A handshake between roles of members.
+    Handshake,
+    /// The answer to a stranger.
+    Notice,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Kind; 5] =
+        [Kind::Protocol, Kind::Inquiry, Kind::Report, Kind::Handshake, Kind::Notice];
+
+    const fn name(self) -> [u8; 2] {
+        match self {
+            Kind::Protocol => *b"sy",
+            Kind::Inquiry => *b"si",
+            Kind::Report => *b"sr",
+            Kind::Handshake => *b"sh",
+            Kind::Notice => *b"sn",
+        }
+    }
+}
+
+/// Who speaks to whom, and in which cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The digest of the sender's cluster.
+    pub cluster: ClusterDigest,
+    /// The sender.
+    pub from: Party,
+    /// The addressee.
+    pub to: Party,
+    /// The age of the sender's journal: how many entries were ever written to it. It covers all
+    /// that the datagram says, since entries are durable before they are spoken of.
+    pub age: u64,
+}
+
+impl Header {
+    /// The header of messages that belong to no cluster. Stateright's runtime sends and receives
+    /// them between addresses, so nobody is named.
+    pub const NOBODYS: Header = Header {
+        cluster: ClusterDigest([0; DIGEST]),
+        from: Party::Client,
+        to: Party::Client,
+        age: 0,
+    };
+}
+
+const VERSION: u8 = 2;
+/// The bytes before the header: checksum, kind and version.
+const PREFIX: usize = 7;
+/// The bytes before the first message.
+pub(super) const HEADER: usize = PREFIX + DIGEST + 2 * PARTY + 8;
 
 /// Messages to one destination share a frame until it has this many bytes: large enough to spread
 /// the cost of a datagram, small enough for a burst of them to fit a kernel's receive buffer.
@@ -42,12 +109,18 @@ pub enum WireError {
     /// Fewer bytes than a header has.
     #[error("{0} bytes are too few for a frame")]
     Short(usize),
-    /// Not a frame at all, or one of another version.
-    #[error("not a frame of version {VERSION}")]
-    Foreign,
-    /// Something was changed on the way.
-    #[error("the checksum is wrong")]
+    /// Something else, or changed on the way.
+    #[error("not a frame: the checksum is wrong")]
     Checksum,
+    /// A frame of another version of this program.
+    #[error("a frame of version {0}, and this program speaks version {VERSION}")]
+    Version(u8),
+    /// A frame whose header makes no sense.
+    #[error("the header cannot be read")]
+    Header,
+    /// A frame of another kind than was expected.
+    #[error("a frame of kind {0:?}, which is not expected here")]
+    Kind(Kind),
     /// A well-formed frame that contains no messages of ours.
     #[error("the frame cannot be decoded: {0}")]
     Decode(#[from] bincode::error::DecodeError),
@@ -90,15 +163,19 @@ impl<T: Framed> Encoded<T> {
 
 /// A frame being filled with messages to one destination.
 #[derive(Debug)]
-pub struct Frame<T = Message>(Vec<u8>, PhantomData<T>);
-
-impl<T> Default for Frame<T> {
-    fn default() -> Self {
-        Frame(Vec::new(), PhantomData)
-    }
+pub struct Frame<T = Message> {
+    header: Header,
+    /// Room for the header, then the messages; empty if there is none.
+    bytes: Vec<u8>,
+    holds: PhantomData<T>,
 }
 
 impl<T: Framed> Frame<T> {
+    /// An empty frame.
+    pub fn new(header: Header) -> Self {
+        Frame { header, bytes: Vec::new(), holds: PhantomData }
+    }
+
     /// Adds a message. Gives back the bytes of a finished datagram if the message did not fit.
     pub fn push(&mut self, message: &T) -> Result<Option<Vec<u8>>, WireError> {
         Ok(self.push_encoded(&Encoded::new(message)?))
@@ -107,76 +184,104 @@ impl<T: Framed> Frame<T> {
     /// The same, with a message that is encoded already.
     pub fn push_encoded(&mut self, message: &Encoded<T>) -> Option<Vec<u8>> {
         let Encoded(bytes, _) = message;
-        let has_room = self.0.len() <= HEADER || self.0.len() + bytes.len() <= BUNDLE;
-        let full = if has_room { None } else { std::mem::take(self).finish() };
-        if self.0.is_empty() {
-            self.0.resize(HEADER, 0);
+        let has_room = self.bytes.is_empty() || self.bytes.len() + bytes.len() <= BUNDLE;
+        let full =
+            if has_room { None } else { std::mem::replace(self, Frame::new(self.header)).finish() };
+        if self.bytes.is_empty() {
+            self.bytes.resize(HEADER, 0);
         }
-        self.0.extend_from_slice(bytes);
+        self.bytes.extend_from_slice(bytes);
         full
     }
 
     /// The bytes of the datagram; none if there is no message in it.
     pub fn finish(mut self) -> Option<Vec<u8>> {
-        let (header, body) = self.0.split_at_mut_checked(HEADER)?;
-        if body.is_empty() {
+        if self.bytes.len() <= HEADER {
             return None;
         }
-        let (checksum, name) = header.split_at_mut_checked(4)?;
-        name.copy_from_slice(&name_of::<T>());
-        checksum.copy_from_slice(&crc([&*name, &*body]).to_le_bytes());
-        Some(self.0)
+        let Header { cluster: ClusterDigest(digest), from, to, age } = self.header;
+        let [one, two] = T::KIND.name();
+        let (age, version) = (age.to_le_bytes(), [one, two, VERSION]);
+        let parts = [&version[..], &digest, &from.encode(), &to.encode(), &age];
+        self.bytes.get_mut(4..HEADER)?.copy_from_slice(&parts.concat());
+        let crc = crc(self.bytes.get(4..)?).to_le_bytes();
+        self.bytes.get_mut(..4)?.copy_from_slice(&crc);
+        Some(self.bytes)
     }
 }
 
-fn name_of<T: Framed>() -> [u8; HEADER - 4] {
-    let [one, two] = T::NAME;
-    [one, two, VERSION]
+fn crc(bytes: &[u8]) -> u32 {
+    crc32fast::hash(bytes)
 }
 
-fn crc<const N: usize>(parts: [&[u8]; N]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    parts.iter().for_each(|part| hasher.update(part));
-    hasher.finalize()
+/// A datagram whose header was read.
+#[derive(Clone, Copy, Debug)]
+pub struct Opened<'a> {
+    /// The kind of what is in it.
+    pub kind: Kind,
+    /// Who speaks to whom.
+    pub header: Header,
+    body: &'a [u8],
 }
 
-/// The messages of a datagram: at least one.
-pub fn decode<T: Framed>(bytes: &[u8]) -> Result<Vec<T>, WireError> {
-    let short = || WireError::Short(bytes.len());
-    let (checksum, checked) = bytes.split_at_checked(4).ok_or_else(short)?;
-    let (name, mut body) = checked.split_at_checked(HEADER - 4).ok_or_else(short)?;
-    if name != name_of::<T>() {
-        return Err(WireError::Foreign);
+/// Reads a datagram's header. What is in it is read only if somebody wants to know.
+pub fn open(bytes: &[u8]) -> Result<Opened<'_>, WireError> {
+    let short = WireError::Short(bytes.len());
+    let Some((checksum, checked)) = bytes.split_first_chunk::<4>() else { return Err(short) };
+    if bytes.len() <= HEADER {
+        return Err(short);
     }
-    if checksum != crc([checked]).to_le_bytes() {
+    if *checksum != crc(checked).to_le_bytes() {
         return Err(WireError::Checksum);
     }
-    if body.is_empty() {
-        return Err(short());
+    let header = || {
+        let (name, rest) = checked.split_first_chunk::<2>()?;
+        let (_version, rest) = rest.split_first_chunk::<1>()?;
+        let (digest, rest) = rest.split_first_chunk::<DIGEST>()?;
+        let (from, rest) = rest.split_first_chunk::<PARTY>()?;
+        let (to, rest) = rest.split_first_chunk::<PARTY>()?;
+        let (age, body) = rest.split_first_chunk::<8>()?;
+        let kind = Kind::ALL.into_iter().find(|kind| kind.name() == *name)?;
+        let (from, to) = (Party::decode(*from)?, Party::decode(*to)?);
+        let (cluster, age) = (ClusterDigest(*digest), u64::from_le_bytes(*age));
+        Some(Opened { kind, header: Header { cluster, from, to, age }, body })
+    };
+    match checked.get(2) {
+        Some(&VERSION) => header().ok_or(WireError::Header),
+        version => Err(WireError::Version(version.copied().unwrap_or_default())),
     }
-    let mut messages = Vec::new();
-    while !body.is_empty() {
-        let (message, used) = bincode::serde::decode_from_slice(body, config())?;
-        messages.push(message);
-        body = body.get(used..).unwrap_or_default();
-    }
-    Ok(messages)
 }
 
-/// A frame of one message, as Stateright's runtime wants it.
-pub fn encode_one<T: Framed>(message: &T) -> Result<Vec<u8>, WireError> {
-    let mut frame = Frame::default();
+impl Opened<'_> {
+    /// The messages in it: at least one.
+    pub fn messages<T: Framed>(&self) -> Result<Vec<T>, WireError> {
+        if self.kind != T::KIND {
+            return Err(WireError::Kind(self.kind));
+        }
+        let (mut messages, mut body) = (Vec::new(), self.body);
+        while !body.is_empty() {
+            let (message, used) = bincode::serde::decode_from_slice(body, config())?;
+            messages.push(message);
+            body = body.get(used..).unwrap_or_default();
+        }
+        Ok(messages)
+    }
+
+    /// The message of a frame of one.
+    pub fn message<T: Framed>(&self) -> Result<T, WireError> {
+        let mut messages = self.messages()?;
+        match (messages.pop(), messages.len()) {
+            (Some(message), 0) => Ok(message),
+            (_, more) => Err(WireError::Count(more + 1)),
+        }
+    }
+}
+
+/// A datagram of one message.
+pub fn encode_one<T: Framed>(header: Header, message: &T) -> Result<Vec<u8>, WireError> {
+    let mut frame = Frame::new(header);
     frame.push(message)?;
     frame.finish().ok_or(WireError::Short(0))
-}
-
-/// The message of a frame of one, as Stateright's runtime wants it.
-pub fn decode_one<T: Framed>(bytes: &[u8]) -> Result<T, WireError> {
-    let mut messages = decode(bytes)?;
-    match (messages.pop(), messages.len()) {
-        (Some(message), 0) => Ok(message),
-        (_, more) => Err(WireError::Count(more + 1)),
-    }
 }
 
 #[cfg(test)]
@@ -184,9 +289,10 @@ mod tests {
     use super::*;
     use crate::paxos::limits::{MAX_COMMAND, MAX_REPLY, PAGE};
     use crate::paxos::{
-        Answer, Ballot, ClientId, Command, Decree, Done, Instance, LeaderId, Refusal, RequestId,
-        Vote,
+        AcceptorId, Answer, Ballot, ClientId, Command, Decree, Done, Instance, LeaderId, Refusal,
+        RequestId, Vote,
     };
+    use crate::runtime::inquiry::Inquiry;
     use proptest::prelude::*;
 
     fn ballots() -> impl Strategy<Value = Ballot> {
@@ -195,7 +301,7 @@ mod tests {
     }
 
     fn commands() -> impl Strategy<Value = Command> {
-        let clients = (any::<u64>(), any::<u64>())
+        let clients = (any::<u64>(), any::<u128>())
             .prop_map(|(born, number)| ClientId { born: Instance(born), number });
         (clients, any::<u64>(), any::<u64>(), proptest::collection::vec(any::<u8>(), 0..64))
             .prop_map(|(client, sequence, acknowledged, payload)| Command {
@@ -260,8 +366,25 @@ mod tests {
         ]
     }
 
+    const HEADERS: Header = Header {
+        cluster: ClusterDigest(*b"identity of test"),
+        from: Party::Leader(LeaderId(2)),
+        to: Party::Acceptor(AcceptorId(1)),
+        age: 1 << 40,
+    };
+
+    fn decode<T: Framed>(bytes: &[u8]) -> Result<Vec<T>, WireError> {
+        open(bytes)?.messages()
+    }
+
+    /// A header and some bytes, with a checksum that is right.
+    fn sealed(header: &[u8], body: &[u8]) -> Vec<u8> {
+        let checked = [header, body].concat();
+        [&crc(&checked).to_le_bytes(), &checked[..]].concat()
+    }
+
     fn frames(messages: &[Message]) -> Vec<Vec<u8>> {
-        let mut frame = Frame::default();
+        let mut frame = Frame::new(HEADERS);
         let mut full: Vec<_> =
             messages.iter().filter_map(|message| frame.push(message).unwrap()).collect();
         full.extend(frame.finish());
@@ -281,7 +404,7 @@ mod tests {
 
         #[test]
         fn a_flipped_bit_is_noticed(message in messages(), bit in any::<prop::sample::Index>()) {
-            let mut bytes = encode_one(&message).unwrap();
+            let mut bytes = encode_one(HEADERS, &message).unwrap();
             let bit = bit.index(bytes.len() * 8);
             bytes[bit / 8] ^= 1 << (bit % 8);
             prop_assert!(decode::<Message>(&bytes).is_err());
@@ -289,25 +412,26 @@ mod tests {
 
         #[test]
         fn a_truncated_frame_is_noticed(message in messages(), at in any::<prop::sample::Index>()) {
-            let bytes = encode_one(&message).unwrap();
+            let bytes = encode_one(HEADERS, &message).unwrap();
             prop_assert!(decode::<Message>(&bytes[..at.index(bytes.len())]).is_err());
         }
 
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             prop_assert!(decode::<Message>(&bytes).is_err());
-            let mut sealed = vec![0; 4];
-            sealed.extend([&name_of::<Message>()[..], &bytes].concat());
-            let checksum = crc([&sealed[4..]]).to_le_bytes();
-            sealed[..4].copy_from_slice(&checksum);
-            let _: Result<Vec<Message>, _> = decode(&sealed);
+            let good = encode_one(HEADERS, &Message::Nack {
+                ballot: Ballot::NONE,
+                promised: Ballot::NONE,
+            }).unwrap();
+            let _: Result<Vec<Message>, _> = decode(&sealed(&good[4..HEADER], &bytes));
+            let _: Result<Vec<Message>, _> = decode(&sealed(&[], &bytes));
         }
     }
 
     #[test]
     fn the_largest_page_of_the_largest_commands_fits_a_datagram() {
         let payload: std::sync::Arc<[u8]> = vec![0; MAX_COMMAND].into();
-        let client = ClientId { born: Instance(u64::MAX), number: u64::MAX };
+        let client = ClientId { born: Instance(u64::MAX), number: u128::MAX };
         let id = RequestId { client, sequence: u64::MAX };
         let decree = Decree::Command(Command { id, acknowledged: u64::MAX, payload });
         let count = PAGE.div_ceil(decree.size());
@@ -316,20 +440,20 @@ mod tests {
         let vote = Vote { instance: last, ballot, decree: decree.clone() };
         let promise =
             Message::Promise { ballot, from: last, votes: vec![vote; count], next: Some(last) };
-        assert!(encode_one(&promise).unwrap().len() <= MAX_DATAGRAM);
+        assert!(encode_one(HEADERS, &promise).unwrap().len() <= MAX_DATAGRAM);
         let chosen = Message::Chosen { first: last, decrees: vec![decree; count], until: last };
-        assert!(encode_one(&chosen).unwrap().len() <= MAX_DATAGRAM);
+        assert!(encode_one(HEADERS, &chosen).unwrap().len() <= MAX_DATAGRAM);
     }
 
     #[test]
     fn the_longest_reply_fits_a_datagram() {
-        let client = ClientId { born: Instance(u64::MAX), number: u64::MAX };
+        let client = ClientId { born: Instance(u64::MAX), number: u128::MAX };
         let id = RequestId { client, sequence: u64::MAX };
         let answer = Answer::Reply(vec![0; MAX_REPLY].into());
         let instance = Instance(u64::MAX);
         let done = Done { instance, position: u64::MAX, answer };
         let reply = Message::Reply { id, done };
-        assert!(encode_one(&reply).unwrap().len() <= MAX_DATAGRAM);
+        assert!(encode_one(HEADERS, &reply).unwrap().len() <= MAX_DATAGRAM);
     }
 
     #[test]
@@ -339,7 +463,7 @@ mod tests {
         let count = PAGE.div_ceil(Decree::Noop.size());
         let (from, next) = (Instance(u64::MAX), None);
         let promise = Message::Promise { ballot, from, votes: vec![vote; count], next };
-        assert!(encode_one(&promise).unwrap().len() <= MAX_DATAGRAM);
+        assert!(encode_one(HEADERS, &promise).unwrap().len() <= MAX_DATAGRAM);
     }
 
     #[test]
@@ -347,6 +471,26 @@ mod tests {
         let from = Instance(0);
         let prepare = Message::Prepare { ballot: Ballot::NONE, from };
         let frames = frames(&[prepare.clone(), prepare]);
-        assert!(matches!(decode_one::<Message>(&frames[0]), Err(WireError::Count(2))));
+        let one = open(&frames[0]).unwrap().message::<Message>();
+        assert!(matches!(one, Err(WireError::Count(2))));
+    }
+
+    #[test]
+    fn a_header_is_read_as_it_was_written_and_another_version_or_kind_is_named() {
+        let prepare = Message::Prepare { ballot: Ballot::NONE, from: Instance(0) };
+        let bytes = encode_one(HEADERS, &prepare).unwrap();
+        let opened = open(&bytes).unwrap();
+        assert_eq!((opened.kind, opened.header), (Kind::Protocol, HEADERS));
+        let changed = |at: usize, byte: u8| {
+            let mut bytes = bytes.clone();
+            bytes[at] = byte;
+            open(&sealed(&bytes[4..], &[])).map(|opened| opened.kind)
+        };
+        assert!(matches!(changed(6, 1), Err(WireError::Version(1))));
+        assert!(matches!(changed(4, b'z'), Err(WireError::Header)));
+        assert!(matches!(changed(23, 9), Err(WireError::Header)), "no such role");
+        assert!(matches!(changed(5, b'i'), Ok(Kind::Inquiry)));
+        assert!(matches!(opened.messages::<Inquiry>(), Err(WireError::Kind(Kind::Protocol))));
+        assert!(matches!(open(&bytes[..HEADER]), Err(WireError::Short(HEADER))));
     }
 }

@@ -12,6 +12,27 @@ use std::sync::mpsc::{Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use synod::cluster::config::ClusterConfig;
+use synod::runtime::identity::{ClusterId, ClusterIdentity, MemberRoles};
+
+/// The identity of a cluster with these members, by name, leader and acceptor.
+pub(crate) fn identity_of(members: &[(&str, bool, bool)]) -> ClusterIdentity {
+    let member = |(name, leader, acceptor): &(&str, bool, bool)| MemberRoles {
+        name: (*name).to_owned(),
+        leader: *leader,
+        acceptor: *acceptor,
+    };
+    let acceptors = members.iter().filter(|(.., acceptor)| *acceptor).count();
+    ClusterIdentity {
+        id: ClusterId(1 << 96),
+        name: "test".to_owned(),
+        machine: "kv".to_owned(),
+        lease: 262_144,
+        quorums: (acceptors / 2 + 1, acceptors / 2 + 1),
+        members: members.iter().map(member).collect(),
+    }
+}
+
 /// A folder of its own, with a cluster of three members in it.
 pub(crate) struct Cluster {
     pub(crate) folder: PathBuf,
@@ -54,6 +75,11 @@ impl Cluster {
         let output = self.synod(&["node", member, "--config", "test/cluster.toml"]);
         assert_eq!(output.status.code(), Some(1), "{member}");
         text(&output.stderr)
+    }
+
+    /// The cluster's file, as it is now.
+    pub(crate) fn config(&self) -> ClusterConfig {
+        fs::read_to_string(self.folder.join("test/cluster.toml")).unwrap().parse().unwrap()
     }
 
     pub(crate) fn data(&self, path: &str) -> PathBuf {

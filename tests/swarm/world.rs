@@ -99,7 +99,7 @@ impl<R: Rulebook> World<R> {
         let acceptor = |me| Role::Acceptor(Acceptor { me, setup: Arc::clone(&setup) });
         let client = |me: u64| {
             let (me, first, setup) =
-                (ClientId::original(me), LeaderId(me as u16 % 3), Arc::clone(&setup));
+                (ClientId::original(me.into()), LeaderId(me as u16 % 3), Arc::clone(&setup));
             Role::Client(Client { me, first, commands: COMMANDS, window: 6, setup })
         };
         let leaders = (0..LEADERS as u16).map(LeaderId).map(leader);

@@ -24,6 +24,7 @@ use super::inquirer::{Inquirer, InquiryError};
 use super::member::Part;
 use super::processes::{ExperimentError, ProcessError, Processes, free_ports};
 use crate::paxos::LeaderId;
+use crate::runtime::identity::ClusterId;
 use load::Load;
 use plan::{Cast, Round};
 use verdict::{History, judge};
@@ -155,7 +156,9 @@ fn cluster(chaos: &Chaos) -> Result<(Cast, String), ProcessError> {
     let ports = free_ports(cast.leaders.len() + cast.acceptors.len())?;
     // Small, so that they are met.
     let limits = "[limits]\nwindow = 256\nlease = 1024\n";
-    let mut file = format!("cluster = \"chaos\"\n{limits}");
+    let id = ClusterId::draw()
+        .map_err(|source| ProcessError::System { what: "draw an id".to_owned(), source })?;
+    let mut file = format!("cluster = \"chaos\"\nid = \"{id}\"\n{limits}");
     for ((name, role), port) in members.zip(ports) {
         file.push_str(&format!(
             "\n[[member]]\nname = \"{name}\"\ndata = \"data/{name}\"\n{role} = \"127.0.0.1:{port}\"\n"
@@ -275,7 +278,7 @@ impl Experiment {
         let level = inquirer.wait_until_level(PATIENCE)?;
         let leaders = inquirer.members().iter().filter(|asked| asked.part == Part::Leader);
         let histories: Result<Vec<History>, InquiryError> =
-            leaders.map(|leader| inquirer.history(leader.address, PATIENCE)).collect();
+            leaders.map(|leader| inquirer.history(leader, PATIENCE)).collect();
         let silent =
             inquirer.status(PATIENCE / 4)?.iter().filter(|status| status.is_none()).count();
         let ended = cluster.first_end()?;

@@ -10,61 +10,15 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use thiserror::Error;
-
 use super::entry;
+pub use super::error::JournalError;
+use super::error::{at, damaged};
 use super::folder::{Folder, Medium};
-use super::identity::{Identity, JournalId, Label};
+use super::identity::{Bound, Identity, JournalId, Label};
+use super::owner::{Owner, bind, new_label, read_label, write_label};
 use super::segment::{self, Scanned};
 use super::{Journal, JournalStats};
 use crate::paxos::{Record, Storage};
-
-/// Why a journal cannot be used.
-#[derive(Debug, Error)]
-pub enum JournalError {
-    /// The operating system would not.
-    #[error("cannot use {what}: {source}")]
-    Io {
-        /// What was being used.
-        what: String,
-        /// Why not.
-        source: io::Error,
-    },
-    /// There is nothing, which is how a lost disk looks.
-    #[error(
-        "there is no journal here. If this member has never run, make one with `synod init`; if it \
-         has, its disk is lost, and to start it empty would break promises that it made: restore \
-         the disk, or leave the member out"
-    )]
-    Missing,
-    /// There is something already.
-    #[error("there is something here already ({0}), so no journal is made")]
-    Exists(String),
-    /// Somebody else's.
-    #[error(
-        "this is the journal of {found}, not of {expected}: look at the data directory, and whether \
-         the file was changed"
-    )]
-    Foreign {
-        /// Whose it is.
-        found: Identity,
-        /// Whose it should be.
-        expected: Identity,
-    },
-    /// Something is there that was not written so.
-    #[error(
-        "{file} is damaged at byte {at}: {why}. What this member promised is not known any more, so \
-         it must not vote: restore the disk, or leave the member out"
-    )]
-    Damaged {
-        /// Which file.
-        file: String,
-        /// Where, in bytes.
-        at: usize,
-        /// What is wrong with it.
-        why: String,
-    },
-}
 
 /// What was found in a journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,8 +36,10 @@ pub struct Recovered {
 /// What [`inspect`] has found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspected {
-    /// Whose journal it is.
-    pub identity: Identity,
+    /// The role whose journal it is, such as "n1/leader".
+    pub member: String,
+    /// Its cluster, as a person refers to it.
+    pub cluster: String,
     /// How many bytes a segment has.
     pub segment: usize,
     /// How many bytes of all segments are in use.
@@ -119,18 +75,12 @@ struct Open<F> {
     end: usize,
 }
 
-const IDENTITY: &str = "identity";
 const FIRST: u64 = 1;
 /// The room that is left for the entry that seals a segment.
 const SEAL: usize = entry::space(1);
 
 fn name(number: u64) -> String {
     format!("journal-{number:08}")
-}
-
-fn at(what: &str) -> impl FnOnce(io::Error) -> JournalError {
-    let what = what.to_owned();
-    move |source| JournalError::Io { what, source }
 }
 
 /// How many bytes a segment has, unless somebody wants it otherwise.
@@ -146,11 +96,10 @@ pub fn create<D: Folder>(
     if let Some(other) = found.first() {
         return Err(JournalError::Exists(other.clone()));
     }
-    let label = Label { identity: identity.clone(), segment, id: JournalId(fastrand::u64(..)) };
-    let label = label.encode();
-    let made = create_segment(folder, label.as_bytes(), segment, FIRST, FIRST);
+    let label = new_label(identity, segment)?;
+    let made = create_segment(folder, label.encode().as_bytes(), segment, FIRST, FIRST);
     made.map_err(at(&name(FIRST)))?;
-    folder.create(IDENTITY, label.as_bytes()).map_err(at(IDENTITY))
+    write_label(folder, identity, &label)
 }
 
 fn create_segment<D: Folder>(
@@ -169,9 +118,14 @@ fn create_segment<D: Folder>(
 /// be seen that is none, and is gone when one looks again.
 pub fn inspect<D: Folder>(folder: &D) -> Result<Inspected, JournalError> {
     let read = read(folder, None)?;
-    let Label { identity, segment, .. } = read.label.clone();
+    let Label { member, segment, cluster, .. } = read.owner.label.clone();
+    let cluster = match (&read.owner.cluster, cluster) {
+        (Some(cluster), _) => cluster.called(),
+        (None, Bound::InWords(words)) => words,
+        (None, Bound::To(digest)) => digest.to_string(),
+    };
     let used = read.scanned.iter().map(|segment| segment.end).sum();
-    Ok(Inspected { identity, segment, used, recovered: read.recovered() })
+    Ok(Inspected { member, cluster, segment, used, recovered: read.recovered() })
 }
 
 /// Reads a journal, which must be of this member, if one is named.
@@ -180,20 +134,9 @@ fn read<D: Folder>(folder: &D, expected: Option<&Identity>) -> Result<Read, Jour
     if names.is_empty() {
         return Err(JournalError::Missing);
     }
-    let damaged = |file: &str, at, why: &str| JournalError::Damaged {
-        file: file.to_owned(),
-        at,
-        why: why.to_owned(),
-    };
     let segments = names.iter().filter(|name| name.starts_with("journal-")).count() as u64;
-    if !names.iter().any(|name| name == IDENTITY) {
-        return Err(damaged(IDENTITY, 0, "it is missing"));
-    }
-    let owner = folder.read(IDENTITY).map_err(at(IDENTITY))?;
-    let label = Label::decode(&owner).ok_or(damaged(IDENTITY, 0, "its checksum is wrong"))?;
-    if let Some(expected) = expected.filter(|expected| **expected != label.identity) {
-        return Err(JournalError::Foreign { found: label.identity, expected: expected.clone() });
-    }
+    let owner = read_label(folder, &names, expected)?;
+    let segment_size = owner.label.segment;
     let mut scanned: Vec<Scanned> = Vec::new();
     let mut first = FIRST;
     for number in FIRST..FIRST + segments.max(1) {
@@ -201,11 +144,11 @@ fn read<D: Folder>(folder: &D, expected: Option<&Identity>) -> Result<Read, Jour
         if !names.contains(&file) {
             return Err(damaged(&file, 0, "it is missing"));
         }
-        let bytes = folder.read(&file).map_err(at(&file))?;
-        if bytes.len() != label.segment {
+        let bytes = folder.read(&file, segment_size + 1).map_err(at(&file))?;
+        if bytes.len() != segment_size {
             return Err(damaged(&file, bytes.len(), "it ends here, and segments keep their size"));
         }
-        let segment = segment::scan(&owner, &bytes, (number, first))
+        let segment = segment::scan(&owner.bytes, &bytes, (number, first))
             .map_err(|found| damaged(&file, found.at, &found.why))?;
         first += segment.entries.len() as u64 + u64::from(!segment.is_sealed());
         scanned.push(segment);
@@ -222,14 +165,12 @@ fn read<D: Folder>(folder: &D, expected: Option<&Identity>) -> Result<Read, Jour
             return Err(damaged(&file, segment.end, "its last entries are missing"));
         }
     }
-    Ok(Read { owner, label, scanned })
+    Ok(Read { owner, scanned })
 }
 
 /// A journal as it was read.
 struct Read {
-    /// The file that the label is in.
-    owner: Vec<u8>,
-    label: Label,
+    owner: Owner,
     /// All segments, in order.
     scanned: Vec<Scanned>,
 }
@@ -255,6 +196,9 @@ impl<D: Folder> DiskJournal<D> {
     /// cleared.
     pub fn open(mut folder: D, identity: &Identity) -> Result<(Self, Recovered), JournalError> {
         let read = read(&folder, Some(identity))?;
+        if read.owner.cluster.is_none() {
+            bind(&mut folder, &identity.cluster)?;
+        }
         let after = FIRST + read.scanned.len() as u64;
         let mut next = FIRST;
         let mut now = None;
@@ -270,12 +214,13 @@ impl<D: Folder> DiskJournal<D> {
             open.renew(segment).map_err(at(&file))?;
             // All but the last segment were to be sealed.
             if number + 1 < after && !segment.is_sealed() {
-                open.seal(&read.owner, &mut next).map_err(at(&file))?;
+                open.seal(&read.owner.bytes, &mut next).map_err(at(&file))?;
             }
             now = Some(open);
         }
         let Some(open) = now else { return Err(JournalError::Missing) };
-        let (id, owner, size) = (read.label.id, read.owner.clone(), read.label.segment);
+        let (id, owner, size) =
+            (read.owner.label.id, read.owner.bytes.clone(), read.owner.label.segment);
         let (failed, syncs, last_sync) = (false, 0, None);
         let journal = DiskJournal { folder, id, owner, size, open, next, failed, syncs, last_sync };
         Ok((journal, read.recovered()))
@@ -361,11 +306,15 @@ impl<D: Folder> Journal for DiskJournal<D> {
         Ok(())
     }
 
+    fn age(&self) -> u64 {
+        self.next - FIRST
+    }
+
     fn stats(&self) -> Option<JournalStats> {
         let ago = |(at, took): (Instant, Duration)| at.elapsed().saturating_sub(took);
         Some(JournalStats {
             bytes: self.open.number * self.size as u64,
-            entries: self.next - FIRST,
+            entries: self.age(),
             syncs: self.syncs,
             last_sync_us: self.last_sync.map_or(0, |(_, took)| took.as_micros() as u64),
             last_sync_ms_ago: self.last_sync.map(|last| ago(last).as_millis() as u64),

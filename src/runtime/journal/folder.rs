@@ -1,7 +1,7 @@
 //! The folder that a journal is in: the few things that it asks of a file system.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -22,8 +22,9 @@ pub trait Folder: Send {
     /// The names of all files.
     fn names(&self) -> io::Result<Vec<String>>;
 
-    /// All of a file.
-    fn read(&self, name: &str) -> io::Result<Vec<u8>>;
+    /// All of a file, which may have so many bytes. An error of kind
+    /// [`InvalidData`](io::ErrorKind::InvalidData) says that it has more.
+    fn read(&self, name: &str, most: usize) -> io::Result<Vec<u8>>;
 
     /// Creates a file with these contents, all of it or nothing. It must not exist.
     fn create(&mut self, name: &str, contents: &[u8]) -> io::Result<()>;
@@ -68,12 +69,17 @@ impl Directory {
     /// Writes a file, which may exist: after a crash it has the old contents or the new, and once
     /// this returns, the new.
     pub(super) fn replace(&self, name: &str, contents: &[u8]) -> io::Result<()> {
+        self.replace_soon(name, contents)?;
+        self.sync()
+    }
+
+    /// The same, but the new contents may be there a while later only: one wait for the disk less.
+    pub(super) fn replace_soon(&self, name: &str, contents: &[u8]) -> io::Result<()> {
         let unfinished = self.path.join(format!("{name}{UNFINISHED}"));
         let mut file = File::create(&unfinished)?;
         file.write_all(contents)?;
         file.sync_all()?;
-        fs::rename(unfinished, self.path.join(name))?;
-        self.sync()
+        fs::rename(unfinished, self.path.join(name))
     }
 }
 
@@ -92,8 +98,14 @@ impl Folder for Directory {
         Ok(names)
     }
 
-    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        fs::read(self.path.join(name))
+    fn read(&self, name: &str, most: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(self.path.join(name))?.take(most as u64 + 1).read_to_end(&mut bytes)?;
+        if bytes.len() > most {
+            let why = format!("it has more than the {most} bytes that it may have");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
+        Ok(bytes)
     }
 
     fn create(&mut self, name: &str, contents: &[u8]) -> io::Result<()> {

@@ -1,4 +1,13 @@
-//! Whose journal it is: a small text file, so that people can read it too.
+//! Whose journal it is: two small text files, so that people can read them too.
+//!
+//! | file | what it says | since |
+//! | --- | --- | --- |
+//! | `identity` | the member, the layout, and the digest of the cluster's identity | version 1, which names the cluster in words |
+//! | `cluster` | the cluster's identity, all of it | version 2 |
+//!
+//! The bytes of `identity` are part of each checksum in the journal, so it never changes. A journal of
+//! version 1 gets its `cluster` when it is opened for the first time by this version, and is bound to
+//! that from then on.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,72 +15,121 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::entry::crc;
+use crate::runtime::identity::{ClusterDigest, ClusterIdentity};
 
 /// Whose journal it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The name of the cluster.
-    pub cluster: String,
-    /// The name of the member.
+    /// The cluster.
+    pub cluster: ClusterIdentity,
+    /// The role of the member, such as "n1/leader".
     pub member: String,
 }
 
-impl fmt::Display for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "member {} of cluster {}", self.member, self.cluster)
-    }
-}
-
 /// Tells apart journals that were made for the same member, such as one that was lost and one that
-/// was made in its place.
+/// was made in its place: 128 bits from the system's randomness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JournalId(pub u64);
+pub struct JournalId(pub u128);
 
 impl fmt::Display for JournalId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
+        write!(f, "{:032x}", self.0)
     }
 }
 
+/// Version 1 had 64 bits.
 impl FromStr for JournalId {
     type Err = std::num::ParseIntError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        u64::from_str_radix(text, 16).map(JournalId)
+        u128::from_str_radix(text, 16).map(JournalId)
     }
 }
 
-const TITLE: &str = "synod journal 1";
+/// The most bytes of a small text file.
+pub(super) const MAX_TEXT: usize = 64 * 1024;
+/// The most and the fewest bytes of a segment.
+pub(super) const SEGMENTS: std::ops::RangeInclusive<usize> = 1024..=1 << 30;
+
+const TITLE: &str = "synod journal";
 
 /// The file that says whose journal it is, and how it is laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Label {
-    pub(super) identity: Identity,
+    pub(super) cluster: Bound,
+    pub(super) member: String,
     /// How many bytes a segment has.
     pub(super) segment: usize,
     pub(super) id: JournalId,
 }
 
-impl Label {
-    pub(super) fn encode(&self) -> String {
-        let Label { identity: Identity { cluster, member }, segment, id } = self;
-        let text =
-            format!("{TITLE}\ncluster {cluster}\nmember {member}\nsegment {segment}\nid {id}\n");
-        seal(&text)
+/// What a journal says of its cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Bound {
+    /// Version 1: the name, the machine and the lease, in words.
+    InWords(String),
+    /// Version 2.
+    To(ClusterDigest),
+}
+
+impl Bound {
+    /// The words of version 1 for a cluster.
+    pub(super) fn in_words(cluster: &ClusterIdentity) -> String {
+        let ClusterIdentity { name, machine, lease, .. } = cluster;
+        format!("{name} ({machine}, lease {lease})")
     }
 
-    /// What the file says; none if it is damaged.
-    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut lines = unseal(bytes)?.lines();
-        if lines.next()? != TITLE {
-            return None;
+    /// True if the journal may be of this cluster, as far as it says.
+    pub(super) fn admits(&self, cluster: &ClusterIdentity) -> bool {
+        match self {
+            Bound::InWords(words) => *words == Bound::in_words(cluster),
+            Bound::To(digest) => *digest == cluster.digest(),
         }
+    }
+}
+
+/// Why a label cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum BadLabel {
+    /// A file of a later version of this program.
+    Version(String),
+    /// Not as it was written.
+    Damaged,
+}
+
+impl Label {
+    pub(super) fn encode(&self) -> String {
+        let Label { cluster, member, segment, id } = self;
+        let rest = format!("member {member}\nsegment {segment}\nid {id}\n");
+        seal(&match cluster {
+            Bound::InWords(words) => format!("{TITLE} 1\ncluster {words}\n{rest}"),
+            Bound::To(digest) => format!("{TITLE} 2\ncluster {digest}\n{rest}"),
+        })
+    }
+
+    /// What the file says.
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, BadLabel> {
+        let text = unseal(bytes).ok_or(BadLabel::Damaged)?;
+        let title = text.lines().next().unwrap_or_default();
+        let version = title.strip_prefix(TITLE).map(str::trim_start).unwrap_or_default();
+        match version {
+            "1" | "2" => Label::parse(text, version).ok_or(BadLabel::Damaged),
+            _ => Err(BadLabel::Version(title.chars().take(40).collect())),
+        }
+    }
+
+    fn parse(text: &str, version: &str) -> Option<Self> {
+        let mut lines = text.lines().skip(1);
         let mut value = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix(' ');
-        let cluster = value("cluster")?.to_owned();
+        let cluster = value("cluster")?;
+        let cluster = match version {
+            "1" => Bound::InWords(cluster.to_owned()),
+            _ => Bound::To(cluster.parse().ok()?),
+        };
         let member = value("member")?.to_owned();
-        let segment = value("segment")?.parse().ok()?;
+        let segment = value("segment")?.parse().ok().filter(|size| SEGMENTS.contains(size))?;
         let id = value("id")?.parse().ok()?;
-        Some(Label { identity: Identity { cluster, member }, segment, id })
+        Some(Label { cluster, member, segment, id })
     }
 }
 
@@ -85,4 +143,56 @@ pub(super) fn unseal(bytes: &[u8]) -> Option<&str> {
     let text = str::from_utf8(bytes).ok()?;
     let (sealed, _) = text.split_at_checked(text.rfind("crc ")?)?;
     (seal(sealed) == text).then_some(sealed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn labels() -> impl Strategy<Value = Label> {
+        let bound = prop_oneof![
+            "[a-z]{1,9} \\([a-z]{1,9}, lease [0-9]{1,9}\\)".prop_map(Bound::InWords),
+            any::<[u8; 16]>().prop_map(|digest| Bound::To(ClusterDigest(digest))),
+        ];
+        let member = "[a-zA-Z0-9_-]{1,32}/(leader|acceptor)";
+        (bound, member, SEGMENTS, any::<u128>()).prop_map(|(cluster, member, segment, id)| Label {
+            cluster,
+            member,
+            segment,
+            id: JournalId(id),
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn what_is_written_is_read(label in labels()) {
+            let text = label.encode();
+            prop_assert!(text.len() <= MAX_TEXT);
+            prop_assert_eq!(Label::decode(text.as_bytes()), Ok(label));
+        }
+
+        #[test]
+        fn no_text_panics(text in "(synod journal [0-9]\n)?(cluster a\n)?(\\PC{0,9}\n){0,5}") {
+            let _ = Label::decode(text.as_bytes());
+            prop_assert!(Label::decode(seal(&text).as_bytes()).is_err());
+        }
+    }
+
+    #[test]
+    fn another_version_is_named_and_sizes_beyond_the_bounds_are_damage() {
+        let later = seal("synod journal 3\nanything\n");
+        let named = BadLabel::Version("synod journal 3".to_owned());
+        assert_eq!(Label::decode(later.as_bytes()), Err(named));
+        let label = |segment: usize| {
+            seal(&format!("synod journal 1\ncluster c\nmember m\nsegment {segment}\nid 7\n"))
+        };
+        for (segment, sound) in
+            [(1023, false), (1024, true), (1 << 30, true), ((1 << 30) + 1, false)]
+        {
+            assert_eq!(Label::decode(label(segment).as_bytes()).is_ok(), sound, "{segment}");
+        }
+    }
 }

@@ -5,14 +5,16 @@
 //! | this one | what a journal is, and one in memory |
 //! | [`disk`] | one on disk |
 //! | `segment`, `entry` | its files, byte by byte |
-//! | [`identity`] | whose it is |
+//! | [`identity`], `owner` | whose it is |
 //! | [`peers`] | which journals the other members have |
 //! | [`folder`] | what it asks of a file system |
 
 pub mod disk;
 mod entry;
+mod error;
 pub mod folder;
 pub mod identity;
+mod owner;
 pub mod peers;
 mod segment;
 
@@ -28,6 +30,12 @@ pub trait Journal: Send {
     /// Adds records to those kept so far. When this returns, they are durable. An error stops the
     /// node before it sends anything that depends on them.
     fn append(&mut self, records: Vec<Record>) -> io::Result<()>;
+
+    /// The journal's age: how many entries were ever written to it. It only grows, so one that is
+    /// younger than others remember has gone back in time. 0 if it is not on disk.
+    fn age(&self) -> u64 {
+        0
+    }
 
     /// How large it is, and what it costs; none if it is not on disk.
     fn stats(&self) -> Option<JournalStats> {

@@ -1,16 +1,24 @@
-//! Which journals the other members have: a small text file beside one's own journal.
+//! What a role remembers of the others: which journals they have, and how old those were. A small
+//! text file beside its own journal.
 //!
-//! A member whose disk is lost cannot know that it had one. The others can, if they remember its
-//! journal: [`greeting`](crate::runtime::greeting) tells it. What is remembered is never changed,
-//! only added to, so the file is bounded by the number of members.
+//! A member whose disk is lost cannot know that it had one, nor can one whose disk is an older copy
+//! know what is missing. The others can, if they remember: the [`handshake`](crate::runtime::handshake)
+//! tells it. Which journal another has is never changed, and its age only grows. So the file is
+//! bounded by the number of members.
+//!
+//! A journal is durable here before its owner hears that it is remembered. Ages are durable a while
+//! later ([`LAG`]).
 
 use std::collections::BTreeMap;
 use std::io;
+use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::folder::{Directory, Folder};
-use super::identity::{Identity, JournalId, seal, unseal};
+use super::identity::{Bound, Identity, JournalId, MAX_TEXT, seal, unseal};
+use crate::runtime::identity::ClusterIdentity;
 
 /// Why it cannot be known which journals the others have.
 #[derive(Debug, Error)]
@@ -20,106 +28,206 @@ pub enum PeersError {
     Io(#[from] io::Error),
     /// It is not as it was written.
     #[error(
-        "the file '{FILE}' is damaged: its checksum is wrong. It says which journals the other \
-         members have, so that one that has lost its disk is noticed. If none has, remove the file: \
-         it is written anew when they greet"
+        "the file '{FILE}' is damaged: its checksum is wrong. It says which journals the others have \
+         and how old they are, so that one that has lost its disk is noticed. If no other member has, \
+         nor runs from a copy, remove the file: it is written anew as they are heard"
     )]
     Damaged,
-    /// Somebody else's.
-    #[error("the file '{FILE}' is that of {0}: look at the data directory")]
-    Foreign(Identity),
+    /// A file of a version of this program that this one does not know.
+    #[error("the file '{FILE}' was written by another version of this program: use that version")]
+    Version,
+    /// Another role's.
+    #[error("the file '{FILE}' is that of {0}: look whether data directories were exchanged")]
+    Foreign(String),
 }
 
 const FILE: &str = "peers";
-const TITLE: &str = "synod peers 1";
+const TITLE: &str = "synod peers ";
 
-/// The journals of the others, as one role of a member knows them.
+/// The time within which a new age is durable. A sync now and then, beside those of the journal.
+pub const LAG: Duration = Duration::from_secs(2);
+
+/// What one role remembers of the others.
 #[derive(Debug)]
 pub struct Peers {
     folder: Directory,
+    owner: Identity,
     known: Known,
+    /// When the ages are to be made durable; none if they are.
+    save_at: Option<Instant>,
+}
+
+/// What is remembered of another's journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// Which journal that is.
+    pub journal: JournalId,
+    /// The highest age of it that was heard of.
+    pub age: u64,
 }
 
 /// What the file says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Known {
-    owner: Identity,
+    cluster: Bound,
+    member: String,
+    /// True once the role has taken part, though nothing may be in its journal yet.
+    joined: bool,
     /// By the names of the others, such as "n2/acceptor".
-    journals: BTreeMap<String, JournalId>,
+    peers: BTreeMap<String, Remembered>,
 }
 
 impl Peers {
     /// Reads what `owner` knows, which is nothing if there is no file. The folder is that of its
     /// journal, whose lock the caller has.
     pub fn open(folder: Directory, owner: &Identity) -> Result<Self, PeersError> {
-        let known = match folder.read(FILE) {
+        let cluster = Bound::To(owner.cluster.digest());
+        let known = match folder.read(FILE, MAX_TEXT) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Known { owner: owner.clone(), journals: BTreeMap::new() }
+                let (member, peers) = (owner.member.clone(), BTreeMap::new());
+                Known { cluster: cluster.clone(), member, joined: false, peers }
             }
-            read => Known::decode(&read?).ok_or(PeersError::Damaged)?,
+            read => Known::decode(&read?)?,
         };
-        if known.owner != *owner {
-            return Err(PeersError::Foreign(known.owner));
+        if known.member != owner.member || !known.cluster.admits(&owner.cluster) {
+            return Err(PeersError::Foreign(known.member));
         }
         // Whoever wrote the file may not have come to that.
         folder.sync()?;
-        Ok(Peers { folder, known })
+        let known = Known { cluster, ..known };
+        Ok(Peers { folder, owner: owner.clone(), known, save_at: None })
     }
 
-    /// Who knows this.
-    pub fn owner(&self) -> &Identity {
-        &self.known.owner
+    /// The role that remembers, such as "n1/leader".
+    pub fn member(&self) -> &str {
+        &self.owner.member
     }
 
-    /// The journal that another is known to have.
-    pub fn journal(&self, of: &str) -> Option<JournalId> {
-        self.known.journals.get(of).copied()
+    /// Its cluster.
+    pub fn cluster(&self) -> &ClusterIdentity {
+        &self.owner.cluster
     }
 
-    /// Remembers that another has this journal, unless it is known to have one already. Gives the
-    /// one that is remembered, which is durable then.
-    pub fn remember(&mut self, of: &str, journal: JournalId) -> io::Result<JournalId> {
-        if let Some(known) = self.journal(of) {
-            return Ok(known);
+    /// What is remembered of another.
+    pub fn of(&self, peer: &str) -> Option<Remembered> {
+        self.known.peers.get(peer).copied()
+    }
+
+    /// True once the role has taken part in the cluster.
+    pub fn joined(&self) -> bool {
+        self.known.joined
+    }
+
+    /// Writes down that the role takes part from now on. Durable when this returns.
+    pub fn join(&mut self) -> io::Result<()> {
+        self.change(|known| known.joined = true)
+    }
+
+    /// Remembers the journal of another, unless it is known to have one already, and its age if it
+    /// is that one. Gives what is remembered; the journal is durable then.
+    pub fn remember(
+        &mut self,
+        peer: &str,
+        journal: JournalId,
+        age: u64,
+        now: Instant,
+    ) -> io::Result<Remembered> {
+        match self.of(peer) {
+            Some(known) if known.journal == journal => self.grow(peer, age, now),
+            Some(_) => {}
+            None => self.change(|known| {
+                known.peers.insert(peer.to_owned(), Remembered { journal, age });
+            })?,
         }
+        Ok(self.of(peer).unwrap_or(Remembered { journal, age }))
+    }
+
+    /// Takes note of the age of the journal that another is known to have. Durable within [`LAG`].
+    pub fn grow(&mut self, peer: &str, age: u64, now: Instant) {
+        let known = self.known.peers.get_mut(peer).filter(|known| known.age < age);
+        let Some(known) = known else { return };
+        known.age = age;
+        self.save_at.get_or_insert(now + LAG);
+    }
+
+    /// When there is something to save; none if all is durable.
+    pub fn save_at(&self) -> Option<Instant> {
+        self.save_at
+    }
+
+    /// Saves what was noted, if it is time.
+    pub fn save(&mut self, now: Instant) -> io::Result<()> {
+        if self.save_at.is_some_and(|at| at <= now) {
+            self.folder.replace_soon(FILE, self.known.encode().as_bytes())?;
+            self.save_at = None;
+        }
+        Ok(())
+    }
+
+    /// Changes what is known, once the change is durable.
+    fn change(&mut self, change: impl FnOnce(&mut Known)) -> io::Result<()> {
         let mut known = self.known.clone();
-        known.journals.insert(of.to_owned(), journal);
+        change(&mut known);
         self.folder.replace(FILE, known.encode().as_bytes())?;
-        self.known = known;
-        Ok(journal)
+        (self.known, self.save_at) = (known, None);
+        Ok(())
     }
 }
 
 impl Known {
     fn encode(&self) -> String {
-        let Known { owner: Identity { cluster, member }, journals } = self;
-        let mut text = format!("{TITLE}\ncluster {cluster}\nmember {member}\n");
-        for (peer, journal) in journals {
-            text.push_str(&format!("peer {peer} {journal}\n"));
+        let Known { cluster, member, joined, peers } = self;
+        let mut text = match cluster {
+            Bound::InWords(words) => format!("{TITLE}1\ncluster {words}\nmember {member}\n"),
+            Bound::To(digest) => {
+                format!("{TITLE}2\ncluster {digest}\nmember {member}\njoined {joined}\n")
+            }
+        };
+        for (peer, Remembered { journal, age }) in peers {
+            text.push_str(&match cluster {
+                Bound::InWords(_) => format!("peer {peer} {journal}\n"),
+                Bound::To(_) => format!("peer {peer} {journal} {age}\n"),
+            });
         }
         seal(&text)
     }
 
-    /// What the file says; none if it is damaged.
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut lines = unseal(bytes)?.lines();
-        if lines.next()? != TITLE {
-            return None;
-        }
-        let cluster = lines.next()?.strip_prefix("cluster ")?.to_owned();
-        let member = lines.next()?.strip_prefix("member ")?.to_owned();
-        let peer = |line: &str| {
-            let (peer, journal) = line.strip_prefix("peer ")?.rsplit_once(' ')?;
-            Some((peer.to_owned(), journal.parse().ok()?))
+    /// What the file says.
+    fn decode(bytes: &[u8]) -> Result<Self, PeersError> {
+        let text = unseal(bytes).ok_or(PeersError::Damaged)?;
+        let known = match text.lines().next().and_then(|title| title.strip_prefix(TITLE)) {
+            Some("1") => Known::parse(text, true),
+            Some("2") => Known::parse(text, false),
+            _ => return Err(PeersError::Version),
         };
-        let journals = lines.map(peer).collect::<Option<_>>()?;
-        Some(Known { owner: Identity { cluster, member }, journals })
+        known.ok_or(PeersError::Damaged)
+    }
+
+    fn parse(text: &str, in_words: bool) -> Option<Self> {
+        let mut lines = text.lines().skip(1);
+        let mut value = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix(' ');
+        let cluster = value("cluster")?;
+        let cluster = match in_words {
+            true => Bound::InWords(cluster.to_owned()),
+            false => Bound::To(cluster.parse().ok()?),
+        };
+        let member = value("member")?.to_owned();
+        let joined = if in_words { false } else { value("joined")?.parse().ok()? };
+        let peer = |line: &str| {
+            let mut words = line.strip_prefix("peer ")?.split(' ');
+            let (name, journal) = (words.next()?.to_owned(), words.next()?.parse().ok()?);
+            let age = if in_words { 0 } else { words.next()?.parse().ok()? };
+            words.next().is_none().then_some((name, Remembered { journal, age }))
+        };
+        let peers = lines.map(peer).collect::<Option<_>>()?;
+        Some(Known { cluster, member, joined, peers })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runtime::identity::{ClusterDigest, ClusterId};
     use proptest::prelude::*;
     use std::fs;
     use std::path::PathBuf;
@@ -128,44 +236,58 @@ mod tests {
         "[a-zA-Z0-9_-]{1,32}/(leader|acceptor)"
     }
 
-    fn knowledge() -> impl Strategy<Value = Known> {
-        let journals =
-            proptest::collection::btree_map(names(), any::<u64>().prop_map(JournalId), 0..9);
-        ("[a-zA-Z0-9_-]{1,32}", names(), journals).prop_map(|(cluster, member, journals)| Known {
-            owner: Identity { cluster, member },
-            journals,
-        })
+    fn knowledge(most: usize) -> impl Strategy<Value = Known> {
+        let peer = (any::<u128>(), any::<u64>())
+            .prop_map(|(journal, age)| Remembered { journal: JournalId(journal), age });
+        let peers = proptest::collection::btree_map(names(), peer, 0..=most);
+        (any::<[u8; 16]>(), names(), any::<bool>(), peers).prop_map(
+            |(digest, member, joined, peers)| {
+                let cluster = Bound::To(ClusterDigest(digest));
+                Known { cluster, member, joined, peers }
+            },
+        )
     }
 
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
+        /// Up to the most that a cluster of 128 members has.
         #[test]
-        fn what_is_written_is_read(known in knowledge()) {
-            prop_assert_eq!(Known::decode(known.encode().as_bytes()), Some(known));
+        fn what_is_written_is_read(known in knowledge(256)) {
+            let text = known.encode();
+            prop_assert!(text.len() <= MAX_TEXT);
+            prop_assert_eq!(Known::decode(text.as_bytes()).unwrap(), known);
         }
 
         #[test]
         fn a_flipped_bit_or_a_missing_end_is_noticed(
-            known in knowledge(),
+            known in knowledge(9),
             at in any::<prop::sample::Index>(),
         ) {
             let mut bytes = known.encode().into_bytes();
-            prop_assert_eq!(Known::decode(&bytes[..at.index(bytes.len())]), None);
+            prop_assert!(Known::decode(&bytes[..at.index(bytes.len())]).is_err());
             let bit = at.index(bytes.len() * 8);
             bytes[bit / 8] ^= 1 << (bit % 8);
-            prop_assert_eq!(Known::decode(&bytes), None);
+            prop_assert!(Known::decode(&bytes).is_err());
         }
 
         #[test]
-        fn no_text_panics(text in "(synod peers 1\n)?(cluster a\n)?(peer |[a-z] ?|\n|é){0,20}") {
+        fn no_text_panics(text in "(synod peers [12]\n)?(cluster a\n)?(peer |[a-z] ?|\n|é){0,20}") {
             let _ = Known::decode(text.as_bytes());
             let _ = Known::decode(seal(&text).as_bytes());
         }
     }
 
     fn owner(member: &str) -> Identity {
-        Identity { cluster: "test".to_owned(), member: member.to_owned() }
+        let cluster = ClusterIdentity {
+            id: ClusterId(1),
+            name: "test".to_owned(),
+            machine: "kv".to_owned(),
+            lease: 7,
+            quorums: (2, 2),
+            members: Vec::new(),
+        };
+        Identity { cluster, member: member.to_owned() }
     }
 
     fn folder(name: &str) -> PathBuf {
@@ -179,25 +301,73 @@ mod tests {
     fn what_is_remembered_stays_and_is_there_in_the_next_life() {
         let path = folder("stays");
         let open = || Peers::open(Directory::look(&path), &owner("n1/leader")).unwrap();
+        let (mut peers, now) = (open(), Instant::now());
+        let at = |journal, age| Remembered { journal: JournalId(journal), age };
+        assert_eq!((peers.of("n2/leader"), peers.joined()), (None, false));
+        assert_eq!(peers.remember("n2/leader", JournalId(7), 3, now).unwrap(), at(7, 3));
+        assert_eq!(peers.remember("n3/leader", JournalId(8), 0, now).unwrap(), at(8, 0));
+        peers.join().unwrap();
         let mut peers = open();
-        assert_eq!(peers.journal("n2/leader"), None);
-        assert_eq!(peers.remember("n2/leader", JournalId(7)).unwrap(), JournalId(7));
-        assert_eq!(peers.remember("n3/leader", JournalId(8)).unwrap(), JournalId(8));
-        let mut peers = open();
-        assert_eq!(peers.remember("n2/leader", JournalId(9)).unwrap(), JournalId(7));
-        assert_eq!(peers.journal("n3/leader"), Some(JournalId(8)));
+        assert!(peers.joined());
+        assert_eq!(peers.remember("n2/leader", JournalId(9), 90, now).unwrap(), at(7, 3));
+        assert_eq!(peers.of("n3/leader"), Some(at(8, 0)));
         fs::remove_dir_all(&path).unwrap();
-        assert!(peers.remember("n4/leader", JournalId(1)).is_err());
-        assert_eq!(peers.journal("n4/leader"), None, "what is not durable is not known");
+        assert!(peers.remember("n4/leader", JournalId(1), 1, now).is_err());
+        assert_eq!(peers.of("n4/leader"), None, "what is not durable is not known");
+    }
+
+    #[test]
+    fn ages_only_grow_and_are_durable_within_the_lag() {
+        let path = folder("ages");
+        let open = || Peers::open(Directory::look(&path), &owner("n1/leader")).unwrap();
+        let age = |peers: &Peers| peers.of("n2/leader").unwrap().age;
+        let (mut peers, now) = (open(), Instant::now());
+        peers.remember("n2/leader", JournalId(7), 3, now).unwrap();
+        assert_eq!(peers.save_at(), None);
+        peers.grow("n2/leader", 5, now);
+        peers.grow("n2/leader", 4, now + LAG / 2);
+        peers.grow("n3/leader", 9, now);
+        assert_eq!((age(&peers), peers.save_at(), age(&open())), (5, Some(now + LAG), 3));
+        peers.save(now + LAG / 2).unwrap();
+        assert_eq!(age(&open()), 3);
+        peers.save(now + LAG).unwrap();
+        assert_eq!((age(&open()), peers.save_at()), (5, None));
+        assert_eq!(open().of("n3/leader"), None);
+        fs::remove_dir_all(&path).unwrap();
+    }
+
+    #[test]
+    fn a_file_of_version_1_is_read_if_it_is_of_this_cluster() {
+        let path = folder("version-1");
+        let write = |lease| {
+            let words = format!("test (kv, lease {lease})");
+            let journal = "0000000000000007";
+            let text = format!(
+                "synod peers 1\ncluster {words}\nmember n1/leader\npeer n2/leader {journal}\n"
+            );
+            fs::write(path.join(FILE), seal(&text)).unwrap();
+        };
+        let open = || Peers::open(Directory::look(&path), &owner("n1/leader"));
+        write(7);
+        let known = open().unwrap().of("n2/leader");
+        assert_eq!(known, Some(Remembered { journal: JournalId(7), age: 0 }));
+        open().unwrap().join().unwrap();
+        assert_eq!(open().unwrap().of("n2/leader"), known);
+        write(8);
+        assert!(matches!(open(), Err(PeersError::Foreign(_))));
+        fs::write(path.join(FILE), seal("synod peers 3\n")).unwrap();
+        assert!(matches!(open(), Err(PeersError::Version)));
+        fs::remove_dir_all(&path).unwrap();
     }
 
     #[test]
     fn what_is_damaged_or_somebody_elses_is_refused_and_the_error_says_what_to_do() {
         let path = folder("refused");
         let open = |member| Peers::open(Directory::look(&path), &owner(member));
-        open("n1/leader").unwrap().remember("n2/leader", JournalId(7)).unwrap();
+        let now = Instant::now();
+        open("n1/leader").unwrap().remember("n2/leader", JournalId(7), 0, now).unwrap();
         let error = open("n2/leader").unwrap_err().to_string();
-        assert!(error.contains("is that of member n1/leader of cluster test: look"), "{error}");
+        assert!(error.contains("is that of n1/leader: look"), "{error}");
         let mut bytes = fs::read(path.join(FILE)).unwrap();
         bytes[50] ^= 4;
         fs::write(path.join(FILE), bytes).unwrap();
@@ -206,6 +376,9 @@ mod tests {
             error.contains("checksum is wrong") && error.contains("remove the file"),
             "{error}"
         );
+        let huge = vec![b'x'; MAX_TEXT + 1];
+        fs::write(path.join(FILE), huge).unwrap();
+        assert!(matches!(open("n1/leader"), Err(PeersError::Io(_))));
         fs::remove_dir_all(&path).unwrap();
     }
 }

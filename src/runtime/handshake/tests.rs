@@ -1,0 +1,348 @@
+//! Admission, on disks of its own and without a network.
+
+use super::*;
+use crate::paxos::{AcceptorId, LeaderId};
+use crate::runtime::identity::{ClusterId, MemberRoles};
+use crate::runtime::journal::folder::Directory;
+use crate::runtime::journal::identity::Identity;
+use crate::runtime::wire::{Header, encode_one, open};
+use proptest::prelude::*;
+use std::path::PathBuf;
+
+/// So many members, each a leader and an acceptor.
+fn cluster(members: usize) -> ClusterIdentity {
+    let member = |n| MemberRoles { name: format!("n{n}"), leader: true, acceptor: true };
+    ClusterIdentity {
+        id: ClusterId(1),
+        name: "test".to_owned(),
+        machine: "kv".to_owned(),
+        lease: 7,
+        quorums: (members / 2 + 1, members / 2 + 1),
+        members: (1..=members).map(member).collect(),
+    }
+}
+
+/// The data directories of the roles of a cluster.
+struct Disks {
+    folder: PathBuf,
+    cluster: ClusterIdentity,
+}
+
+/// One role that is up.
+struct Up {
+    admission: Admission,
+    age: u64,
+}
+
+impl Disks {
+    fn new(name: &str, members: usize) -> Self {
+        let name = format!("synod-handshake-{name}-{}", std::process::id());
+        let disks = Disks { folder: std::env::temp_dir().join(name), cluster: cluster(members) };
+        disks.cluster.roles().for_each(|(role, ..)| disks.lose(role));
+        disks
+    }
+
+    fn path(&self, role: Party) -> PathBuf {
+        self.folder.join(self.cluster.role_name(role))
+    }
+
+    /// An empty disk in place of another.
+    fn lose(&self, role: Party) {
+        let _ = std::fs::remove_dir_all(self.path(role));
+        std::fs::create_dir_all(self.path(role)).unwrap();
+    }
+
+    /// A copy of what a role remembers, which can be put back.
+    fn backup(&self, role: Party) -> Vec<u8> {
+        std::fs::read(self.path(role).join("peers")).unwrap()
+    }
+
+    /// Starts a role with a journal of this age.
+    fn start(&self, role: Party, journal: u128, age: u64, without: &[&str]) -> Up {
+        let (cluster, member) = (self.cluster.clone(), self.cluster.role_name(role));
+        let folder = Directory::look(&self.path(role));
+        let peers = Peers::open(folder, &Identity { cluster, member }).unwrap();
+        let without = without.iter().map(|name| (*name).to_owned()).collect();
+        let admission = Admission::new(role, (JournalId(journal), age == 0), peers, &without);
+        Up { admission, age }
+    }
+}
+
+impl Drop for Disks {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The roles that are up.
+type Roles = BTreeMap<Party, Up>;
+
+fn leader(n: u16) -> Party {
+    Party::Leader(LeaderId(n - 1))
+}
+
+fn acceptor(n: u8) -> Party {
+    Party::Acceptor(AcceptorId(n - 1))
+}
+
+/// When those that start meanwhile want to ask, however slow this machine is.
+fn later() -> Instant {
+    Instant::now() + Duration::from_secs(3600)
+}
+
+/// One asks all, and whatever is said on that is heard, by those that are up.
+fn meet(from: Party, up: &mut Roles) -> Result<(), HostError> {
+    let now = later();
+    let due = up.get_mut(&from).unwrap().admission.due(now);
+    let mut said: Vec<_> = due.into_iter().map(|(to, it)| (from, to, it)).collect();
+    while let Some((from, to, handshake)) = said.pop() {
+        let age = up[&from].age;
+        let Some(hearer) = up.get_mut(&to) else { continue };
+        match hearer.admission.hear((from, age), &handshake, hearer.age, now)? {
+            Answer::Handshake(answer) => said.push((to, from, answer)),
+            Answer::Nothing => {}
+            Answer::Rejected => panic!("{handshake:?} was rejected"),
+        }
+    }
+    Ok(())
+}
+
+fn takes_part(up: &mut Roles, role: Party) -> bool {
+    up.get_mut(&role).unwrap().admission.may_take_part(later()).unwrap()
+}
+
+/// All roles of these members start with empty journals, and meet.
+fn first_start(disks: &Disks, members: &[&str], without: &[&str]) -> Roles {
+    let named = |name: &str| members.iter().any(|m| name.starts_with(&format!("{m}/")));
+    let here = disks.cluster.roles().filter(|(_, name, _)| named(name));
+    let here = here.zip(1..).map(|((role, ..), n)| (role, disks.start(role, n, 0, without)));
+    let mut up: Roles = here.collect();
+    let roles: Vec<Party> = up.keys().copied().collect();
+    roles.iter().for_each(|role| meet(*role, &mut up).unwrap());
+    up
+}
+
+/// Of all clusters of one to five members, and all numbers of members that are there: those that take
+/// part are just those whose answers must meet those of any other majority.
+#[test]
+fn a_first_start_takes_more_than_half_of_the_roles_of_others() {
+    for members in 1..=5 {
+        for there in 1..=members {
+            let disks = Disks::new(&format!("first-{members}-{there}"), members);
+            let names: Vec<String> = (1..=there).map(|n| format!("n{n}")).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let mut up = first_start(&disks, &names, &[]);
+            let (answered, others) = (2 * (there - 1), 2 * (members - 1));
+            let enough = 2 * answered > others || others == 0;
+            for role in up.keys().copied().collect::<Vec<_>>() {
+                assert_eq!(takes_part(&mut up, role), enough, "{there} of {members}");
+                let waits = up[&role].admission.waits_for();
+                assert_eq!(waits.is_empty(), enough, "{waits:?}");
+            }
+        }
+    }
+}
+
+/// However long it waits: no answer, no part.
+#[test]
+fn no_delay_replaces_an_answer() {
+    let disks = Disks::new("delay", 3);
+    let mut up = first_start(&disks, &["n1", "n2"], &[]);
+    let alone = &mut up.get_mut(&acceptor(1)).unwrap().admission;
+    let now = later() + AGAIN;
+    for asked in 0..1000 {
+        let now = now + AGAIN * asked;
+        assert!(!alone.may_take_part(now).unwrap());
+        alone.due(now);
+        assert!(alone.due(now).is_empty());
+        assert_eq!(alone.deadline(), Some(now + AGAIN));
+    }
+    let waits = alone.waits_for();
+    assert_eq!(waits, ["n3/leader", "n3/acceptor"]);
+    up.extend(first_start(&disks, &["n3"], &[]));
+    meet(acceptor(3), &mut up).unwrap();
+    assert!(takes_part(&mut up, acceptor(1)) && !takes_part(&mut up, leader(1)));
+}
+
+/// Those that an operator has named are not waited for, and nobody else.
+#[test]
+fn members_that_will_never_answer_are_not_waited_for() {
+    let disks = Disks::new("without", 3);
+    let mut up = first_start(&disks, &["n1", "n2"], &["n3"]);
+    let roles: Vec<Party> = up.keys().copied().collect();
+    assert!(roles.into_iter().all(|role| takes_part(&mut up, role)));
+    let disks = Disks::new("without-other", 3);
+    let mut up = first_start(&disks, &["n1"], &["n3"]);
+    assert!(!takes_part(&mut up, acceptor(1)));
+}
+
+/// A cluster of three that has run, all of it down; the acceptor n1 had written 100 entries.
+fn has_run(name: &str) -> Disks {
+    let disks = Disks::new(name, 3);
+    let mut up = first_start(&disks, &["n1", "n2", "n3"], &[]);
+    for role in up.keys().copied().collect::<Vec<_>>() {
+        assert!(takes_part(&mut up, role));
+    }
+    for (role, other) in &mut up {
+        if *role != acceptor(1) {
+            other.admission.note(acceptor(1), 100, later());
+            other.admission.save(later() + Duration::from_secs(60)).unwrap();
+        }
+    }
+    disks
+}
+
+/// The number of the acceptor n1's journal in a first start of three members.
+const FIRST: u128 = 4;
+
+#[test]
+fn one_that_has_run_needs_as_many_others_as_a_quorum_does() {
+    let disks = has_run("again");
+    let start = |role, journal| (role, disks.start(role, journal, 100, &[]));
+    let mut up = Roles::from([start(acceptor(1), FIRST)]);
+    assert!(!takes_part(&mut up, acceptor(1)), "nobody has answered");
+    up.extend([start(leader(1), 1), start(leader(2), 2)]);
+    meet(acceptor(1), &mut up).unwrap();
+    assert!(!takes_part(&mut up, acceptor(1)), "its own leader, and one role of another");
+    up.extend([start(acceptor(2), 5)]);
+    meet(acceptor(2), &mut up).unwrap();
+    assert!(takes_part(&mut up, acceptor(1)));
+}
+
+#[test]
+fn roles_apart_need_no_more_than_a_quorum_and_a_leader() {
+    let member =
+        |name: &str, leader| MemberRoles { name: name.to_owned(), leader, acceptor: !leader };
+    let apart = |leaders: usize| ClusterIdentity {
+        members: [vec![member("l", true); leaders], vec![member("a", false); 3]].concat(),
+        ..cluster(3)
+    };
+    for leaders in [1, 2, 9] {
+        assert_eq!(needed_again(&apart(leaders), Some(0)), 2, "a leader needs two acceptors");
+        assert_eq!(needed_again(&apart(leaders), Some(leaders)), 2, "an acceptor and a leader");
+    }
+    assert_eq!([1, 2, 3, 4, 5, 9].map(|n| needed_again(&cluster(n), Some(0))), [1, 1, 1, 2, 2, 4]);
+    let unequal = ClusterIdentity { quorums: (3, 1), ..cluster(3) };
+    assert_eq!(needed_again(&unequal, Some(0)), 1);
+}
+
+/// Whoever speaks first, whether it waits or runs already, and whatever it says its age is.
+#[test]
+fn whoever_is_remembered_by_another_journal_stops() {
+    for (first, age) in [(leader(2), 0), (leader(2), 7), (acceptor(1), 0), (acceptor(1), 7)] {
+        let disks = has_run(&format!("lost-{first}-{age}"));
+        disks.lose(acceptor(1));
+        let mut up = Roles::from([
+            (leader(2), disks.start(leader(2), 2, 0, &[])),
+            (acceptor(1), disks.start(acceptor(1), 77, age, &[])),
+        ]);
+        let error = meet(first, &mut up).unwrap_err().to_string();
+        let wanted = "n1/acceptor has run before with another journal (n2/leader remembers it)";
+        assert!(error.starts_with(wanted), "{error}");
+        let told = first == acceptor(1);
+        assert_eq!(up[&leader(2)].admission.trusts(acceptor(1)), !told, "what it says counts not");
+    }
+}
+
+#[test]
+fn whoever_has_gone_back_in_time_stops_and_by_one_entry_is_enough() {
+    for (age, sound) in [(1, false), (99, false), (100, true), (101, true)] {
+        let disks = has_run(&format!("back-{age}"));
+        let mut up = Roles::from([
+            (leader(2), disks.start(leader(2), 2, 5, &[])),
+            (acceptor(1), disks.start(acceptor(1), FIRST, age, &[])),
+        ]);
+        let met = meet(leader(2), &mut up);
+        match met {
+            Ok(()) => assert!(sound, "{age}"),
+            Err(error) => {
+                let error = error.to_string();
+                let wanted =
+                    format!("a journal of {age} entries, and n2/leader remembers that it had 100");
+                assert!(!sound && error.contains(&wanted), "{error}");
+                assert!(error.contains("an older copy, such as a backup"), "{error}");
+            }
+        }
+    }
+}
+
+/// An age is believed only of the journal that is remembered.
+#[test]
+fn ages_are_noted_of_the_journal_that_is_remembered() {
+    let disks = has_run("noted");
+    let mut up = Roles::from([
+        (leader(2), disks.start(leader(2), 2, 0, &[])),
+        (acceptor(1), disks.start(acceptor(1), FIRST, 100, &[])),
+    ]);
+    let known = |up: &Roles| up[&leader(2)].admission.peers.of("n1/acceptor").unwrap().age;
+    up.get_mut(&leader(2)).unwrap().admission.note(acceptor(1), 500, later());
+    assert_eq!(known(&up), 100, "nothing was heard of its journal yet");
+    meet(leader(2), &mut up).unwrap();
+    up.get_mut(&leader(2)).unwrap().admission.note(acceptor(1), 500, later());
+    assert_eq!(known(&up), 500);
+}
+
+/// Without what the others remember, nobody notices: that is what protects.
+#[test]
+fn where_nobody_remembers_nobody_notices() {
+    let disks = has_run("forgotten");
+    disks.cluster.roles().for_each(|(role, ..)| {
+        assert!(!disks.backup(role).is_empty());
+        disks.lose(role);
+    });
+    let mut up = first_start(&disks, &["n1", "n2", "n3"], &[]);
+    assert!(takes_part(&mut up, acceptor(1)));
+}
+
+fn handshakes() -> impl Strategy<Value = Handshake> {
+    let journals = || (0..3u128).prop_map(JournalId);
+    let remembers = (journals(), 0..4u64).prop_map(|(journal, age)| Remembered { journal, age });
+    (journals(), proptest::option::of(remembers), any::<bool>())
+        .prop_map(|(journal, remembers, asks)| Handshake { journal, remembers, asks })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn what_is_framed_comes_out_the_same(handshake in handshakes(), numbers in any::<(u128, u64)>()) {
+        let (journal, age) = (JournalId(numbers.0), numbers.1);
+        let handshake = Handshake { journal, remembers: Some(Remembered { journal, age }), ..handshake };
+        let bytes = encode_one(Header::NOBODYS, &handshake).unwrap();
+        let opened = open(&bytes).unwrap();
+        prop_assert_eq!(opened.message::<Handshake>().unwrap(), handshake);
+        prop_assert!(opened.messages::<crate::paxos::Message>().is_err());
+    }
+}
+
+/// Whatever is said, by whomever: who is not of the cluster is rejected, which journal is remembered
+/// does not change, and its age does not fall.
+#[test]
+fn handshakes_of_any_kind_are_survived() {
+    let disks = Disks::new("any", 1);
+    let me = disks.start(leader(1), 1, 2, &[]);
+    let config = ProptestConfig { failure_persistence: None, ..Default::default() };
+    let mut runner = proptest::test_runner::TestRunner::new(config);
+    let me = std::cell::RefCell::new(me.admission);
+    let journal = JournalId(2);
+    me.borrow_mut().peers.remember("n1/acceptor", journal, 1, later()).unwrap();
+    let others =
+        prop_oneof![Just(acceptor(1)), Just(acceptor(2)), Just(leader(1)), Just(Party::Client)];
+    let law = |(from, age, handshake): (Party, u64, Handshake)| {
+        let mut me = me.borrow_mut();
+        let before = me.peers.of("n1/acceptor").unwrap();
+        let heard = me.hear((from, age), &handshake, 2, later());
+        let may = from == acceptor(1);
+        let refused =
+            handshake.remembers.is_some_and(|it| it.journal != JournalId(1) || it.age > 2);
+        match heard {
+            Ok(Answer::Rejected) => prop_assert!(!may),
+            Ok(_) => prop_assert!(may && !refused),
+            Err(_) => prop_assert!(may && refused),
+        }
+        let after = me.peers.of("n1/acceptor").unwrap();
+        prop_assert!(after.journal == journal && after.age >= before.age);
+        Ok(())
+    };
+    runner.run(&(others, 0..5u64, handshakes()), law).unwrap();
+}

@@ -1,0 +1,444 @@
+//! The identity of a cluster: all that decides safety, or what commands come to.
+//!
+//! Two members that differ in any of it may choose two values for one instance, or come to two
+//! states from one history. So its digest stands in every journal, and in the header of every
+//! datagram, and whoever has another is refused. Addresses, data directories, timings and windows
+//! are not in it: those may change from one start to the next.
+
+use std::fmt;
+use std::io;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::party::Party;
+use crate::paxos::{AcceptorId, LeaderId};
+
+/// A number of 128 bits from the system's source of randomness: the name of something that nobody
+/// else may have. It does not depend on the time, so it differs between machines that start at once.
+pub fn unique() -> io::Result<u128> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(u128::from_le_bytes(bytes))
+}
+
+/// The name that `synod init` draws for a cluster. Two clusters never share one, whatever people
+/// call them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClusterId(pub u128);
+
+impl ClusterId {
+    /// A new one.
+    pub fn draw() -> io::Result<Self> {
+        unique().map(ClusterId)
+    }
+
+    /// The first eight digits, by which people tell clusters apart.
+    fn short(self) -> u32 {
+        (self.0 >> 96) as u32
+    }
+}
+
+impl fmt::Display for ClusterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// The error of text that is no [`ClusterId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a cluster's id has 32 hexadecimal digits")]
+pub struct ClusterIdError;
+
+impl FromStr for ClusterId {
+    type Err = ClusterIdError;
+
+    fn from_str(text: &str) -> Result<Self, ClusterIdError> {
+        let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = u128::from_str_radix(text, 16).ok().filter(|_| digits);
+        number.map(ClusterId).ok_or(ClusterIdError)
+    }
+}
+
+/// The first 128 bits of the BLAKE3 hash of an identity.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClusterDigest(pub [u8; DIGEST]);
+
+/// The bytes of a digest.
+pub(super) const DIGEST: usize = 16;
+
+impl fmt::Display for ClusterDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for ClusterDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for ClusterDigest {
+    type Err = ClusterIdError;
+
+    fn from_str(text: &str) -> Result<Self, ClusterIdError> {
+        text.parse().map(|ClusterId(number)| ClusterDigest(number.to_be_bytes()))
+    }
+}
+
+/// A member, and which roles it plays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberRoles {
+    /// Its name.
+    pub name: String,
+    /// True if it is a leader.
+    pub leader: bool,
+    /// True if it is an acceptor.
+    pub acceptor: bool,
+}
+
+impl fmt::Display for MemberRoles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        let roles = [(self.leader, " leader"), (self.acceptor, " acceptor")];
+        roles.iter().filter(|(plays, _)| *plays).try_for_each(|(_, role)| f.write_str(role))
+    }
+}
+
+/// All that decides safety, or what commands come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterIdentity {
+    /// The cluster's name of 128 bits.
+    pub id: ClusterId,
+    /// The name that people call it by.
+    pub name: String,
+    /// The name of the state machine.
+    pub machine: String,
+    /// For how many instances a client is remembered after its last command.
+    pub lease: u64,
+    /// How many acceptors must promise, and how many must vote.
+    pub quorums: (usize, usize),
+    /// The members, in the order by which leaders and acceptors are counted.
+    pub members: Vec<MemberRoles>,
+}
+
+/// The most bytes that an identity has as text: 128 members, each with a name of 32 bytes.
+pub const MAX_IDENTITY: usize = 8 * 1024;
+
+const TITLE: &str = "synod cluster 1";
+
+impl ClusterIdentity {
+    /// The hash of it that goes into journals and datagrams.
+    pub fn digest(&self) -> ClusterDigest {
+        let hash = blake3::hash(self.to_string().as_bytes());
+        let mut digest = [0; DIGEST];
+        digest.copy_from_slice(hash.as_bytes().split_at(DIGEST).0);
+        ClusterDigest(digest)
+    }
+
+    /// The identity as a person refers to it.
+    pub fn called(&self) -> String {
+        called(&self.name, self.id.short())
+    }
+
+    /// The names of all roles of all members, such as "n2/acceptor", leaders first, and the place of
+    /// their member in the file.
+    pub fn roles(&self) -> impl Iterator<Item = (Party, String, usize)> {
+        let members = || self.members.iter().enumerate();
+        let leaders = members().filter(|(_, member)| member.leader);
+        let acceptors = members().filter(|(_, member)| member.acceptor);
+        let leaders = (0..).zip(leaders).map(|(place, (at, member))| {
+            (Party::Leader(LeaderId(place)), format!("{}/leader", member.name), at)
+        });
+        let acceptors = (0..).zip(acceptors).map(|(place, (at, member))| {
+            (Party::Acceptor(AcceptorId(place)), format!("{}/acceptor", member.name), at)
+        });
+        leaders.chain(acceptors)
+    }
+
+    /// The name of a role, such as "n2/acceptor".
+    pub fn role_name(&self, party: Party) -> String {
+        let named = self.roles().find(|(role, ..)| *role == party);
+        named.map_or_else(|| party.to_string(), |(_, name, _)| name)
+    }
+
+    /// The differences between this identity, `found` somewhere, and the one that was `expected`:
+    /// one clause each; none if they are equal.
+    pub fn differences(found: &Self, expected: &Self) -> Vec<String> {
+        Brief::differences(&found.brief(), &expected.brief(), Some((found, expected)))
+    }
+
+    /// What strangers are told of it.
+    pub fn brief(&self) -> Brief {
+        let members: Vec<String> = self.members.iter().map(ToString::to_string).collect();
+        let hash = *blake3::hash(members.join("\n").as_bytes()).as_bytes();
+        let first = hash.first_chunk().copied().unwrap_or_default();
+        let few = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
+        Brief {
+            name: self.name.clone(),
+            id: self.id.short(),
+            machine: self.machine.clone(),
+            lease: self.lease,
+            quorums: (few(self.quorums.0), few(self.quorums.1)),
+            members: few(members.len()),
+            members_hash: u64::from_le_bytes(first),
+        }
+    }
+}
+
+/// What strangers are told of an identity: enough to say what differs, and not the digest by which
+/// members know one another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Brief {
+    name: String,
+    id: u32,
+    machine: String,
+    lease: u64,
+    quorums: (u16, u16),
+    members: u16,
+    members_hash: u64,
+}
+
+impl Brief {
+    /// The cluster as a person refers to it.
+    pub fn called(&self) -> String {
+        called(&self.name, self.id)
+    }
+
+    /// True if it tells of the cluster with this id, though perhaps with other members.
+    pub fn is_of(&self, cluster: &ClusterIdentity) -> bool {
+        self.id == cluster.id.short()
+    }
+
+    /// The differences between what was found and what was expected, one clause each.
+    pub fn differences(
+        found: &Brief,
+        expected: &Brief,
+        whole: Option<(&ClusterIdentity, &ClusterIdentity)>,
+    ) -> Vec<String> {
+        let differ = |what: &str, found: String, expected: String| {
+            (found != expected).then(|| format!("{what} {found} and not {expected}"))
+        };
+        let quorums = |(phase1, phase2): (u16, u16)| format!("{phase1} and {phase2}");
+        let clauses = [
+            differ("it is cluster", found.called(), expected.called()),
+            whole.and_then(|(it, other)| {
+                differ("its id is", it.id.to_string(), other.id.to_string())
+            }),
+            match whole {
+                Some((it, other)) => {
+                    differ("its members are", listed(&it.members), listed(&other.members))
+                }
+                None => Brief::other_members(found, expected),
+            },
+            differ("its quorums are", quorums(found.quorums), quorums(expected.quorums)),
+            differ("its state machine is", shown(&found.machine), shown(&expected.machine)),
+            differ("its lease is", found.lease.to_string(), expected.lease.to_string()),
+        ];
+        clauses.into_iter().flatten().collect()
+    }
+
+    fn other_members(found: &Brief, expected: &Brief) -> Option<String> {
+        let (count, wanted) = (found.members, expected.members);
+        match found.members_hash == expected.members_hash {
+            true => None,
+            false if count == wanted => {
+                Some(format!("its {count} members have other names, roles or places"))
+            }
+            false => Some(format!("it has {count} members and not {wanted}")),
+        }
+    }
+}
+
+fn called(name: &str, id: u32) -> String {
+    format!("'{}' (id {id:08x}...)", shown(name))
+}
+
+/// A name that may be a stranger's, fit for a terminal.
+pub(super) fn shown(name: &str) -> String {
+    name.chars().take(64).flat_map(char::escape_default).collect()
+}
+
+fn listed(members: &[MemberRoles]) -> String {
+    let members: Vec<String> = members.iter().map(ToString::to_string).collect();
+    members.join(", ")
+}
+
+/// The text whose digest is taken, and which stands beside each journal.
+impl fmt::Display for ClusterIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ClusterIdentity { id, name, machine, lease, quorums: (phase1, phase2), members } = self;
+        writeln!(f, "{TITLE}\nid {id}\nname {name}\nmachine {machine}\nlease {lease}")?;
+        writeln!(f, "quorums {phase1} {phase2}")?;
+        members.iter().try_for_each(|member| writeln!(f, "member {member}"))
+    }
+}
+
+/// The error of text that is no identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this is not the identity of a cluster")]
+pub struct NoIdentity;
+
+impl FromStr for ClusterIdentity {
+    type Err = NoIdentity;
+
+    fn from_str(text: &str) -> Result<Self, NoIdentity> {
+        parse(text).filter(|identity| identity.to_string() == text).ok_or(NoIdentity)
+    }
+}
+
+fn parse(text: &str) -> Option<ClusterIdentity> {
+    let mut lines = text.lines();
+    if text.len() > MAX_IDENTITY || lines.next()? != TITLE {
+        return None;
+    }
+    let mut value = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix(' ');
+    let id = value("id")?.parse().ok()?;
+    let (name, machine) = (value("name")?.to_owned(), value("machine")?.to_owned());
+    let lease = value("lease")?.parse().ok()?;
+    let (phase1, phase2) = value("quorums")?.split_once(' ')?;
+    let quorums = (phase1.parse().ok()?, phase2.parse().ok()?);
+    let member = |line: &str| {
+        let mut words = line.strip_prefix("member ")?.split(' ');
+        let name = words.next()?.to_owned();
+        let roles: Vec<&str> = words.collect();
+        let plays = |role: &str| roles.contains(&role);
+        Some(MemberRoles { name, leader: plays("leader"), acceptor: plays("acceptor") })
+    };
+    let members = lines.map(member).collect::<Option<_>>()?;
+    Some(ClusterIdentity { id, name, machine, lease, quorums, members })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn names() -> impl Strategy<Value = String> {
+        "[a-zA-Z0-9_-]{1,32}"
+    }
+
+    fn identities() -> impl Strategy<Value = ClusterIdentity> {
+        let roles = prop_oneof![Just((true, false)), Just((false, true)), Just((true, true))];
+        let member = (names(), roles).prop_map(|(name, (leader, acceptor))| MemberRoles {
+            name,
+            leader,
+            acceptor,
+        });
+        let members = proptest::collection::vec(member, 0..=128);
+        (any::<u128>(), names(), names(), any::<u64>(), (0usize..65, 0usize..65), members).prop_map(
+            |(id, name, machine, lease, quorums, members)| ClusterIdentity {
+                id: ClusterId(id),
+                name,
+                machine,
+                lease,
+                quorums,
+                members,
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn what_is_written_is_read(identity in identities()) {
+            let text = identity.to_string();
+            prop_assert!(text.len() <= MAX_IDENTITY);
+            prop_assert_eq!(text.parse(), Ok(identity));
+        }
+
+        #[test]
+        fn no_text_panics(text in "(synod cluster 1\n)?(id [0-9a-f]{32}\n)?(\\PC{0,9}\n){0,6}") {
+            let _: Result<ClusterIdentity, _> = text.parse();
+        }
+    }
+
+    fn identity() -> ClusterIdentity {
+        let member =
+            |name: &str, leader, acceptor| MemberRoles { name: name.to_owned(), leader, acceptor };
+        ClusterIdentity {
+            id: ClusterId(7 << 96),
+            name: "c".to_owned(),
+            machine: "kv".to_owned(),
+            lease: 9,
+            quorums: (2, 2),
+            members: vec![
+                member("n1", true, true),
+                member("n2", false, true),
+                member("l", true, false),
+            ],
+        }
+    }
+
+    /// Whatever is changed in it: the digest changes, and it is said what differs.
+    #[test]
+    fn each_part_is_in_the_digest_and_in_the_words() {
+        let same = identity();
+        assert_eq!(same.digest(), identity().digest());
+        assert!(ClusterIdentity::differences(&same, &identity()).is_empty());
+        let changes: [(fn(&mut ClusterIdentity), &str); 9] = [
+            (|it| it.id = ClusterId(8 << 96), "it is cluster 'c' (id 00000008...) and not"),
+            (|it| it.id = ClusterId((7 << 96) + 1), "its id is"),
+            (|it| it.name = "d".to_owned(), "it is cluster 'd'"),
+            (|it| it.machine = "ledger".to_owned(), "its state machine is ledger and not kv"),
+            (|it| it.lease = 10, "its lease is 10 and not 9"),
+            (|it| it.quorums = (3, 1), "its quorums are 3 and 1 and not 2 and 2"),
+            (
+                |it| it.members.swap(0, 1),
+                "its members are n2 acceptor, n1 leader acceptor, l leader",
+            ),
+            (
+                |it| drop(it.members.pop()),
+                "its members are n1 leader acceptor, n2 acceptor and not",
+            ),
+            (|it| it.members[1].leader = true, "n2 leader acceptor"),
+        ];
+        for (change, words) in changes {
+            let mut changed = identity();
+            change(&mut changed);
+            assert_ne!(changed.digest(), same.digest(), "{words}");
+            let found = ClusterIdentity::differences(&changed, &same).join("; ");
+            assert!(found.contains(words), "{found}");
+        }
+    }
+
+    #[test]
+    fn strangers_are_told_what_differs_and_not_the_digest() {
+        let (one, mut two) = (identity(), identity());
+        two.members.swap(0, 1);
+        let told = |a: &ClusterIdentity, b: &ClusterIdentity| {
+            Brief::differences(&a.brief(), &b.brief(), None).join("; ")
+        };
+        assert_eq!(told(&two, &one), "its 3 members have other names, roles or places");
+        two.members.pop();
+        assert_eq!(told(&two, &one), "it has 2 members and not 3");
+        assert_eq!(told(&one, &one), "");
+    }
+
+    #[test]
+    fn roles_are_counted_in_the_order_of_the_file() {
+        let identity = identity();
+        let roles: Vec<String> =
+            identity.roles().map(|(role, name, at)| format!("{role} {name} {at}")).collect();
+        assert_eq!(
+            roles,
+            ["L1 n1/leader 0", "L2 l/leader 2", "A1 n1/acceptor 0", "A2 n2/acceptor 1"]
+        );
+        assert_eq!(identity.role_name(Party::Acceptor(AcceptorId(1))), "n2/acceptor");
+    }
+
+    #[test]
+    fn ids_are_drawn_of_all_bits_and_read_again() {
+        let drawn: Vec<u128> = (0..64).map(|_| unique().unwrap()).collect();
+        let (some, all) = drawn.iter().fold((0, u128::MAX), |(or, and), it| (or | it, and & it));
+        assert_eq!((some, all), (u128::MAX, 0), "each bit is drawn as 0 and as 1");
+        let id = ClusterId(drawn[0]);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for bad in ["", "12", "+0000000000000000000000000000001", &"g".repeat(32), &"1".repeat(33)]
+        {
+            assert_eq!(bad.parse::<ClusterId>(), Err(ClusterIdError), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Why a journal cannot be used, in words that lead to no harm when they are followed.
+
+use std::io;
+
+use thiserror::Error;
+
+use super::identity::SEGMENTS;
+
+/// Why a journal cannot be used.
+#[derive(Debug, Error)]
+pub enum JournalError {
+    /// The operating system would not.
+    #[error("cannot use {what}: {source}")]
+    Io {
+        /// What was being used.
+        what: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// There is nothing, which is how a lost disk looks.
+    #[error(
+        "there is no journal here. If this member has never run, start it once with --new, which makes \
+         one. If it has run, its disk is lost, and so is what it promised: leave it down, the others \
+         go on without it. RECOVERY.md says more"
+    )]
+    Missing,
+    /// There is something already.
+    #[error("there is something here already ({0}), so no journal is made")]
+    Exists(String),
+    /// Another member's.
+    #[error(
+        "this is the journal of {found}, not of {expected}: look whether data directories were \
+         exchanged, and put each where it was"
+    )]
+    OtherMember {
+        /// The role whose it is.
+        found: String,
+        /// The role whose it should be.
+        expected: String,
+    },
+    /// Another cluster's, or of this cluster by another file.
+    #[error(
+        "this journal was not made for the cluster in the file: {differences}. A cluster's members, \
+         their order and roles, quorums, state machine and lease cannot be changed: use the file that \
+         the journal was made with"
+    )]
+    OtherCluster {
+        /// What differs, in words.
+        differences: String,
+    },
+    /// A file of a version of this program that this one does not know.
+    #[error("{file} was written by another version of this program ('{found}'): use that version")]
+    Version {
+        /// The file.
+        file: String,
+        /// Its first line.
+        found: String,
+    },
+    /// A segment of a size that cannot be used.
+    #[error("a segment of {0} bytes cannot be made: take {least} to {most}",
+        least = SEGMENTS.start(), most = SEGMENTS.end())]
+    SegmentSize(usize),
+    /// Something is there that was not written so.
+    #[error(
+        "{file} is damaged at byte {at}: {why}. What this member promised is not known any more, so \
+         it must not vote again: leave it down, the others go on without it. An older copy of its \
+         files does not help, and is refused. RECOVERY.md says more"
+    )]
+    Damaged {
+        /// Which file.
+        file: String,
+        /// Where, in bytes.
+        at: usize,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// An error of the operating system, in using this.
+pub(super) fn at(what: &str) -> impl FnOnce(io::Error) -> JournalError {
+    let what = what.to_owned();
+    move |source| JournalError::Io { what, source }
+}
+
+/// Damage of a file.
+pub(super) fn damaged(file: &str, at: usize, why: &str) -> JournalError {
+    JournalError::Damaged { file: file.to_owned(), at, why: why.to_owned() }
+}

@@ -1,0 +1,174 @@
+//! Whose journal it is: how that is written down, read and checked. See [`identity`](super::identity)
+//! for the files.
+
+use super::error::{JournalError, at, damaged};
+use super::folder::Folder;
+use super::identity::{
+    BadLabel, Bound, Identity, JournalId, Label, MAX_TEXT, SEGMENTS, seal, unseal,
+};
+use crate::runtime::identity::{ClusterIdentity, unique};
+
+const IDENTITY: &str = "identity";
+const CLUSTER: &str = "cluster";
+
+/// A label for a new journal of a role, in segments of so many bytes.
+pub(super) fn new_label(identity: &Identity, segment: usize) -> Result<Label, JournalError> {
+    if !SEGMENTS.contains(&segment) {
+        return Err(JournalError::SegmentSize(segment));
+    }
+    let id = JournalId(unique().map_err(at("the system's randomness"))?);
+    let Identity { cluster, member } = identity;
+    Ok(Label { cluster: Bound::To(cluster.digest()), member: member.clone(), segment, id })
+}
+
+/// Writes down whose a journal is. That is what makes it one, so its segment is there already.
+pub(super) fn write_label<D: Folder>(
+    folder: &mut D,
+    identity: &Identity,
+    label: &Label,
+) -> Result<(), JournalError> {
+    bind(folder, &identity.cluster)?;
+    folder.create(IDENTITY, label.encode().as_bytes()).map_err(at(IDENTITY))
+}
+
+/// Writes down, for people and for error texts, which cluster a journal is of; and binds a journal
+/// of version 1 to it.
+pub(super) fn bind<D: Folder>(
+    folder: &mut D,
+    cluster: &ClusterIdentity,
+) -> Result<(), JournalError> {
+    folder.create(CLUSTER, seal(&cluster.to_string()).as_bytes()).map_err(at(CLUSTER))
+}
+
+/// Whose a journal is, as it was read.
+pub(super) struct Owner {
+    /// The file that the label is in. It is a part of all checksums of the journal.
+    pub(super) bytes: Vec<u8>,
+    pub(super) label: Label,
+    /// None only of version 1, before it was opened by this version.
+    pub(super) cluster: Option<ClusterIdentity>,
+}
+
+/// Reads whose journal it is, which must be this role's, if one is named.
+pub(super) fn read_label<D: Folder>(
+    folder: &D,
+    names: &[String],
+    expected: Option<&Identity>,
+) -> Result<Owner, JournalError> {
+    if !names.iter().any(|name| name == IDENTITY) {
+        return Err(damaged(IDENTITY, 0, "it is missing"));
+    }
+    let bytes = folder.read(IDENTITY, MAX_TEXT).map_err(at(IDENTITY))?;
+    let label = Label::decode(&bytes).map_err(|bad| match bad {
+        BadLabel::Damaged => damaged(IDENTITY, 0, "its checksum is wrong"),
+        BadLabel::Version(found) => JournalError::Version { file: IDENTITY.to_owned(), found },
+    })?;
+    let cluster = match names.iter().any(|name| name == CLUSTER) {
+        false if matches!(label.cluster, Bound::InWords(_)) => None,
+        false => return Err(damaged(CLUSTER, 0, "it is missing")),
+        true => {
+            let text = folder.read(CLUSTER, MAX_TEXT).map_err(at(CLUSTER))?;
+            let cluster = unseal(&text).and_then(|text| text.parse().ok());
+            Some(cluster.ok_or_else(|| damaged(CLUSTER, 0, "its checksum is wrong"))?)
+        }
+    };
+    if let Some(expected) = expected {
+        check(&label, cluster.as_ref(), expected)?;
+    }
+    Ok(Owner { bytes, label, cluster })
+}
+
+/// Checks that a journal belongs to this role of this cluster.
+fn check(
+    label: &Label,
+    cluster: Option<&ClusterIdentity>,
+    expected: &Identity,
+) -> Result<(), JournalError> {
+    let differences = match cluster {
+        Some(found) => ClusterIdentity::differences(found, &expected.cluster),
+        None => Vec::new(),
+    };
+    if !differences.is_empty() || !label.cluster.admits(&expected.cluster) {
+        let differences = match (differences.is_empty(), &label.cluster) {
+            (true, Bound::InWords(words)) => {
+                format!("it is of {words} and not of {}", Bound::in_words(&expected.cluster))
+            }
+            (true, Bound::To(digest)) => {
+                format!("its digest is {digest} and not {}", expected.cluster.digest())
+            }
+            _ => differences.join("; "),
+        };
+        return Err(JournalError::OtherCluster { differences });
+    }
+    if label.member != expected.member {
+        let (found, expected) = (label.member.clone(), expected.member.clone());
+        return Err(JournalError::OtherMember { found, expected });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use super::super::disk::DiskJournal;
+    use super::super::folder::Directory;
+    use super::super::segment;
+    use super::*;
+    use crate::runtime::identity::{ClusterId, MemberRoles};
+
+    fn cluster(id: u128) -> ClusterIdentity {
+        let member = MemberRoles { name: "n1".to_owned(), leader: true, acceptor: true };
+        ClusterIdentity {
+            id: ClusterId(id << 96),
+            name: "test".to_owned(),
+            machine: "kv".to_owned(),
+            lease: 7,
+            quorums: (1, 1),
+            members: vec![member],
+        }
+    }
+
+    /// An empty journal as version 1 made it.
+    fn version_1(name: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("synod-owner-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        let (cluster, member) =
+            (Bound::InWords("test (kv, lease 7)".to_owned()), "n1/leader".to_owned());
+        let label = Label { cluster, member, segment: 4096, id: JournalId(5) }.encode();
+        assert!(label.contains("synod journal 1\ncluster test (kv, lease 7)\n"), "{label}");
+        let mut bytes = segment::head(label.as_bytes(), 1, 1);
+        bytes.resize(4096, 0);
+        fs::write(path.join("journal-00000001"), bytes).unwrap();
+        fs::write(path.join(IDENTITY), label).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_journal_of_version_1_is_opened_and_bound_to_the_cluster_that_opens_it_first() {
+        let path = version_1("binds");
+        let open = |cluster| {
+            let identity = Identity { cluster, member: "n1/leader".to_owned() };
+            DiskJournal::open(Directory::lock(&path).unwrap(), &identity).map(|(it, _)| it.id())
+        };
+        let other_lease = ClusterIdentity { lease: 8, ..cluster(1) };
+        let error = open(other_lease).unwrap_err().to_string();
+        assert!(
+            error.contains("it is of test (kv, lease 7) and not of test (kv, lease 8)"),
+            "{error}"
+        );
+        assert_eq!(open(cluster(1)).unwrap(), JournalId(5));
+        assert_eq!(open(cluster(1)).unwrap(), JournalId(5), "and again");
+        let error = open(cluster(2)).unwrap_err().to_string();
+        assert!(
+            error.contains("it is cluster 'test' (id 00000001...) and not 'test' (id 00000002"),
+            "{error}"
+        );
+        let text = fs::read_to_string(path.join(CLUSTER)).unwrap();
+        fs::write(path.join(CLUSTER), text.replace("member n1", "member n2")).unwrap();
+        assert!(matches!(open(cluster(1)), Err(JournalError::Damaged { .. })));
+        fs::remove_dir_all(&path).unwrap();
+    }
+}

@@ -1,0 +1,43 @@
+//! Oneself: the role that one plays, and the cluster that one is of.
+
+use std::sync::Arc;
+
+use super::identity::{ClusterDigest, ClusterIdentity};
+use super::party::Party;
+use super::wire::Header;
+
+/// A role of a member of a cluster, or a client of it.
+#[derive(Clone, Debug)]
+pub struct Me {
+    party: Party,
+    cluster: Arc<ClusterIdentity>,
+    digest: ClusterDigest,
+}
+
+impl Me {
+    /// This role of this cluster, or one of its clients.
+    pub fn new(party: Party, cluster: Arc<ClusterIdentity>) -> Self {
+        let digest = cluster.digest();
+        Me { party, cluster, digest }
+    }
+
+    /// The role.
+    pub fn party(&self) -> Party {
+        self.party
+    }
+
+    /// The cluster.
+    pub fn cluster(&self) -> &ClusterIdentity {
+        &self.cluster
+    }
+
+    /// The header of what is said to somebody, by whoever has a journal of this age.
+    pub fn header(&self, to: Party, age: u64) -> Header {
+        Header { cluster: self.digest, from: self.party, to, age }
+    }
+
+    /// True if this was said in the same cluster, and to this role.
+    pub fn is_meant(&self, header: &Header) -> bool {
+        header.cluster == self.digest && header.to == self.party
+    }
+}
