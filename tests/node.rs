@@ -106,7 +106,7 @@ fn a_member_with_a_damaged_foreign_or_lost_journal_is_refused() {
     assert!(error.contains("the journal of n3/leader, not of n2/leader"), "{error}");
     swap(&cluster.data("n2"), &cluster.data("n3"));
 
-    for file in ["identity", "journal-00000001", "lock"] {
+    for file in ["identity", "cluster", "journal-00000001", "lock"] {
         fs::remove_file(cluster.data("n3/acceptor").join(file)).unwrap();
     }
     let error = cluster.refused("n3");

@@ -12,7 +12,8 @@ use crate::cluster::chaos::{Chaos, Report, run as put_through};
 ///
 /// Each role is a process of its own. In each round some are killed as by `kill -9`: less than half
 /// of the acceptors, and all leaders but one at most. In some, others are stopped for a while, or do
-/// not hear one another. In the end nothing that was acknowledged may be lost, nothing may be applied
+/// not hear one another; and in some an operator makes a mistake with one that is down, such as another
+/// file or an older copy of its data directory, which must be refused. In the end nothing that was acknowledged may be lost, nothing may be applied
 /// twice, all leaders must have the same history, and the clients' story must be linearizable.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
@@ -96,6 +97,7 @@ fn show(report: &Report) {
         ("members killed", grouped(report.kills)),
         ("members stopped for a while", grouped(report.pauses)),
         ("rounds with a bad network", grouped(report.cuts)),
+        ("mistakes of an operator, all refused", grouped(report.mistakes)),
         ("commands acknowledged", grouped(report.acknowledged)),
         ("commands that may have been done", grouped(report.unknown)),
         ("acknowledged and lost", grouped(report.lost)),

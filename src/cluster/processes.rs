@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::net::{Ipv4Addr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use thiserror::Error;
@@ -63,7 +63,7 @@ pub enum ExperimentError {
     Histogram(#[from] hdrhistogram::CreationError),
 }
 
-fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> ProcessError {
+pub(super) fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> ProcessError {
     let what = what.into();
     move |source| ProcessError::System { what, source }
 }
@@ -110,15 +110,30 @@ impl Processes {
         &self.folder
     }
 
+    /// Where a member's journals are.
+    pub fn data(&self, name: &str) -> PathBuf {
+        self.folder.join("data").join(name)
+    }
+
+    /// What a member has said so far.
+    pub fn log(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.join(format!("{name}.log"))).unwrap_or_default()
+    }
+
     /// Starts a member that is not up. What it says goes to a file of its name.
     pub fn start(&mut self, name: &str) -> Result<(), ProcessError> {
+        self.start_by(name, "cluster.toml", false)
+    }
+
+    /// The same, by another file in the same folder, or with new journals.
+    pub fn start_by(&mut self, name: &str, file: &str, new: bool) -> Result<(), ProcessError> {
         let log = self.folder.join(format!("{name}.log"));
         let open = || File::options().create(true).append(true).open(&log);
         let child = open().and_then(|out| {
-            let config = self.folder.join("cluster.toml");
             Command::new(&self.program)
                 .args(["--log", "info", "node", name, "--faults", "--config"])
-                .arg(config)
+                .arg(self.folder.join(file))
+                .args(new.then_some("--new"))
                 .stdin(Stdio::piped())
                 .stdout(out.try_clone()?)
                 .stderr(out)
@@ -166,6 +181,21 @@ impl Processes {
         let Some(pipe) = pipe else { return Ok(()) };
         let told = writeln!(pipe, "{speaker} {percent}").and_then(|()| pipe.flush());
         told.map_err(system(format!("give orders to {hearer}")))
+    }
+
+    /// Waits until a member that was started ends by itself; false if it does not in time. One that
+    /// has ended is not up.
+    pub fn ends(&mut self, name: &str, within: Duration) -> Result<bool, ProcessError> {
+        let deadline = Instant::now() + within;
+        let Some(child) = self.up.get_mut(name) else { return Ok(true) };
+        while Instant::now() < deadline {
+            if child.try_wait().map_err(system(format!("look after {name}")))?.is_some() {
+                self.up.remove(name);
+                return Ok(true);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(false)
     }
 
     /// Which member has ended by itself, and what it said last; none if none has.

@@ -4,15 +4,20 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | [`plan`] | what is done to the members, by a seed |
+//! | [`mistake`] | what an operator does wrong with a member that is down |
+//! | `file` | the cluster's file |
 //! | `load` | the clients |
 //! | [`verdict`] | what is made of it |
 //! | [`linear`] | whether one store could have told its clients so |
 
+mod file;
 pub mod linear;
 mod load;
+pub mod mistake;
 pub mod plan;
 pub mod verdict;
 
+use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -22,10 +27,14 @@ use serde::Serialize;
 use super::client::ClientError;
 use super::inquirer::{Inquirer, InquiryError};
 use super::member::Part;
-use super::processes::{ExperimentError, ProcessError, Processes, free_ports};
+use super::processes::{ExperimentError, ProcessError, Processes, free_ports, system};
 use crate::paxos::LeaderId;
 use crate::runtime::identity::ClusterId;
+use crate::runtime::journal::disk::inspect;
+use crate::runtime::journal::folder::Directory;
+use file::File;
 use load::Load;
+use mistake::{Mistake, copy, empty, replace};
 use plan::{Cast, Round};
 use verdict::{History, judge};
 
@@ -60,6 +69,8 @@ pub struct Report {
     pub pauses: u64,
     /// In how many rounds the network was bad or cut.
     pub cuts: u64,
+    /// How many mistakes an operator made, each of which was refused.
+    pub mistakes: u64,
     /// How many commands were acknowledged.
     pub acknowledged: u64,
     /// How many commands nobody knows of whether they were done.
@@ -96,6 +107,9 @@ pub struct Failover {
 
 /// How long an answer may fail to come.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How many entries are missing in an older copy, at least: what was written last before a kill may not
+/// have been told to anybody, so that nothing is lost with it.
+const OLDER: u64 = 5;
 /// How many commands are acknowledged between two rounds, at least.
 const BETWEEN: usize = 20;
 
@@ -124,11 +138,11 @@ pub fn run_with(
 ) -> Result<Report, ExperimentError> {
     let folder = chaos.data.join(format!("synod-chaos-{}-{}", std::process::id(), chaos.seed));
     let (cast, file) = cluster(chaos)?;
-    let mut cluster = Processes::new(program, &folder, &file)?;
+    let mut cluster = Processes::new(program, &folder, &file.to_string())?;
     cluster.start_all()?;
     let inquirer = Inquirer::new(cluster.config()).map_err(ClientError::from)?;
     let load = Load::start(cluster.config(), chaos.clients, chaos.keys, chaos.seed)?;
-    let mut experiment = Experiment { cluster, inquirer, load, tally: Tally::default() };
+    let mut experiment = Experiment { cluster, file, inquirer, load, tally: Tally::default() };
     let mut random = Rng::with_seed(chaos.seed);
     let mut problem = None;
     for number in 0..chaos.rounds {
@@ -142,28 +156,18 @@ pub fn run_with(
     let report = experiment.conclude(chaos, problem, folder)?;
     if report.holds() {
         // What was found out is good even if the files cannot be taken away.
-        let _ = std::fs::remove_dir_all(&report.folder);
+        let _ = fs::remove_dir_all(&report.folder);
     }
     Ok(report)
 }
 
 /// Who takes part, each role in a process of its own, and the file that says so.
-fn cluster(chaos: &Chaos) -> Result<(Cast, String), ProcessError> {
+fn cluster(chaos: &Chaos) -> Result<(Cast, File), ProcessError> {
     let name = |letter: &str, count: u16| (1..=count).map(|n| format!("{letter}{n}")).collect();
     let cast = Cast { leaders: name("l", chaos.leaders), acceptors: name("a", chaos.acceptors) };
-    let members = cast.leaders.iter().map(|name| (name, "leader"));
-    let members = members.chain(cast.acceptors.iter().map(|name| (name, "acceptor")));
     let ports = free_ports(cast.leaders.len() + cast.acceptors.len())?;
-    // Small, so that they are met.
-    let limits = "[limits]\nwindow = 256\nlease = 1024\n";
-    let id = ClusterId::draw()
-        .map_err(|source| ProcessError::System { what: "draw an id".to_owned(), source })?;
-    let mut file = format!("cluster = \"chaos\"\nid = \"{id}\"\n{limits}");
-    for ((name, role), port) in members.zip(ports) {
-        file.push_str(&format!(
-            "\n[[member]]\nname = \"{name}\"\ndata = \"data/{name}\"\n{role} = \"127.0.0.1:{port}\"\n"
-        ));
-    }
+    let id = ClusterId::draw().map_err(system("draw an id"))?;
+    let file = File::new(id, &cast, ports);
     Ok((cast, file))
 }
 
@@ -174,11 +178,13 @@ struct Tally {
     kills: u64,
     pauses: u64,
     cuts: u64,
+    mistakes: u64,
     failovers: Vec<Duration>,
 }
 
 struct Experiment {
     cluster: Processes,
+    file: File,
     inquirer: Inquirer,
     load: Load,
     tally: Tally,
@@ -212,12 +218,75 @@ impl Experiment {
         for (hearer, speaker, _) in &round.losses {
             self.cluster.lose(hearer, speaker, 0)?;
         }
+        let mistaken = match &round.mistake {
+            Some((mistake, victim)) if kills.contains(victim) => self.mistake(*mistake, victim)?,
+            _ => None,
+        };
         kills.iter().try_for_each(|name| self.cluster.start(name))?;
         self.tally.rounds += 1;
         self.tally.kills += kills.len() as u64;
         self.tally.pauses += u64::from(round.pause.is_some());
         self.tally.cuts += u64::from(!round.losses.is_empty());
-        Ok(stuck)
+        Ok(stuck.or(mistaken))
+    }
+
+    /// Makes a mistake with a member that is down, which must be refused, and undoes it.
+    fn mistake(
+        &mut self,
+        mistake: Mistake,
+        victim: &str,
+    ) -> Result<Option<String>, ExperimentError> {
+        let (data, aside) = (self.cluster.data(victim), self.cluster.folder().join("aside"));
+        let copied = || system(format!("copy the files of {victim}"));
+        if mistake == Mistake::OlderCopy {
+            copy(&data, &self.cluster.folder().join("older")).map_err(copied())?;
+            let age = self.entries(victim);
+            self.cluster.start(victim)?;
+            let deadline = Instant::now() + PATIENCE;
+            while self.entries(victim) < age + OLDER {
+                if Instant::now() >= deadline {
+                    return Ok(Some(format!("{victim} does not vote any more")));
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            self.cluster.kill(victim)?;
+        }
+        copy(&data, &aside).map_err(copied())?;
+        let older = self.cluster.folder().join("older");
+        let mistaken = match mistake {
+            Mistake::OlderCopy => replace(&older, &data).and_then(|()| fs::remove_dir_all(&older)),
+            Mistake::Emptied | Mistake::MadeAnew => empty(&data),
+            Mistake::Exchanged => {
+                let alike = |name: &&str| *name != victim && name.get(..1) == victim.get(..1);
+                let names = self.file.members.iter().map(|(name, ..)| name.as_str());
+                let other = names.into_iter().find(alike).unwrap_or_default();
+                replace(&self.cluster.data(other), &data)
+            }
+            _ => Ok(()),
+        };
+        mistaken.map_err(copied())?;
+        let file = mistake.file(&self.file, victim).map_err(system("draw an id"))?;
+        let name = file.as_ref().map_or("cluster.toml", |_| "mistaken.toml");
+        if let Some(file) = &file {
+            let written = fs::write(self.cluster.folder().join(name), file.to_string());
+            written.map_err(system("write a file"))?;
+        }
+        let said = self.cluster.log(victim).len();
+        self.cluster.start_by(victim, name, mistake == Mistake::MadeAnew)?;
+        let refused = self.cluster.ends(victim, PATIENCE)?;
+        let words = self.cluster.log(victim).split_off(said);
+        self.cluster.kill(victim)?;
+        replace(&aside, &data).and_then(|()| fs::remove_dir_all(&aside)).map_err(copied())?;
+        self.tally.mistakes += 1;
+        let named = refused && words.contains(mistake.refusal());
+        Ok((!named).then(|| format!("{victim} has accepted a mistake, {mistake:?}: {words}")))
+    }
+
+    /// How many entries there are in a member's journal, as far as they can be read now.
+    fn entries(&self, name: &str) -> u64 {
+        let role = if name.starts_with('l') { Part::Leader } else { Part::Acceptor };
+        let folder = Directory::look(&self.cluster.data(name).join(role.name()));
+        inspect(&folder).map_or(0, |inspected| inspected.recovered.entries)
     }
 
     /// Lets the round last, and measures how long it takes until another primary answers, if the
@@ -273,7 +342,7 @@ impl Experiment {
         problem: Option<String>,
         folder: PathBuf,
     ) -> Result<Report, ExperimentError> {
-        let Experiment { mut cluster, inquirer, load, tally } = self;
+        let Experiment { mut cluster, inquirer, load, tally, .. } = self;
         let asked = load.finish()?;
         let level = inquirer.wait_until_level(PATIENCE)?;
         let leaders = inquirer.members().iter().filter(|asked| asked.part == Part::Leader);
@@ -301,12 +370,13 @@ impl Experiment {
         ];
         let problems: Vec<String> = problems.into_iter().flatten().collect();
         let problem = (!problems.is_empty()).then(|| problems.join("; "));
-        let Tally { rounds, kills, pauses, cuts, failovers } = tally;
+        let Tally { rounds, kills, pauses, cuts, mistakes, failovers } = tally;
         Ok(Report {
             rounds,
             kills,
             pauses,
             cuts,
+            mistakes,
             acknowledged: verdict.acknowledged,
             unknown: verdict.unknown,
             lost: verdict.lost,

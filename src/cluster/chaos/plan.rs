@@ -2,6 +2,8 @@
 
 use fastrand::Rng;
 
+use super::mistake::Mistake;
+
 /// Who can be put through something.
 #[derive(Clone, Debug)]
 pub struct Cast {
@@ -22,6 +24,9 @@ pub struct Round {
     pub pause: Option<String>,
     /// Who does not hear what from whom: hearer, speaker, and of a hundred datagrams so many.
     pub losses: Vec<(String, String, u8)>,
+    /// The mistake that an operator makes with one of those who were killed, before all is put right
+    /// and it is started again.
+    pub mistake: Option<(Mistake, String)>,
     /// How long it lasts at least, in milliseconds.
     pub millis: u64,
 }
@@ -45,6 +50,9 @@ impl Round {
         if random.u8(..3) == 0 {
             round.losses = losses(random, cast);
         }
+        if random.u8(..3) == 0 {
+            round.mistake = mistake(random, &round.kills, acceptors);
+        }
         round
     }
 
@@ -58,6 +66,15 @@ impl Round {
 fn some_of(random: &mut Rng, names: &[String], most: usize) -> Vec<String> {
     let count = random.usize(..=most);
     random.choose_multiple(names.iter().cloned(), count)
+}
+
+/// A mistake with one of those that are down.
+fn mistake(random: &mut Rng, kills: &[String], acceptors: &[String]) -> Option<(Mistake, String)> {
+    let mistake = random.choice(Mistake::ALL)?;
+    // The journal of a leader hardly ever grows, so that a copy of it is hardly ever older.
+    let fits = |name: &&String| mistake != Mistake::OlderCopy || acceptors.contains(name);
+    let victims: Vec<&String> = kills.iter().filter(fits).collect();
+    random.choice(victims).map(|victim| (mistake, victim.clone()))
 }
 
 fn losses(random: &mut Rng, Cast { leaders, acceptors }: &Cast) -> Vec<(String, String, u8)> {
@@ -124,6 +141,15 @@ mod tests {
         }
         let percents: Vec<u8> = rounds.iter().flat_map(|r| &r.losses).map(|l| l.2).collect();
         assert!(percents.contains(&25) && percents.contains(&100));
+        for mistake in Mistake::ALL {
+            let same = rounds.iter().filter_map(|round| Some((round, round.mistake.as_ref()?)));
+            let same: Vec<_> = same.filter(|(_, (made, _))| *made == mistake).collect();
+            assert!(!same.is_empty(), "{mistake:?}");
+            for (round, (_, victim)) in same {
+                assert!(round.primary || round.kills.contains(victim));
+                assert!(mistake != Mistake::OlderCopy || victim.starts_with('a'));
+            }
+        }
         assert!(rounds.iter().any(|r| r.pause.is_some()) && rounds.iter().any(Round::only_kills));
     }
 }

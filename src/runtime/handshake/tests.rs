@@ -161,7 +161,7 @@ fn no_delay_replaces_an_answer() {
     assert_eq!(waits, ["n3/leader", "n3/acceptor"]);
     up.extend(first_start(&disks, &["n3"], &[]));
     meet(acceptor(3), &mut up).unwrap();
-    assert!(takes_part(&mut up, acceptor(1)) && !takes_part(&mut up, leader(1)));
+    assert!(takes_part(&mut up, acceptor(1)), "three of four roles of others have answered");
 }
 
 /// Those that an operator has named are not waited for, and nobody else.
