@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::Verdict;
 use super::node::read;
-use super::output::{fail, json, say};
+use super::output::{fail, json, say, warn};
 use crate::cluster::client::{Client, Outcome};
 use crate::machine::kv::{Bytes, KvCommand, KvReply};
 use crate::paxos::{Answer, Done};
@@ -148,8 +148,13 @@ fn send(payload: &[u8], common: &Common, reading: Reading) -> Verdict {
         Err(error) => return fail(error, Verdict::BadUse),
     };
     let within = Duration::from_secs_f64(common.timeout);
-    let outcome = Client::new(&config).and_then(|mut client| client.propose(payload, within));
-    match outcome {
+    let asked = Client::new(&config).and_then(|mut client| {
+        let outcome = client.propose(payload, within)?;
+        let stranger = client.stranger().filter(|_| !matches!(outcome, Outcome::Done(_)));
+        stranger.into_iter().for_each(|words| warn(format_args!("synod: {words}")));
+        Ok(outcome)
+    });
+    match asked {
         Err(error) => fail(error, Verdict::Fails),
         Ok(outcome) => show(&outcome, common, reading),
     }

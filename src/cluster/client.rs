@@ -18,6 +18,7 @@ use crate::paxos::limits::MAX_DATAGRAM;
 use crate::paxos::{ClientId, Command, Done, LeaderId, Message, Refusal, RequestId};
 use crate::runtime::identity::unique;
 use crate::runtime::me::Me;
+use crate::runtime::notice::Notice;
 use crate::runtime::party::Party;
 use crate::runtime::wire::{WireError, encode_one, open};
 
@@ -75,6 +76,8 @@ pub struct Client {
     /// The sequence of the next request.
     next: u64,
     last: Option<RequestId>,
+    /// What somebody else has said who is where a leader should be.
+    stranger: Option<String>,
     /// How long one leader is waited for.
     patience: Duration,
 }
@@ -117,13 +120,18 @@ impl Client {
         let leaders = leaders.into_iter().map(|leader| reachable(leader, v6)).collect();
         let inquirer = Inquirer::new(config)?;
         let cluster = Me::new(Party::Client, Arc::new(config.identity()));
-        let (me, next, last, turn) = (None, 0, None, 0);
-        Ok(Client { socket, cluster, leaders, turn, inquirer, me, next, last, patience })
+        let (me, next, last, turn, stranger) = (None, 0, None, 0, None);
+        Ok(Client { socket, cluster, leaders, turn, inquirer, me, next, last, stranger, patience })
     }
 
     /// The leader that was asked last.
     pub fn leader(&self) -> LeaderId {
         LeaderId(self.turn as u16)
+    }
+
+    /// Words about somebody who is where a leader of this cluster should be, if one was heard.
+    pub fn stranger(&self) -> Option<&str> {
+        self.stranger.as_deref()
     }
 
     /// The name under which was asked last; none if nobody ever was.
@@ -221,7 +229,7 @@ impl Client {
     /// Waits for word of a request. Of hints, one is followed between two silences, so that leaders
     /// that name one another do not keep a client running.
     fn listen(
-        &self,
+        &mut self,
         id: RequestId,
         until: Instant,
         (redirected, silent): (bool, Option<usize>),
@@ -237,6 +245,9 @@ impl Client {
             let Ok((length, _)) = self.socket.recv_from(&mut buffer) else { continue };
             let datagram = open(buffer.get(..length).unwrap_or_default());
             let Ok(opened) = datagram.as_ref() else { continue };
+            if let Ok(notice) = opened.message::<Notice>() {
+                self.stranger = Some(notice.in_words("a leader", self.cluster.cluster()));
+            }
             if !self.cluster.is_meant(&opened.header) {
                 continue;
             }

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, UdpSocket};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -68,13 +70,41 @@ pub(super) fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> Proce
     move |source| ProcessError::System { what, source }
 }
 
-/// Ports of the loopback that nobody uses now.
+/// The ports that are given out, in blocks. The system itself chooses others, for clients.
+const PORTS: Range<u16> = 10_000..30_000;
+const BLOCK: u16 = 16;
+
+/// The locks of the blocks that this process has taken. They are let go when it ends.
+static TAKEN: Mutex<Vec<File>> = Mutex::new(Vec::new());
+
+/// Ports of the loopback that nobody uses now, and that no other experiment of this user is given as
+/// long as this process lives. Up to 16 are in a row.
 pub fn free_ports(count: usize) -> Result<Vec<u16>, ProcessError> {
-    let bind = || UdpSocket::bind((Ipv4Addr::LOCALHOST, 0));
-    // All are held until each has one, so that none is given twice.
-    let sockets: io::Result<Vec<UdpSocket>> = (0..count).map(|_| bind()).collect();
-    let ports = sockets.and_then(|s| s.iter().map(|s| Ok(s.local_addr()?.port())).collect());
-    ports.map_err(system("find free ports"))
+    let locks = std::env::temp_dir().join("synod-ports");
+    fs::create_dir_all(&locks).map_err(system("find free ports"))?;
+    let mut ports = Vec::new();
+    let blocks = (PORTS.end - PORTS.start) / BLOCK;
+    let first = fastrand::u16(..blocks);
+    for block in (0..blocks).map(|next| (first + next) % blocks) {
+        if ports.len() >= count {
+            break;
+        }
+        let mut block: Vec<u16> =
+            (0..BLOCK).map(|port| PORTS.start + block * BLOCK + port).collect();
+        let lock = locks.join(block.first().map_or(String::new(), u16::to_string));
+        let opened = File::options().create(true).append(true).open(lock);
+        let Ok(lock) = opened else { continue };
+        let free = |port: &u16| UdpSocket::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+        if lock.try_lock().is_ok() && block.iter().all(free) {
+            TAKEN.lock().unwrap_or_else(PoisonError::into_inner).push(lock);
+            block.truncate(count - ports.len());
+            ports.append(&mut block);
+        }
+    }
+    match ports.len() >= count {
+        true => Ok(ports),
+        false => Err(system("find free ports")(io::ErrorKind::AddrInUse.into())),
+    }
 }
 
 /// A cluster of processes. They are killed when it is let go.

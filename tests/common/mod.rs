@@ -5,7 +5,6 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, Sender};
@@ -13,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use synod::cluster::config::ClusterConfig;
+use synod::cluster::processes::free_ports;
 use synod::runtime::identity::{ClusterId, ClusterIdentity, MemberRoles};
 
 /// The identity of a cluster with these members, by name, leader and acceptor.
@@ -44,7 +44,8 @@ impl Cluster {
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         let cluster = Cluster { folder };
-        let made = cluster.synod(&["init", "test", "--port", &free_ports().to_string()]);
+        let made =
+            cluster.synod(&["init", "test", "--port", &free_ports(16).unwrap()[0].to_string()]);
         assert!(made.status.success(), "{}", text(&made.stderr));
         assert!(text(&made.stdout).contains("synod node n3 --config test/cluster.toml"));
         cluster
@@ -95,13 +96,6 @@ impl Drop for Cluster {
 
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// The first of six ports that nobody uses.
-fn free_ports() -> u16 {
-    let free = |port: u16| UdpSocket::bind(("127.0.0.1", port)).is_ok();
-    let mut tries = (0..100).map(|_| fastrand::u16(10_000..30_000));
-    tries.find(|first| (0..6).all(|more| free(first + more))).unwrap()
 }
 
 /// Where the lines of members go, each with the member's name.
