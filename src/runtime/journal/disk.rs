@@ -12,11 +12,13 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use super::entry;
+use super::entry::{self, Payload};
 use super::folder::{Folder, Medium};
 use super::identity::{Identity, JournalId, Label};
-use super::segment::{self, Scanned};
+use super::segment::{self, Damage, SEAL, Scanned, Why};
+pub use super::segment::{SEGMENT, SMALLEST_SEGMENT};
 use super::{Journal, JournalStats};
+use crate::codec::DecodeError;
 use crate::paxos::{Record, Storage};
 
 /// Why a journal cannot be used.
@@ -64,6 +66,33 @@ pub enum JournalError {
         /// What is wrong with it.
         why: String,
     },
+    /// Something is there that was written so, and that this version cannot read.
+    #[error(
+        "the entry at byte {at} of {file} is as it was written, by its checksums, but this version \
+         cannot read it: {why}. Start the member with the version that wrote it; until then nothing \
+         is lost, and nothing here was changed"
+    )]
+    Unreadable {
+        /// Which file.
+        file: String,
+        /// Where, in bytes.
+        at: usize,
+        /// What was met.
+        why: DecodeError,
+    },
+    /// A segment is to be made in which a record may not fit.
+    #[error("segments of {0} bytes are too small: the least is {SMALLEST_SEGMENT}")]
+    Segment(usize),
+}
+
+impl Damage {
+    fn of(self, file: &str) -> JournalError {
+        let (file, at) = (file.to_owned(), self.at);
+        match self.why {
+            Why::Changed(why) => JournalError::Damaged { file, at, why: why.to_owned() },
+            Why::Unreadable(why) => JournalError::Unreadable { file, at, why },
+        }
+    }
 }
 
 /// What was found in a journal.
@@ -121,8 +150,6 @@ struct Open<F> {
 
 const IDENTITY: &str = "identity";
 const FIRST: u64 = 1;
-/// The room that is left for the entry that seals a segment.
-const SEAL: usize = entry::space(1);
 
 fn name(number: u64) -> String {
     format!("journal-{number:08}")
@@ -133,15 +160,16 @@ fn at(what: &str) -> impl FnOnce(io::Error) -> JournalError {
     move |source| JournalError::Io { what, source }
 }
 
-/// How many bytes a segment has, unless somebody wants it otherwise.
-pub const SEGMENT: usize = 32 << 20;
-
-/// Makes an empty journal, in segments of so many bytes, for a member that has never run.
+/// Makes an empty journal, in segments of so many bytes, for a member that has never run. They must
+/// not be fewer than [`SMALLEST_SEGMENT`].
 pub fn create<D: Folder>(
     folder: &mut D,
     identity: &Identity,
     segment: usize,
 ) -> Result<(), JournalError> {
+    if segment < SMALLEST_SEGMENT {
+        return Err(JournalError::Segment(segment));
+    }
     let found = folder.names().map_err(at("the data directory"))?;
     if let Some(other) = found.first() {
         return Err(JournalError::Exists(other.clone()));
@@ -205,8 +233,8 @@ fn read<D: Folder>(folder: &D, expected: Option<&Identity>) -> Result<Read, Jour
         if bytes.len() != label.segment {
             return Err(damaged(&file, bytes.len(), "it ends here, and segments keep their size"));
         }
-        let segment = segment::scan(&owner, &bytes, (number, first))
-            .map_err(|found| damaged(&file, found.at, &found.why))?;
+        let segment =
+            segment::scan(&owner, &bytes, (number, first)).map_err(|damage| damage.of(&file))?;
         first += segment.entries.len() as u64 + u64::from(!segment.is_sealed());
         scanned.push(segment);
     }
@@ -286,22 +314,47 @@ impl<D: Folder> DiskJournal<D> {
         self.id
     }
 
-    fn write(&mut self, records: &[Record]) -> io::Result<()> {
-        let payloads = entry::payloads(records).map_err(io::Error::other)?;
-        let room = payloads.iter().map(|payload| entry::space(payload.len())).sum::<usize>() + SEAL;
-        if segment::START + room > self.size {
-            return Err(io::Error::other("a batch is larger than a segment"));
+    /// How many bytes the entries of a batch may take: what a segment has room for.
+    fn room(&self) -> usize {
+        self.size.saturating_sub(segment::START + SEAL)
+    }
+
+    /// Writes entries for these records, in one batch if a segment has room for them, else in several.
+    /// The last is durable when this returns, and so are those before it.
+    fn write(&mut self, mut records: &[Record], payloads: &[Payload]) -> io::Result<()> {
+        let (room, mut rest) = (self.room(), payloads);
+        while !rest.is_empty() {
+            let mut space = 0;
+            let fits = rest.iter().take_while(|payload| {
+                space += payload.space();
+                space <= room
+            });
+            let (batch, later) = rest.split_at(fits.count().max(1));
+            let count = batch.iter().map(|payload| payload.records).sum();
+            let (now, others) = records.split_at_checked(count).unwrap_or((records, &[]));
+            self.write_batch(now, batch)?;
+            (records, rest) = (others, later);
         }
-        if self.open.end + room > self.size {
+        Ok(())
+    }
+
+    fn write_batch(&mut self, records: &[Record], payloads: &[Payload]) -> io::Result<()> {
+        let space: usize = payloads.iter().map(Payload::space).sum();
+        if self.open.end + space + SEAL > self.size {
             self.begin_segment()?;
         }
         let batch = self.next;
-        let mut bytes = Vec::with_capacity(room);
-        for payload in payloads {
-            entry::encode(&self.owner, (self.next, batch), &payload, &mut bytes);
+        let mut bytes = Vec::with_capacity(space);
+        for Payload { bytes: payload, .. } in payloads {
+            entry::encode(&self.owner, (self.next, batch), payload, &mut bytes);
             self.next += 1;
         }
-        self.open.write(&bytes)
+        if cfg!(debug_assertions) {
+            entry::verify(&self.owner, &bytes, records).map_err(io::Error::other)?;
+        }
+        self.open.write(&bytes)?;
+        self.syncs += 1;
+        Ok(())
     }
 
     /// Makes the next segment, and only then seals this one.
@@ -336,8 +389,8 @@ impl<F: Medium> Open<F> {
 
     fn seal(&mut self, owner: &[u8], next: &mut u64) -> io::Result<()> {
         let mut bytes = Vec::with_capacity(SEAL);
-        for payload in entry::payloads(&[]).map_err(io::Error::other)? {
-            entry::encode(owner, (*next, *next), &payload, &mut bytes);
+        for payload in entry::payloads(&[], entry::MOST).map_err(io::Error::other)? {
+            entry::encode(owner, (*next, *next), &payload.bytes, &mut bytes);
         }
         *next += 1;
         self.write(&bytes)
@@ -352,11 +405,14 @@ impl<D: Folder> Journal for DiskJournal<D> {
         if self.failed {
             return Err(io::Error::other("this journal has failed before"));
         }
+        // What cannot be an entry fails before anything is written, so the journal is as it was.
+        let most = entry::payload_within(self.room()).min(entry::MOST);
+        let payloads = entry::payloads(&records, most)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         self.failed = true;
         let start = Instant::now();
-        self.write(&records)?;
+        self.write(&records, &payloads)?;
         self.failed = false;
-        self.syncs += 1;
         self.last_sync = Some((start, start.elapsed()));
         Ok(())
     }
