@@ -85,6 +85,7 @@
 
 pub mod cli;
 pub mod cluster;
+pub mod codec;
 pub mod machine;
 #[path = "../model/mod.rs"]
 pub mod model;

@@ -8,17 +8,21 @@ use std::sync::{Arc, Mutex};
 
 use common::identity_of;
 use stateright::actor::Id;
+use synod::paxos::limits::MAX_COMMAND;
 use synod::paxos::{
-    Acceptor, AcceptorId, Ballot, Decree, Instance, LeaderId, Limits, Members, Message, Node,
-    Quorums, Record, Role, Saving, Setup, Storage, Timing, Vote,
+    Acceptor, AcceptorId, Ballot, ClientId, Command, Decree, Instance, LeaderId, Limits, Members,
+    Message, Node, Quorums, Record, RequestId, Role, Saving, Setup, Storage, Timing, Vote,
 };
 use synod::runtime::counters::Counters;
 use synod::runtime::host::{Host, HostError};
+use synod::runtime::journal::disk::{DiskJournal, SEGMENT, create};
+use synod::runtime::journal::folder::Directory;
+use synod::runtime::journal::identity::Identity;
 use synod::runtime::journal::{Journal, MemoryJournal};
 use synod::runtime::me::Me;
 use synod::runtime::notice::Notice;
 use synod::runtime::party::Party;
-use synod::runtime::pump::{Datagram, Turn};
+use synod::runtime::pump::{BATCH, Datagram, Turn};
 use synod::runtime::udp::Outlet;
 use synod::runtime::wire::{Frame, Header, Kind, encode_one, open};
 
@@ -119,6 +123,43 @@ fn host<J: Journal>(storage: Option<Storage>, journal: J, log: &Log) -> Host<Nod
     let counters = Arc::new(Counters::default());
     Host::start((me(ACCEPTOR), None), acceptor(), storage, (log.clone(), journal), counters)
         .unwrap()
+}
+
+/// A turn of 256 datagrams: their votes are all in the journal, which opens again.
+fn is_saved_and_read(name: &str, messages: impl Fn(u64) -> Vec<Message>) {
+    let path = std::env::temp_dir().join(format!("synod-turn-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&path).unwrap();
+    let cluster = me(ACCEPTOR).cluster().clone();
+    let identity = Identity { cluster, member: "n1/acceptor".to_owned() };
+    create(&mut Directory::lock(&path).unwrap(), &identity, SEGMENT).unwrap();
+    let open = || DiskJournal::open(Directory::lock(&path).unwrap(), &identity).unwrap();
+    let mut host = host(None, open().0, &Log::default());
+    let mut batch = (0..BATCH as u64).map(|n| datagram(0, &messages(n))).collect();
+    host.turn(&mut batch).unwrap();
+    drop(host);
+    let found = open().1.storage.unwrap().0;
+    let asked = (0..BATCH as u64).flat_map(messages).map(|message| match message {
+        Message::Accept { ballot, instance, decree } => {
+            Record::Voted(Vote { instance, ballot, decree })
+        }
+        _ => unreachable!(),
+    });
+    assert!(found.into_iter().eq(asked), "{name}");
+    std::fs::remove_dir_all(&path).unwrap();
+}
+
+#[test]
+fn the_most_that_one_turn_brings_is_saved_and_read() {
+    let accept = |n, decree| Message::Accept { ballot: ballot(0), instance: Instance(n), decree };
+    let payload: Arc<[u8]> = vec![7; MAX_COMMAND].into();
+    let large = |n: u64| {
+        let id = RequestId { client: ClientId::original(1), sequence: n };
+        Decree::Command(Command { id, acknowledged: 0, payload: Arc::clone(&payload) })
+    };
+    is_saved_and_read("large", |n| vec![accept(n, large(n))]);
+    is_saved_and_read("many", |n| {
+        (n * 700..(n + 1) * 700).map(|n| accept(n, Decree::Noop)).collect()
+    });
 }
 
 #[test]

@@ -13,7 +13,7 @@ use synod::paxos::{
     Ballot, ClientId, Command, Decree, Instance, LeaderId, Record, RequestId, Vote,
 };
 use synod::runtime::journal::Journal;
-use synod::runtime::journal::disk::{DiskJournal, create};
+use synod::runtime::journal::disk::{DiskJournal, SMALLEST_SEGMENT, create};
 use synod::runtime::journal::folder::Directory;
 use synod::runtime::journal::identity::Identity;
 
@@ -57,12 +57,12 @@ fn written(cluster: &Cluster) -> PathBuf {
     };
     // Locked once: a process that another test starts may hold a lock on for a moment.
     let mut folder = Directory::lock(&path).unwrap();
-    create(&mut folder, &identity, 4096).unwrap();
+    create(&mut folder, &identity, SMALLEST_SEGMENT).unwrap();
     let (mut journal, _) = DiskJournal::open(folder, &identity).unwrap();
     journal.append(vec![Record::Promised(ballot(3)), Record::Promised(ballot(2))]).unwrap();
     for instance in 4..14 {
         let id = RequestId { client: ClientId::original(6), sequence: instance };
-        let command = Command { id, acknowledged: 0, payload: vec![b'x'; 900].into() };
+        let command = Command { id, acknowledged: 0, payload: vec![b'x'; 20_000].into() };
         let (instance, decree) = (Instance(instance), Decree::Command(command));
         journal.append(vec![Record::Voted(Vote { instance, ballot: ballot(3), decree })]).unwrap();
     }
@@ -80,7 +80,7 @@ fn what_is_in_a_journal_is_shown_and_nothing_is_changed() {
     }
     let lines: Vec<&str> = out.lines().collect();
     assert_eq!(lines[lines.len() - 12].trim(), "1  promised 3.L2");
-    let last = format!("12  voted in 13 under 3.L2 for C7#13, 900 bytes: {}...", "x".repeat(60));
+    let last = format!("12  voted in 13 under 3.L2 for C7#13, 20000 bytes: {}...", "x".repeat(60));
     assert_eq!(lines[lines.len() - 1].trim(), last);
 
     let (_, out, _) = inspect(&cluster, &["test/data/n9", "--records", "--json"]);
@@ -89,7 +89,7 @@ fn what_is_in_a_journal_is_shown_and_nothing_is_changed() {
         ("sound", json!(true)),
         ("error", Value::Null),
         ("segments", json!(4)),
-        ("segment_bytes", json!(4096)),
+        ("segment_bytes", json!(SMALLEST_SEGMENT)),
         ("torn_bytes", json!(0)),
         ("entries", json!(11)),
         ("rounds", json!(0)),

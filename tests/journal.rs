@@ -7,16 +7,18 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
+use synod::paxos::limits::{MAX_COMMAND, MAX_DATAGRAM};
 use synod::paxos::{
     Ballot, ClientId, Command, Decree, Instance, LeaderId, Record, RequestId, Vote,
 };
 use synod::runtime::journal::Journal;
-use synod::runtime::journal::disk::{DiskJournal, JournalError, create, inspect};
+use synod::runtime::journal::disk::{
+    DiskJournal, JournalError, SEGMENT, SMALLEST_SEGMENT, create, inspect,
+};
 use synod::runtime::journal::folder::{Directory, Folder, Medium};
 use synod::runtime::journal::identity::Identity;
 
 const SECTOR: usize = 512;
-const SEGMENT: usize = 16 * 1024;
 
 /// A disk. What was written and not synced is lost or kept, sector by sector.
 #[derive(Clone, Default)]
@@ -160,21 +162,39 @@ fn vote(instance: u64, payload: Vec<u8>) -> Record {
 
 /// A journal with these batches.
 fn journal_with(batches: &[Vec<Record>]) -> (Disk, DiskJournal<Disk>) {
+    journal_of(SMALLEST_SEGMENT, batches)
+}
+
+/// The same, in segments of so many bytes.
+fn journal_of(segment: usize, batches: &[Vec<Record>]) -> (Disk, DiskJournal<Disk>) {
     let mut disk = Disk::default();
-    create(&mut disk, &identity(), SEGMENT).unwrap();
+    create(&mut disk, &identity(), segment).unwrap();
     let (mut journal, _) = open(&disk).unwrap();
     batches.iter().for_each(|batch| journal.append(batch.clone()).unwrap());
     (disk, journal)
 }
 
-/// Batches of votes, with payloads of zeros among them: those look like sectors never written.
+/// Batches of votes: few or many in a batch, with payloads from none to the longest, of zeros among
+/// them: those look like sectors never written. Few are so large that they take several segments.
 fn batches(count: usize) -> impl Strategy<Value = Vec<Vec<Record>>> {
+    let votes =
+        |payload| (0u64..9, payload).prop_map(|(instance, payload)| vote(instance, payload));
+    let tiny = votes(proptest::collection::vec(any::<u8>(), 0..9).boxed());
+    let edge = proptest::sample::select(vec![0, 250, 251, MAX_COMMAND - 1, MAX_COMMAND]);
     let payload = prop_oneof![
-        proptest::collection::vec(any::<u8>(), 0..40),
-        (0usize..1500).prop_map(|length| vec![0; length]),
+        30 => proptest::collection::vec(any::<u8>(), 0..40),
+        20 => (0usize..1500).prop_map(|length| vec![0; length]),
+        2 => (0..=MAX_COMMAND, any::<u8>()).prop_map(|(length, byte)| vec![byte; length]),
+        1 => edge.prop_map(|length| vec![0; length]),
     ];
-    let record = (0u64..9, payload).prop_map(|(instance, payload)| vote(instance, payload));
-    proptest::collection::vec(proptest::collection::vec(record, 1..4), 1..count)
+    let any = votes(payload.boxed());
+    let large = votes((20_000..=MAX_COMMAND).prop_map(|length| vec![7; length]).boxed());
+    let batch = prop_oneof![
+        40 => proptest::collection::vec(any, 1..4),
+        1 => proptest::collection::vec(tiny, 1..3000),
+        1 => proptest::collection::vec(large, 1..7),
+    ];
+    proptest::collection::vec(batch, 1..count)
 }
 
 proptest! {
@@ -267,7 +287,7 @@ fn a_journal_that_was_cut_off_is_refused() {
     let (disk, _) = journal_with(&batches);
     let file = "journal-00000001";
     let used = disk.used(file);
-    for length in used - 3 * 160..SEGMENT {
+    for length in (used - 3 * 160..used + 100).chain(SMALLEST_SEGMENT - 100..SMALLEST_SEGMENT) {
         let cut = disk.change(file, |bytes| bytes.truncate(length));
         assert!(matches!(open(&cut), Err(JournalError::Damaged { .. })), "{length} bytes");
     }
@@ -275,7 +295,7 @@ fn a_journal_that_was_cut_off_is_refused() {
 
 #[test]
 fn what_is_missing_or_foreign_is_refused_by_name() {
-    let batches: Vec<_> = (0..40).map(|instance| vec![vote(instance, vec![7; 1400])]).collect();
+    let batches: Vec<_> = (0..40).map(|instance| vec![vote(instance, vec![7; 14_000])]).collect();
     let (disk, _) = journal_with(&batches);
     assert!(disk.names().unwrap().len() > 3, "several segments");
     assert!(matches!(open(&Disk::default()), Err(JournalError::Missing)));
@@ -288,7 +308,7 @@ fn what_is_missing_or_foreign_is_refused_by_name() {
     let error = foreign.unwrap_err().to_string();
     assert!(error.contains("the journal of A1, not of A2"), "{error}");
     assert!(matches!(
-        create(&mut disk.clone(), &identity(), SEGMENT),
+        create(&mut disk.clone(), &identity(), SMALLEST_SEGMENT),
         Err(JournalError::Exists(_))
     ));
 }
@@ -305,18 +325,108 @@ fn a_disk_that_fails_once_is_not_trusted_again() {
     }
 }
 
+/// How many records a batch has, and how long their payloads are. The version before acknowledged most
+/// of these, and did not open the journal again.
+#[test]
+fn what_is_acknowledged_is_read_whatever_a_batch_is_made_of() {
+    let shapes = [(1000, 200), (4096, 100), (4096, 180), (4096, 1000), (20_000, 10), (40, 30_000)];
+    for segment in [SMALLEST_SEGMENT, SEGMENT] {
+        for (count, payload) in shapes {
+            let batch: Vec<_> = (0..count).map(|n| vote(n, vec![7; payload])).collect();
+            let (disk, _) = journal_of(segment, std::slice::from_ref(&batch));
+            let (_, found) = open(&disk).unwrap_or_else(|e| panic!("{count} of {payload}: {e}"));
+            assert!(found == batch, "{count} votes of {payload} bytes");
+        }
+    }
+}
+
+/// A turn takes 256 datagrams, and a record has no more bytes than the message that it comes from.
+/// All of that takes one sync, unless segments are small.
+#[test]
+fn the_most_that_one_turn_can_bring_is_read() {
+    let ballot = Ballot { round: 1, leader: LeaderId(0) };
+    let instance = Instance(7);
+    let tiny = Record::Voted(Vote { instance, ballot, decree: Decree::Noop });
+    let turn = 256 * (MAX_DATAGRAM - 7);
+    for (record, bytes) in [(tiny, 5), (vote(7, vec![7; MAX_COMMAND]), MAX_COMMAND + 13)] {
+        for segment in [SMALLEST_SEGMENT, SEGMENT] {
+            let (disk, mut journal) = journal_of(segment, &[]);
+            let count = turn / bytes;
+            journal.append(vec![record.clone(); count]).unwrap();
+            let (syncs, segments) =
+                (journal.stats().unwrap().syncs, disk.names().unwrap().len() - 1);
+            drop(journal);
+            let (_, found) = open(&disk).unwrap();
+            assert_eq!(found.len(), count);
+            assert!(found.iter().all(|found| *found == record));
+            assert_eq!(syncs, segments as u64, "a batch for each segment");
+            assert!((segments == 1) == (segment == SEGMENT), "{segments}");
+        }
+    }
+}
+
+/// What has no room is refused before anything of its batch is written; the journal goes on.
+#[test]
+fn a_record_that_is_too_long_is_refused_and_the_journal_is_as_it_was() {
+    for segment in [SMALLEST_SEGMENT, SMALLEST_SEGMENT + 1, 1 << 20, SEGMENT] {
+        let (disk, mut journal) = journal_of(segment, &[vec![Record::Round(1)]]);
+        let append = |journal: &mut DiskJournal<Disk>, payload: usize| {
+            journal.append(vec![vote(1, vec![7; 9]), vote(2, vec![7; payload])])
+        };
+        let (mut fits, mut too_long) = (MAX_DATAGRAM - 13, segment.max(1 << 20));
+        append(&mut journal, fits).unwrap();
+        let mut sizes = vec![9, fits];
+        while too_long - fits > 1 {
+            let middle = fits.midpoint(too_long);
+            let before = disk.0.lock().unwrap().cached.clone();
+            match append(&mut journal, middle) {
+                Ok(()) => {
+                    sizes.extend([9, middle]);
+                    fits = middle;
+                }
+                Err(error) => {
+                    assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+                    assert!(error.to_string().contains("takes more than"), "{error}");
+                    assert!(disk.0.lock().unwrap().cached == before, "something was written");
+                    too_long = middle;
+                }
+            }
+        }
+        let (_, found) = open(&disk).unwrap();
+        let payloads = found.iter().filter_map(|record| match record {
+            Record::Voted(Vote { decree: Decree::Command(command), .. }) => {
+                Some(command.payload.len())
+            }
+            _ => None,
+        });
+        assert!(payloads.eq(sizes), "in segments of {segment}");
+    }
+}
+
+#[test]
+fn a_segment_has_room_for_whatever_a_datagram_can_bring() {
+    let mut disk = Disk::default();
+    let refused = create(&mut disk, &identity(), SMALLEST_SEGMENT - 1).unwrap_err();
+    assert!(matches!(refused, JournalError::SegmentSize(_)), "{refused}");
+    assert!(disk.names().unwrap().is_empty(), "nothing was made");
+    let (disk, mut journal) = journal_with(&[]);
+    let longest = vote(7, vec![7; MAX_DATAGRAM - 13]);
+    journal.append(vec![longest.clone(); 2]).unwrap();
+    assert_eq!(open(&disk).unwrap().1, [longest.clone(), longest]);
+}
+
 #[test]
 fn a_directory_is_a_folder_for_one_process() {
     let path = std::env::temp_dir().join(format!("synod-journal-{}", std::process::id()));
     std::fs::create_dir_all(&path).unwrap();
-    let batches: Vec<_> = (0..40).map(|instance| vec![vote(instance, vec![7; 1400])]).collect();
-    create(&mut Directory::lock(&path).unwrap(), &identity(), SEGMENT).unwrap();
+    let batches: Vec<_> = (0..40).map(|instance| vec![vote(instance, vec![7; 14_000])]).collect();
+    create(&mut Directory::lock(&path).unwrap(), &identity(), SMALLEST_SEGMENT).unwrap();
     let (mut journal, _) = DiskJournal::open(Directory::lock(&path).unwrap(), &identity()).unwrap();
     batches.iter().for_each(|batch| journal.append(batch.clone()).unwrap());
     let taken = Directory::lock(&path).unwrap_err();
     assert_eq!(taken.kind(), io::ErrorKind::WouldBlock);
     let looked = inspect(&Directory::look(&path)).unwrap();
-    assert_eq!((looked.member, looked.segment), (identity().member, SEGMENT));
+    assert_eq!((looked.member, looked.segment), (identity().member, SMALLEST_SEGMENT));
     assert_eq!(looked.cluster, "'test' (id 00000001...)");
     assert_eq!((looked.recovered.entries, looked.recovered.torn), (40, 0));
     drop(journal);

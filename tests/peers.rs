@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use common::{Cluster, Member, text, wait_for};
-use synod::runtime::journal::disk::create;
+use synod::runtime::journal::disk::{SMALLEST_SEGMENT, create};
 use synod::runtime::journal::folder::Directory;
 use synod::runtime::journal::identity::Identity;
 
@@ -137,7 +137,7 @@ fn the_other_role_of_the_same_member_is_enough_to_notice() {
         fs::rename(&path, &aside).unwrap();
         fs::create_dir(&path).unwrap();
         let identity = Identity { cluster: identity.clone(), member: role.to_owned() };
-        create(&mut Directory::lock(&path).unwrap(), &identity, 4096).unwrap();
+        create(&mut Directory::lock(&path).unwrap(), &identity, SMALLEST_SEGMENT).unwrap();
         is_refused(&cluster.synod(&["node", "n2", "--config", "test/cluster.toml"]), role);
         fs::remove_dir_all(&path).unwrap();
         fs::rename(&aside, &path).unwrap();

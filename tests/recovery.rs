@@ -10,12 +10,13 @@ use synod::paxos::{
     Ballot, ClientId, Command, Decree, Instance, LeaderId, Record, RequestId, Vote,
 };
 use synod::runtime::journal::Journal;
-use synod::runtime::journal::disk::{DiskJournal, JournalError, create, inspect};
+use synod::runtime::journal::disk::{DiskJournal, JournalError, SMALLEST_SEGMENT, create, inspect};
 use synod::runtime::journal::folder::Directory;
 use synod::runtime::journal::identity::Identity;
 
 const SECTOR: usize = 512;
-const SEGMENT: usize = 8 * 1024;
+/// How much of its first segment a journal leaves that is to end in the second.
+const LEFT: usize = 8 * 1024 - SECTOR;
 
 fn identity() -> Identity {
     Identity {
@@ -65,7 +66,7 @@ impl Written {
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         let folder = Folder(folder);
-        create(&mut Directory::lock(&folder.0).unwrap(), &identity(), SEGMENT).unwrap();
+        create(&mut Directory::lock(&folder.0).unwrap(), &identity(), SMALLEST_SEGMENT).unwrap();
         let lock = Directory::lock(&folder.0).unwrap();
         let (mut journal, _) = DiskJournal::open(lock, &identity()).unwrap();
         let mut places: Vec<(PathBuf, usize, usize)> = Vec::new();
@@ -137,13 +138,17 @@ fn last_segment(folder: &Path) -> PathBuf {
 /// Ends of journals: the last three records in one entry or in several, small and large, in the
 /// first segment or in a later one, which it may begin.
 fn journals(name: &str) -> Vec<Written> {
-    let ends: [&[&[usize]]; 6] = [
+    /// The first record fills the first segment but for what is left.
+    const FULL: usize = (SMALLEST_SEGMENT - SECTOR - LEFT - 32) / 16 * 15 - 20;
+    let ends: [&[&[usize]]; 7] = [
         &[&[5], &[40], &[0], &[701], &[1400]],
         &[&[3], &[1400], &[30, 701], &[0]],
         &[&[9, 9], &[8, 1500, 33]],
-        &[&[2800], &[2801], &[1500], &[31], &[600], &[2]],
-        &[&[2800], &[2801], &[1500], &[33], &[1024]],
-        &[&[2800], &[2801], &[700], &[1800]],
+        &[&[FULL], &[2800], &[2801], &[1500], &[31], &[600], &[2]],
+        &[&[FULL], &[2800], &[2801], &[1500], &[33], &[1024]],
+        &[&[FULL], &[2800], &[2801], &[700], &[1800]],
+        // A batch that goes on in another segment.
+        &[&[3], &[62_000, 7_000, 5]],
     ];
     let written = |(number, end): (usize, &&[&[usize]])| {
         Written::new(&format!("{name}-{number}"), votes(end))
@@ -157,7 +162,7 @@ fn the_journals_end_where_they_are_meant_to() {
         .iter()
         .map(|written| written.end().0.ends_with("journal-00000002"))
         .collect();
-    assert_eq!(segments, [false, false, false, true, true, true]);
+    assert_eq!(segments, [false, false, false, true, true, true, true]);
 }
 
 /// A file that has become shorter is refused at every length: a power cut does not do that to a

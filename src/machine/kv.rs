@@ -4,50 +4,56 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 use thiserror::Error;
 
-use super::{decode, encode};
+use super::{encode, restore};
+use crate::codec;
 use crate::paxos::limits::{MAX_COMMAND, MAX_REPLY};
 use crate::paxos::{RestoreError, StateMachine};
 
 /// Keys and values are any bytes.
 pub type Bytes = Vec<u8>;
 
-/// What a client may ask for.
+/// What a client may ask for. Keys and values are owned, or borrowed from the command's bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum KvCommand {
+#[serde(bound(
+    serialize = "B: serde_bytes::Serialize",
+    deserialize = "B: serde_bytes::Deserialize<'de>"
+))]
+pub enum KvCommand<B = Bytes> {
     /// What is there?
     Get {
         /// Where.
         #[serde(with = "serde_bytes")]
-        key: Bytes,
+        key: B,
     },
     /// Put this there.
     Put {
         /// Where.
         #[serde(with = "serde_bytes")]
-        key: Bytes,
+        key: B,
         /// What.
         #[serde(with = "serde_bytes")]
-        value: Bytes,
+        value: B,
     },
     /// Take away what is there.
     Delete {
         /// Where.
         #[serde(with = "serde_bytes")]
-        key: Bytes,
+        key: B,
     },
     /// Put this there, if that is there now.
     CompareAndSet {
         /// Where.
         #[serde(with = "serde_bytes")]
-        key: Bytes,
+        key: B,
         /// What must be there; nothing, if none.
         #[serde(with = "serde_bytes")]
-        expected: Option<Bytes>,
+        expected: Option<B>,
         /// What to put there.
         #[serde(with = "serde_bytes")]
-        value: Bytes,
+        value: B,
     },
 }
 
@@ -79,25 +85,28 @@ impl KvCommand {
         let bytes = encode(self);
         if bytes.len() > MAX_ENTRY + 64 { Err(TooLong(bytes.len())) } else { Ok(bytes) }
     }
+}
 
+impl<'a> KvCommand<&'a [u8]> {
     /// What the bytes of a command say; none if they are not for this store.
-    pub fn decode(command: &[u8]) -> Option<Self> {
-        decode(command).ok()
+    pub fn decode(command: &'a [u8]) -> Option<Self> {
+        codec::decode(command, MAX_COMMAND).ok()
     }
 }
 
-impl fmt::Display for KvCommand {
+impl<B: AsRef<[u8]>> fmt::Display for KvCommand<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fn text(bytes: &impl AsRef<[u8]>) -> std::slice::EscapeAscii<'_> {
+            bytes.as_ref().escape_ascii()
+        }
         match self {
-            KvCommand::Get { key } => write!(f, "get {}", key.escape_ascii()),
-            KvCommand::Put { key, value } => {
-                write!(f, "put {} {}", key.escape_ascii(), value.escape_ascii())
-            }
-            KvCommand::Delete { key } => write!(f, "delete {}", key.escape_ascii()),
+            KvCommand::Get { key } => write!(f, "get {}", text(key)),
+            KvCommand::Put { key, value } => write!(f, "put {} {}", text(key), text(value)),
+            KvCommand::Delete { key } => write!(f, "delete {}", text(key)),
             KvCommand::CompareAndSet { key, expected, value } => {
-                write!(f, "cas {} {}", key.escape_ascii(), value.escape_ascii())?;
+                write!(f, "cas {} {}", text(key), text(value))?;
                 match expected {
-                    Some(expected) => write!(f, " --expect {}", expected.escape_ascii()),
+                    Some(expected) => write!(f, " --expect {}", text(expected)),
                     None => Ok(()),
                 }
             }
@@ -108,34 +117,46 @@ impl fmt::Display for KvCommand {
 impl KvReply {
     /// What the bytes of a reply say; none if they are not of this store.
     pub fn decode(reply: &[u8]) -> Option<Self> {
-        decode(reply).ok()
+        codec::decode(reply, MAX_REPLY).ok()
     }
 }
 
-/// Keys with their values.
+/// Keys with their values. All of them fit a command, and so a value fits a reply.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KvStore(BTreeMap<Bytes, Bytes>);
+pub struct KvStore(BTreeMap<ByteBuf, ByteBuf>);
 
 impl KvStore {
-    fn perform(&mut self, command: KvCommand) -> KvReply {
+    fn perform(&mut self, command: KvCommand<&[u8]>) -> KvReply {
         match command {
-            KvCommand::Get { key } => KvReply::Value(self.0.get(&key).cloned()),
-            KvCommand::Put { key, value } => KvReply::Replaced(self.0.insert(key, value)),
-            KvCommand::Delete { key } => KvReply::Replaced(self.0.remove(&key)),
+            KvCommand::Get { key } => KvReply::Value(self.get(key).map(Bytes::from)),
+            KvCommand::Put { key, value } => KvReply::Replaced(self.put(key, value)),
+            KvCommand::Delete { key } => KvReply::Replaced(self.delete(key)),
             KvCommand::CompareAndSet { key, expected, value } => {
-                if self.0.get(&key) != expected.as_ref() {
-                    return KvReply::Differs(self.0.get(&key).cloned());
+                if self.get(key) != expected {
+                    return KvReply::Differs(self.get(key).map(Bytes::from));
                 }
-                KvReply::Replaced(self.0.insert(key, value))
+                KvReply::Replaced(self.put(key, value))
             }
         }
+    }
+
+    fn get(&self, key: &[u8]) -> Option<&[u8]> {
+        self.0.get(serde_bytes::Bytes::new(key)).map(|value| value.as_slice())
+    }
+
+    fn delete(&mut self, key: &[u8]) -> Option<Bytes> {
+        self.0.remove(serde_bytes::Bytes::new(key)).map(ByteBuf::into_vec)
+    }
+
+    fn put(&mut self, key: &[u8], value: &[u8]) -> Option<Bytes> {
+        self.0.insert(ByteBuf::from(key), ByteBuf::from(value)).map(ByteBuf::into_vec)
     }
 }
 
 impl StateMachine for KvStore {
     fn apply(&mut self, command: &[u8]) -> Vec<u8> {
-        let reply = decode(command).map_or(KvReply::NoCommand, |command| self.perform(command));
-        encode(&reply)
+        let command = KvCommand::decode(command);
+        encode(&command.map_or(KvReply::NoCommand, |command| self.perform(command)))
     }
 
     fn snapshot(&self) -> Vec<u8> {
@@ -143,7 +164,7 @@ impl StateMachine for KvStore {
     }
 
     fn restore(snapshot: &[u8]) -> Result<Self, RestoreError> {
-        decode(snapshot).map(KvStore)
+        restore(snapshot).map(KvStore)
     }
 }
 

@@ -11,9 +11,9 @@ pub mod ledger;
 
 use std::fmt;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::codec;
 use crate::paxos::{AnyStateMachine, RestoreError};
 
 /// A state machine that comes with the crate, by name.
@@ -46,16 +46,12 @@ impl Machine {
     }
 }
 
-/// Plain data as bytes. It cannot fail: there is nothing in it that bincode cannot write.
-fn encode(value: &impl Serialize) -> Vec<u8> {
-    bincode::serde::encode_to_vec(value, bincode::config::standard()).unwrap_or_default()
+/// Plain data as bytes. It cannot fail: there is nothing in it that the codec cannot write.
+fn encode(value: &(impl Serialize + ?Sized)) -> Vec<u8> {
+    codec::to_vec(value, usize::MAX).unwrap_or_default()
 }
 
-/// Bytes as plain data, all of them.
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RestoreError> {
-    let decoded = bincode::serde::decode_from_slice(bytes, bincode::config::standard());
-    match decoded.map_err(|error| RestoreError::new(error.to_string()))? {
-        (value, used) if used == bytes.len() => Ok(value),
-        (_, used) => Err(RestoreError::new(format!("{} bytes too many", bytes.len() - used))),
-    }
+/// The data that a snapshot holds.
+fn restore<'de, T: Deserialize<'de>>(snapshot: &'de [u8]) -> Result<T, RestoreError> {
+    codec::decode(snapshot, usize::MAX).map_err(|error| RestoreError::new(error.to_string()))
 }

@@ -9,7 +9,7 @@
 //! 23..26  the sender: its role, and its place among those of the role (u16)
 //! 26..29  the addressee, likewise
 //! 29..37  the age of the sender's journal (u64); 0 of a client
-//! 37..    one or more messages, bincode, back to back
+//! 37..    one or more messages, as the codec writes them, back to back
 //! ```
 //!
 //! All numbers are little-endian. Whatever is not such a frame, to the last bit, is an error and never
@@ -24,6 +24,7 @@ use thiserror::Error;
 
 use super::identity::{ClusterDigest, DIGEST};
 use super::party::{PARTY, Party};
+use crate::codec::{self, DecodeError, EncodeError};
 use crate::paxos::Message;
 use crate::paxos::limits::MAX_DATAGRAM;
 
@@ -123,24 +124,23 @@ pub enum WireError {
     Kind(Kind),
     /// A well-formed frame that contains no messages of ours.
     #[error("the frame cannot be decoded: {0}")]
-    Decode(#[from] bincode::error::DecodeError),
+    Decode(#[from] DecodeError),
     /// A frame of several messages where one is expected.
     #[error("{0} messages in a frame that should hold one")]
     Count(usize),
-    /// The message could not be encoded.
+    /// The message could not be encoded, or is larger than any datagram.
     #[error("the message cannot be encoded: {0}")]
-    Encode(#[from] bincode::error::EncodeError),
+    Encode(#[from] EncodeError),
     /// Stateright's runtime was asked to keep something, which it cannot do safely.
     #[error("nothing may be saved here: memory only")]
     NoStorage,
-    /// The message is larger than any datagram.
-    #[error("a message of {0} bytes does not fit a datagram")]
+    /// More bytes than a datagram has.
+    #[error("{0} bytes are more than the {MAX_DATAGRAM} of a datagram")]
     TooLarge(usize),
 }
 
-fn config() -> impl bincode::config::Config {
-    bincode::config::standard().with_limit::<MAX_DATAGRAM>()
-}
+/// The most bytes of messages in a frame.
+const BODY: usize = MAX_DATAGRAM - HEADER;
 
 /// Most messages have fewer bytes.
 const USUAL: usize = 256;
@@ -153,11 +153,8 @@ impl<T: Framed> Encoded<T> {
     /// Encodes a message, if it fits a datagram.
     pub fn new(message: &T) -> Result<Self, WireError> {
         let mut bytes = Vec::with_capacity(USUAL);
-        bincode::serde::encode_into_std_write(message, &mut bytes, config())?;
-        match HEADER + bytes.len() {
-            0..=MAX_DATAGRAM => Ok(Encoded(bytes, PhantomData)),
-            size => Err(WireError::TooLarge(size)),
-        }
+        codec::encode(message, BODY, &mut bytes)?;
+        Ok(Encoded(bytes, PhantomData))
     }
 }
 
@@ -226,6 +223,9 @@ pub struct Opened<'a> {
 
 /// Reads a datagram's header. What is in it is read only if somebody wants to know.
 pub fn open(bytes: &[u8]) -> Result<Opened<'_>, WireError> {
+    if bytes.len() > MAX_DATAGRAM {
+        return Err(WireError::TooLarge(bytes.len()));
+    }
     let short = WireError::Short(bytes.len());
     let Some((checksum, checked)) = bytes.split_first_chunk::<4>() else { return Err(short) };
     if bytes.len() <= HEADER {
@@ -260,9 +260,7 @@ impl Opened<'_> {
         }
         let (mut messages, mut body) = (Vec::new(), self.body);
         while !body.is_empty() {
-            let (message, used) = bincode::serde::decode_from_slice(body, config())?;
-            messages.push(message);
-            body = body.get(used..).unwrap_or_default();
+            messages.push(codec::take(&mut body)?);
         }
         Ok(messages)
     }
@@ -295,31 +293,59 @@ mod tests {
     use crate::runtime::inquiry::Inquiry;
     use proptest::prelude::*;
 
-    fn ballots() -> impl Strategy<Value = Ballot> {
+    fn ballots() -> impl Strategy<Value = Ballot> + Clone {
         (any::<u32>(), any::<u16>())
             .prop_map(|(round, leader)| Ballot { round, leader: LeaderId(leader) })
     }
 
-    fn commands() -> impl Strategy<Value = Command> {
+    fn commands() -> impl Strategy<Value = Command> + Clone {
         let clients = (any::<u64>(), any::<u128>())
             .prop_map(|(born, number)| ClientId { born: Instance(born), number });
-        (clients, any::<u64>(), any::<u64>(), proptest::collection::vec(any::<u8>(), 0..64))
-            .prop_map(|(client, sequence, acknowledged, payload)| Command {
+        (clients, any::<u64>(), any::<u64>(), bytes(MAX_COMMAND)).prop_map(
+            |(client, sequence, acknowledged, payload)| Command {
                 id: RequestId { client, sequence },
                 acknowledged,
                 payload: payload.into(),
-            })
+            },
+        )
     }
 
-    fn decrees() -> impl Strategy<Value = Decree> {
+    /// From none to the most; few of them are long.
+    fn bytes(most: usize) -> impl Strategy<Value = Vec<u8>> + Clone {
+        prop_oneof![
+            12 => proptest::collection::vec(any::<u8>(), 0..64),
+            1 => proptest::sample::select(vec![0, 250, 251, most - 1, most]).prop_map(|n| vec![7; n]),
+            1 => (0..=most).prop_map(|length| vec![0; length]),
+        ]
+    }
+
+    /// What fits a page: it is closed by the one that fills it. Few pages are full.
+    fn page<T: Clone + std::fmt::Debug>(
+        items: impl Strategy<Value = T> + Clone,
+        size: impl Fn(&T) -> usize,
+    ) -> impl Strategy<Value = Vec<T>> {
+        let some = proptest::collection::vec(items.clone(), 0..4);
+        let many = proptest::collection::vec(items, 0..500);
+        prop_oneof![12 => some, 1 => many].prop_map(move |mut items| {
+            let mut left = PAGE;
+            items.retain(|item| {
+                let fits = left > 0;
+                left = left.saturating_sub(size(item));
+                fits
+            });
+            items
+        })
+    }
+
+    fn decrees() -> impl Strategy<Value = Decree> + Clone {
         prop_oneof![Just(Decree::Noop), commands().prop_map(Decree::Command)]
     }
 
-    fn instances() -> impl Strategy<Value = Instance> {
+    fn instances() -> impl Strategy<Value = Instance> + Clone {
         any::<u64>().prop_map(Instance)
     }
 
-    fn votes() -> impl Strategy<Value = Vote> {
+    fn votes() -> impl Strategy<Value = Vote> + Clone {
         (instances(), ballots(), decrees()).prop_map(|(instance, ballot, decree)| Vote {
             instance,
             ballot,
@@ -328,16 +354,15 @@ mod tests {
     }
 
     fn answers() -> impl Strategy<Value = Answer> {
-        let bytes = proptest::collection::vec(any::<u8>(), 0..64);
         prop_oneof![
-            bytes.prop_map(|bytes| Answer::Reply(bytes.into())),
+            bytes(MAX_REPLY).prop_map(|bytes| Answer::Reply(bytes.into())),
             any::<u64>().prop_map(Answer::TooLong),
         ]
     }
 
     fn messages() -> impl Strategy<Value = Message> {
-        let some_votes = proptest::collection::vec(votes(), 0..4);
-        let some_decrees = proptest::collection::vec(decrees(), 0..4);
+        let some_votes = page(votes(), |vote| vote.decree.size());
+        let some_decrees = page(decrees(), Decree::size);
         let next = proptest::option::of(instances());
         prop_oneof![
             commands().prop_map(Message::Request),
@@ -402,6 +427,25 @@ mod tests {
             prop_assert_eq!(decoded, messages);
         }
 
+        /// Members of the version before say the same by the same bytes.
+        #[test]
+        fn the_bytes_are_those_of_bincode(
+            message in messages(),
+            at in any::<prop::sample::Index>(),
+            byte in any::<u8>(),
+        ) {
+            let standard = bincode::config::standard();
+            let mut bytes = bincode::serde::encode_to_vec(&message, standard).unwrap();
+            prop_assert_eq!(&Encoded::new(&message).unwrap().0, &bytes);
+            let at = at.index(bytes.len().min(60));
+            bytes[at] = byte;
+            let theirs = bincode::serde::borrow_decode_from_slice(&bytes, standard);
+            let theirs: Option<(Message, usize)> = theirs.ok();
+            let mut rest = &*bytes;
+            let ours = codec::take::<Message>(&mut rest).ok();
+            prop_assert_eq!(ours.map(|ours| (ours, bytes.len() - rest.len())), theirs);
+        }
+
         #[test]
         fn a_flipped_bit_is_noticed(message in messages(), bit in any::<prop::sample::Index>()) {
             let mut bytes = encode_one(HEADERS, &message).unwrap();
@@ -464,6 +508,28 @@ mod tests {
         let (from, next) = (Instance(u64::MAX), None);
         let promise = Message::Promise { ballot, from, votes: vec![vote; count], next };
         assert!(encode_one(HEADERS, &promise).unwrap().len() <= MAX_DATAGRAM);
+    }
+
+    /// The longest message that can be sent can be read, and none is longer.
+    #[test]
+    fn a_message_fits_a_datagram_to_the_byte() {
+        let request = |payload: usize| {
+            let payload = vec![7; payload].into();
+            Message::Request(Command { id: RequestId::default(), acknowledged: 0, payload })
+        };
+        let fixed = Encoded::new(&request(MAX_COMMAND)).unwrap().0.len() - MAX_COMMAND;
+        for less in 0..300 {
+            let message = request(BODY - fixed - less);
+            let frame = encode_one(HEADERS, &message).unwrap();
+            assert_eq!(frame.len(), MAX_DATAGRAM - less);
+            assert_eq!(open(&frame).unwrap().message::<Message>().unwrap(), message);
+        }
+        for more in 1..300 {
+            let error = encode_one(HEADERS, &request(BODY - fixed + more)).unwrap_err();
+            assert!(matches!(error, WireError::Encode(EncodeError::TooLong(BODY))), "{error}");
+            let read = decode::<Message>(&vec![0; MAX_DATAGRAM + more]);
+            assert!(matches!(read, Err(WireError::TooLarge(_))));
+        }
     }
 
     #[test]

@@ -159,7 +159,7 @@ fn no_delay_replaces_an_answer() {
     }
     let waits = alone.waits_for();
     assert_eq!(waits, ["n3/leader", "n3/acceptor"]);
-    up.extend(first_start(&disks, &["n3"], &[]));
+    up.insert(acceptor(3), disks.start(acceptor(3), 9, 0, &[]));
     meet(acceptor(3), &mut up).unwrap();
     assert!(takes_part(&mut up, acceptor(1)), "three of four roles of others have answered");
 }

@@ -10,13 +10,14 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::entry;
+use super::entry::{self, Payload};
 pub use super::error::JournalError;
 use super::error::{at, damaged};
 use super::folder::{Folder, Medium};
 use super::identity::{Bound, Identity, JournalId, Label};
 use super::owner::{Owner, bind, new_label, read_label, write_label};
-use super::segment::{self, Scanned};
+use super::segment::{self, SEAL, Scanned};
+pub use super::segment::{SEGMENT, SMALLEST_SEGMENT};
 use super::{Journal, JournalStats};
 use crate::paxos::{Record, Storage};
 
@@ -76,17 +77,13 @@ struct Open<F> {
 }
 
 const FIRST: u64 = 1;
-/// The room that is left for the entry that seals a segment.
-const SEAL: usize = entry::space(1);
 
 fn name(number: u64) -> String {
     format!("journal-{number:08}")
 }
 
-/// How many bytes a segment has, unless somebody wants it otherwise.
-pub const SEGMENT: usize = 32 << 20;
-
-/// Makes an empty journal, in segments of so many bytes, for a member that has never run.
+/// Makes an empty journal, in segments of so many bytes, for a member that has never run. They must
+/// not be fewer than [`SMALLEST_SEGMENT`].
 pub fn create<D: Folder>(
     folder: &mut D,
     identity: &Identity,
@@ -149,7 +146,7 @@ fn read<D: Folder>(folder: &D, expected: Option<&Identity>) -> Result<Read, Jour
             return Err(damaged(&file, bytes.len(), "it ends here, and segments keep their size"));
         }
         let segment = segment::scan(&owner.bytes, &bytes, (number, first))
-            .map_err(|found| damaged(&file, found.at, &found.why))?;
+            .map_err(|damage| damage.of(&file))?;
         first += segment.entries.len() as u64 + u64::from(!segment.is_sealed());
         scanned.push(segment);
     }
@@ -231,22 +228,47 @@ impl<D: Folder> DiskJournal<D> {
         self.id
     }
 
-    fn write(&mut self, records: &[Record]) -> io::Result<()> {
-        let payloads = entry::payloads(records).map_err(io::Error::other)?;
-        let room = payloads.iter().map(|payload| entry::space(payload.len())).sum::<usize>() + SEAL;
-        if segment::START + room > self.size {
-            return Err(io::Error::other("a batch is larger than a segment"));
+    /// How many bytes the entries of a batch may take: what a segment has room for.
+    fn room(&self) -> usize {
+        self.size.saturating_sub(segment::START + SEAL)
+    }
+
+    /// Writes entries for these records, in one batch if a segment has room for them, else in several.
+    /// The last is durable when this returns, and so are those before it.
+    fn write(&mut self, mut records: &[Record], payloads: &[Payload]) -> io::Result<()> {
+        let (room, mut rest) = (self.room(), payloads);
+        while !rest.is_empty() {
+            let mut space = 0;
+            let fits = rest.iter().take_while(|payload| {
+                space += payload.space();
+                space <= room
+            });
+            let (batch, later) = rest.split_at(fits.count().max(1));
+            let count = batch.iter().map(|payload| payload.records).sum();
+            let (now, others) = records.split_at_checked(count).unwrap_or((records, &[]));
+            self.write_batch(now, batch)?;
+            (records, rest) = (others, later);
         }
-        if self.open.end + room > self.size {
+        Ok(())
+    }
+
+    fn write_batch(&mut self, records: &[Record], payloads: &[Payload]) -> io::Result<()> {
+        let space: usize = payloads.iter().map(Payload::space).sum();
+        if self.open.end + space + SEAL > self.size {
             self.begin_segment()?;
         }
         let batch = self.next;
-        let mut bytes = Vec::with_capacity(room);
-        for payload in payloads {
-            entry::encode(&self.owner, (self.next, batch), &payload, &mut bytes);
+        let mut bytes = Vec::with_capacity(space);
+        for Payload { bytes: payload, .. } in payloads {
+            entry::encode(&self.owner, (self.next, batch), payload, &mut bytes);
             self.next += 1;
         }
-        self.open.write(&bytes)
+        if cfg!(debug_assertions) {
+            entry::verify(&self.owner, &bytes, records).map_err(io::Error::other)?;
+        }
+        self.open.write(&bytes)?;
+        self.syncs += 1;
+        Ok(())
     }
 
     /// Makes the next segment, and only then seals this one.
@@ -281,8 +303,8 @@ impl<F: Medium> Open<F> {
 
     fn seal(&mut self, owner: &[u8], next: &mut u64) -> io::Result<()> {
         let mut bytes = Vec::with_capacity(SEAL);
-        for payload in entry::payloads(&[]).map_err(io::Error::other)? {
-            entry::encode(owner, (*next, *next), &payload, &mut bytes);
+        for payload in entry::payloads(&[], entry::MOST).map_err(io::Error::other)? {
+            entry::encode(owner, (*next, *next), &payload.bytes, &mut bytes);
         }
         *next += 1;
         self.write(&bytes)
@@ -297,11 +319,14 @@ impl<D: Folder> Journal for DiskJournal<D> {
         if self.failed {
             return Err(io::Error::other("this journal has failed before"));
         }
+        // What cannot be an entry fails before anything is written, so the journal is as it was.
+        let most = entry::payload_within(self.room()).min(entry::MOST);
+        let payloads = entry::payloads(&records, most)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         self.failed = true;
         let start = Instant::now();
-        self.write(&records)?;
+        self.write(&records, &payloads)?;
         self.failed = false;
-        self.syncs += 1;
         self.last_sync = Some((start, start.elapsed()));
         Ok(())
     }

@@ -5,7 +5,7 @@
 //! header  = "syne", length of the payload (u32), sequence (u64), batch (u64),
 //!           CRC-32 of the groups (u32), CRC-32 of all this and of whose journal it is (u32)
 //! group   = 15 bytes of the payload, or fewer and zeros, and the byte 0xa5; an even number of them
-//! payload = records, bincode
+//! payload = records, as the codec writes a sequence of them
 //! ```
 //!
 //! All numbers are little-endian. A **batch** is what one sync makes durable; it is named after its
@@ -16,6 +16,9 @@
 //! and zeros for the others; and since no group is all zeros, that can be told from damage: a sector
 //! with a changed bit is neither what was written nor zeros.
 
+use thiserror::Error;
+
+use crate::codec::{self, DecodeError, EncodeError};
 use crate::paxos::Record;
 
 /// What a disk writes whole or not at all.
@@ -28,7 +31,7 @@ const MAGIC: &[u8; 4] = b"syne";
 const GROUP: usize = 16;
 /// Ends each group. Four bits are set, so that one that flips does not clear it.
 const MARK: u8 = 0xa5;
-/// The most bytes of a payload. More records than fit go into several entries of one batch.
+/// The most bytes of a payload. More records than fit go into several entries.
 pub(super) const MOST: usize = 1 << 20;
 
 /// One entry, as it was found.
@@ -52,10 +55,34 @@ pub(super) enum Found {
     Nothing,
     /// What was neither written so, nor can be what a power cut leaves.
     Damaged,
+    /// An entry that is as it was written, by the checksums, and that cannot be read.
+    Unreadable(DecodeError),
 }
 
-fn config() -> impl bincode::config::Config {
-    bincode::config::standard().with_limit::<MOST>()
+/// The reason why records do not become entries.
+#[derive(Debug, Error)]
+pub(super) enum EntryError {
+    /// One of them is too long.
+    #[error("a record cannot be saved, since {0}")]
+    Record(#[from] EncodeError),
+    /// They would not be read as they were written.
+    #[error("an entry for {0} records would not be read as it was written, so it is not")]
+    Unfaithful(usize),
+}
+
+/// The payload of one entry.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Payload {
+    /// How many records are in it.
+    pub(super) records: usize,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Payload {
+    /// How many bytes its entry takes.
+    pub(super) fn space(&self) -> usize {
+        space(self.bytes.len())
+    }
 }
 
 /// Adds an entry. Its payload must not have more than [`MOST`] bytes.
@@ -96,6 +123,19 @@ pub(super) const fn space(payload: usize) -> usize {
     HEADER + size(payload)
 }
 
+/// How many bytes a payload may have whose entry takes no more than this.
+pub(super) const fn payload_within(space: usize) -> usize {
+    let groups = space.saturating_sub(HEADER) / ALIGN * ALIGN;
+    groups / GROUP * (GROUP - 1)
+}
+
+/// The most bytes that the entries of records take that have so many bytes together, and so many at
+/// most each: an entry is closed where the next record does not fit.
+pub(super) const fn space_of_all(bytes: usize, each: usize) -> usize {
+    let entries = 1 + bytes / (MOST - codec::LENGTH - each);
+    space(bytes) + entries * (space(codec::LENGTH) + ALIGN)
+}
+
 /// How many bytes the groups of a payload take.
 const fn size(payload: usize) -> usize {
     (payload.div_ceil(GROUP - 1) * GROUP).next_multiple_of(ALIGN)
@@ -117,16 +157,16 @@ pub(super) fn decode(owner: &[u8], segment: &[u8], at: usize) -> Found {
     let Some(Header { length, sequence, batch, checksum }) = Header::decode(owner, header) else {
         return Found::Damaged;
     };
+    if length > MOST {
+        return Found::Unreadable(DecodeError::TooLong { bytes: length, most: MOST });
+    }
     let start = at + HEADER;
     let end = start + size(length);
     let Some(groups) = segment.get(start..end) else { return Found::Damaged };
     if crc(&[groups]) == checksum {
-        let payload = payload(groups, length);
-        return match bincode::serde::decode_from_slice(&payload, config()) {
-            Ok((records, used)) if used == length => {
-                Found::Entry(Entry { sequence, batch, records }, end)
-            }
-            _ => Found::Damaged,
+        return match codec::decode(&payload(groups, length), MOST) {
+            Ok(records) => Found::Entry(Entry { sequence, batch, records }, end),
+            Err(error) => Found::Unreadable(error),
         };
     }
     match sectors(start, groups).any(|part| part.iter().all(|byte| *byte == 0)) {
@@ -161,9 +201,14 @@ fn sectors(start: usize, bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::once(first).chain(rest.chunks(SECTOR))
 }
 
+/// The payload in these groups, which are there: no more is allocated than they have.
 fn payload(groups: &[u8], length: usize) -> Vec<u8> {
-    let parts = groups.chunks(GROUP).flat_map(|group| group.iter().take(GROUP - 1));
-    parts.take(length).copied().collect()
+    let mut payload = Vec::with_capacity(groups.len());
+    for group in groups.chunks_exact(GROUP) {
+        payload.extend_from_slice(group.split_last().map_or(&[], |(_, part)| part));
+    }
+    payload.truncate(length);
+    payload
 }
 
 struct Header {
@@ -185,7 +230,7 @@ impl Header {
         let (batch, rest) = rest.split_first_chunk::<8>()?;
         let (checksum, _) = rest.split_first_chunk::<4>()?;
         let length = u32::from_le_bytes(*length) as usize;
-        (magic == MAGIC && length <= MOST).then_some(Header {
+        (magic == MAGIC).then_some(Header {
             length,
             sequence: u64::from_le_bytes(*sequence),
             batch: u64::from_le_bytes(*batch),
@@ -194,26 +239,158 @@ impl Header {
     }
 }
 
-/// The payloads of so many records, each as long as it may be.
-pub(super) fn payloads(records: &[Record]) -> Result<Vec<Vec<u8>>, bincode::error::EncodeError> {
-    let mut payloads = Vec::new();
-    let mut first = 0;
-    let mut bytes = 0;
-    for (index, record) in records.iter().enumerate() {
-        let more = bincode::serde::encode_to_vec(record, config())?.len();
-        if bytes + more + COUNT > MOST && index > first {
-            payloads.push(encode_records(records.get(first..index).unwrap_or_default())?);
-            (first, bytes) = (index, 0);
+/// The payloads that hold these records, of at most `most` bytes each.
+pub(super) fn payloads(records: &[Record], most: usize) -> Result<Vec<Payload>, EntryError> {
+    let room = most.saturating_sub(codec::LENGTH);
+    let (mut payloads, mut open) = (Vec::new(), Part::default());
+    for record in records {
+        let before = open.bytes.len();
+        codec::encode(record, room, &mut open.bytes)?;
+        if open.bytes.len() > room {
+            let last = open.bytes.split_off(before);
+            payloads.push(std::mem::replace(&mut open, Part { records: 0, bytes: last }).close()?);
         }
-        bytes += more;
+        open.records += 1;
     }
-    payloads.push(encode_records(records.get(first..).unwrap_or_default())?);
+    payloads.push(open.close()?);
     Ok(payloads)
 }
 
-/// How many bytes bincode takes for the number of records, at most.
-const COUNT: usize = 9;
+/// Records, one after another.
+#[derive(Default)]
+struct Part {
+    records: usize,
+    bytes: Vec<u8>,
+}
 
-fn encode_records(records: &[Record]) -> Result<Vec<u8>, bincode::error::EncodeError> {
-    bincode::serde::encode_to_vec(records, config())
+impl Part {
+    /// The sequence of them: their number comes first.
+    fn close(self) -> Result<Payload, EncodeError> {
+        let mut bytes = Vec::with_capacity(codec::LENGTH + self.bytes.len());
+        codec::encode(&(self.records as u64), codec::LENGTH, &mut bytes)?;
+        bytes.extend_from_slice(&self.bytes);
+        Ok(Payload { records: self.records, bytes })
+    }
+}
+
+/// Reads entries as they are about to be written: they must hold these records.
+pub(super) fn verify(owner: &[u8], entries: &[u8], records: &[Record]) -> Result<(), EntryError> {
+    let (mut at, mut rest) = (0, records);
+    while let Found::Entry(entry, end) = decode(owner, entries, at) {
+        let Some(left) = rest.strip_prefix(&*entry.records) else { break };
+        (at, rest) = (end, left);
+    }
+    let faithful = at == entries.len() && rest.is_empty();
+    faithful.then_some(()).ok_or(EntryError::Unfaithful(records.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::paxos::{Ballot, ClientId, Command, Decree, Instance, LeaderId, RequestId, Vote};
+
+    const OWNER: &[u8] = b"somebody";
+
+    /// A vote that takes so many bytes.
+    fn vote(bytes: usize) -> Record {
+        let ballot = Ballot { round: 1, leader: LeaderId(0) };
+        let vote = |decree| Record::Voted(Vote { instance: Instance(9), ballot, decree });
+        let id = RequestId { client: ClientId::original(1), sequence: 2 };
+        let command = |payload: usize| {
+            let payload = vec![7; payload].into();
+            vote(Decree::Command(Command { id, acknowledged: 1, payload }))
+        };
+        let size = |record: &Record| codec::to_vec(record, usize::MAX).unwrap().len();
+        let noop = vote(Decree::Noop);
+        if size(&noop) == bytes {
+            return noop;
+        }
+        let fits = |payload: &usize| size(&command(*payload)) == bytes;
+        (0..=bytes).rev().find(fits).map(command).unwrap()
+    }
+
+    fn entries(records: &[Record], most: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (at, payload) in (1..).zip(payloads(records, most).unwrap()) {
+            encode(OWNER, (at, 1), &payload.bytes, &mut bytes);
+        }
+        bytes
+    }
+
+    /// Payloads are those of a sequence of records, none is longer than it may be, and no room is
+    /// left that the next record would have had.
+    #[test]
+    fn records_are_split_by_their_bytes() {
+        for most in [100, 1000, MOST] {
+            let room = most - codec::LENGTH;
+            for size in
+                [5, 20, room / 3, room / 3 + 1, room - 1, room].into_iter().map(|s| s.max(20))
+            {
+                let records = vec![vote(size); 3 * room / size + 2];
+                let payloads = payloads(&records, most).unwrap();
+                let mut left = &*records;
+                for (index, payload) in payloads.iter().enumerate() {
+                    let (here, rest) = left.split_at(payload.records);
+                    assert_eq!(
+                        codec::decode::<Vec<Record>>(&payload.bytes, most).as_deref(),
+                        Ok(here)
+                    );
+                    let last = index + 1 == payloads.len();
+                    assert!(last || (payload.records + 1) * size > room, "{most}: {size}");
+                    left = rest;
+                }
+                assert!(left.is_empty());
+                verify(OWNER, &entries(&records, most), &records).unwrap();
+            }
+            let error = super::payloads(&[vote(5), vote(room + 1)], most).unwrap_err();
+            assert!(
+                matches!(error, EntryError::Record(EncodeError::TooLong(most)) if most == room)
+            );
+        }
+    }
+
+    #[test]
+    fn what_would_not_be_read_is_not_written() {
+        let records = [vote(5), vote(40), Record::Round(3)];
+        let good = entries(&records, 50);
+        verify(OWNER, &good, &records).unwrap();
+        assert!(verify(OWNER, &good, &records[..2]).is_err(), "more is read");
+        assert!(verify(OWNER, &good[..good.len() / 2], &records).is_err(), "less is read");
+        let other = [vote(5), vote(41), Record::Round(3)];
+        assert!(verify(OWNER, &good, &other).is_err(), "something else is read");
+        for bit in 0..good.len() * 8 {
+            let mut bad = good.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            assert!(verify(OWNER, &bad, &records).is_err(), "bit {bit}");
+        }
+    }
+
+    /// Checksums that are right, around what this version does not write.
+    #[test]
+    fn what_was_written_so_and_cannot_be_read_is_not_taken_for_damage() {
+        let found = |payload: &[u8]| {
+            let mut bytes = Vec::new();
+            encode(OWNER, (1, 1), payload, &mut bytes);
+            decode(OWNER, &bytes, 0)
+        };
+        assert!(matches!(found(&[0]), Found::Entry(..)));
+        assert_eq!(found(&[0, 0]), Found::Unreadable(DecodeError::Trailing(1)));
+        assert!(matches!(found(&[1, 99]), Found::Unreadable(DecodeError::Value(_))));
+        assert!(matches!(found(&[9]), Found::Unreadable(DecodeError::End(1))));
+        let long = DecodeError::TooLong { bytes: MOST + 1, most: MOST };
+        assert_eq!(found(&vec![0; MOST + 1]), Found::Unreadable(long));
+    }
+
+    #[test]
+    fn a_payload_within_a_space_is_the_longest_that_fits() {
+        for space_left in HEADER..4000 {
+            let most = payload_within(space_left);
+            assert!(space(most) <= space_left && space(most + 1) > space_left, "{space_left}");
+        }
+        for (count, each) in [(1, 5), (40, 40_000), (300_000, 7), (200, 65_000)] {
+            let records = vec![vote(each.max(20)); count];
+            let bytes = count * each.max(20);
+            assert!(entries(&records, MOST).len() <= space_of_all(bytes, each.max(20)));
+        }
+    }
 }

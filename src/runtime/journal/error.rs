@@ -5,6 +5,8 @@ use std::io;
 use thiserror::Error;
 
 use super::identity::SEGMENTS;
+use super::segment::{Damage, SMALLEST_SEGMENT, Why};
+use crate::codec::DecodeError;
 
 /// Why a journal cannot be used.
 #[derive(Debug, Error)]
@@ -56,9 +58,23 @@ pub enum JournalError {
         /// Its first line.
         found: String,
     },
-    /// A segment of a size that cannot be used.
-    #[error("a segment of {0} bytes cannot be made: take {least} to {most}",
-        least = SEGMENTS.start(), most = SEGMENTS.end())]
+    /// Something is there that was written so, and that this version cannot read.
+    #[error(
+        "the entry at byte {at} of {file} is as it was written, by its checksums, but this version \
+         cannot read it: {why}. Start the member with the version that wrote it; until then nothing \
+         is lost, and nothing here was changed"
+    )]
+    Unreadable {
+        /// Which file.
+        file: String,
+        /// Where, in bytes.
+        at: usize,
+        /// What was met.
+        why: DecodeError,
+    },
+    /// A segment of a size that cannot be used: a record may not fit, or the file is too large.
+    #[error("a segment of {0} bytes cannot be made: take {SMALLEST_SEGMENT} to {most}",
+        most = SEGMENTS.end())]
     SegmentSize(usize),
     /// Something is there that was not written so.
     #[error(
@@ -85,4 +101,15 @@ pub(super) fn at(what: &str) -> impl FnOnce(io::Error) -> JournalError {
 /// Damage of a file.
 pub(super) fn damaged(file: &str, at: usize, why: &str) -> JournalError {
     JournalError::Damaged { file: file.to_owned(), at, why: why.to_owned() }
+}
+
+impl Damage {
+    /// The error of a file in which it was found.
+    pub(super) fn of(self, file: &str) -> JournalError {
+        let (file, at) = (file.to_owned(), self.at);
+        match self.why {
+            Why::Changed(why) => JournalError::Damaged { file, at, why: why.to_owned() },
+            Why::Unreadable(why) => JournalError::Unreadable { file, at, why },
+        }
+    }
 }

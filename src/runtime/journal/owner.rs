@@ -6,6 +6,7 @@ use super::folder::Folder;
 use super::identity::{
     BadLabel, Bound, Identity, JournalId, Label, MAX_TEXT, SEGMENTS, seal, unseal,
 };
+use super::segment::SMALLEST_SEGMENT;
 use crate::runtime::identity::{ClusterIdentity, unique};
 
 const IDENTITY: &str = "identity";
@@ -13,7 +14,7 @@ const CLUSTER: &str = "cluster";
 
 /// A label for a new journal of a role, in segments of so many bytes.
 pub(super) fn new_label(identity: &Identity, segment: usize) -> Result<Label, JournalError> {
-    if !SEGMENTS.contains(&segment) {
+    if !(SMALLEST_SEGMENT..=*SEGMENTS.end()).contains(&segment) {
         return Err(JournalError::SegmentSize(segment));
     }
     let id = JournalId(unique().map_err(at("the system's randomness"))?);

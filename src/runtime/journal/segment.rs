@@ -9,9 +9,29 @@
 //! told when the last one is gone.
 
 use super::entry::{self, ALIGN, Entry, Found};
+use crate::codec::{self, DecodeError};
+use crate::paxos::limits::MAX_DATAGRAM;
+use crate::runtime::pump::BATCH;
 
 /// Where its entries begin.
 pub(super) const START: usize = 512;
+/// The room that is left for the entry that seals it.
+pub(super) const SEAL: usize = entry::space(1);
+
+/// How many bytes a segment has, unless somebody wants it otherwise.
+pub const SEGMENT: usize = 32 << 20;
+
+/// The fewest bytes of a segment: any record fits that a datagram can bring. No record has more bytes
+/// than the message that it comes from.
+pub const SMALLEST_SEGMENT: usize =
+    (START + entry::space(codec::LENGTH + MAX_DATAGRAM) + SEAL).next_multiple_of(4096);
+
+/// All that one turn can bring fits one segment, so that it costs one sync.
+const _: () = {
+    let turn = entry::space_of_all(BATCH * MAX_DATAGRAM, MAX_DATAGRAM);
+    assert!(START + turn + SEAL <= SEGMENT);
+};
+
 const MAGIC: &[u8; 4] = b"synj";
 const VERSION: u32 = 1;
 
@@ -35,11 +55,20 @@ impl Scanned {
     }
 }
 
-/// What cannot be, and where.
+/// What is wrong with a segment, and where.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Damage {
     pub(super) at: usize,
-    pub(super) why: String,
+    pub(super) why: Why,
+}
+
+/// What is wrong with it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// It is not as it was written.
+    Changed(&'static str),
+    /// It is, and yet cannot be read.
+    Unreadable(DecodeError),
 }
 
 /// A segment's first bytes.
@@ -61,7 +90,7 @@ pub(super) fn scan(
     bytes: &[u8],
     (number, first): (u64, u64),
 ) -> Result<Scanned, Damage> {
-    let damage = |at, why: &str| Err(Damage { at, why: why.to_owned() });
+    let damage = |at, why| Err(Damage { at, why: Why::Changed(why) });
     if bytes.get(..START) != Some(&*head(owner, number, first)) {
         return damage(0, "this is not the head of the segment that belongs here");
     }
@@ -83,6 +112,7 @@ pub(super) fn scan(
             Found::Damaged => {
                 return damage(at, "neither an entry nor what a power cut leaves of one");
             }
+            Found::Unreadable(error) => return Err(Damage { at, why: Why::Unreadable(error) }),
             Found::Torn { batch } if !may_be(batch) => {
                 return damage(at, "a part of an entry that does not follow the one before");
             }
@@ -106,14 +136,15 @@ fn remains(
     let used = rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     let used = used.next_multiple_of(ALIGN);
     if !entry::plausible(from, rest.get(..used).unwrap_or(rest)) {
-        return Err(Damage { at: from, why: "not what a power cut leaves of an entry".to_owned() });
+        let why = Why::Changed("not what a power cut leaves of an entry");
+        return Err(Damage { at: from, why });
     }
     let mut of_batch = None;
     for at in (from..from + used).step_by(ALIGN) {
         let Some(batch) = entry::batch_at(owner, bytes, at) else { continue };
         if !may_be(batch) || of_batch.is_some_and(|other| other != batch) {
-            let why = "entries follow that were written after this place was durable".to_owned();
-            return Err(Damage { at, why });
+            let why = "entries follow that were written after this place was durable";
+            return Err(Damage { at, why: Why::Changed(why) });
         }
         of_batch = Some(batch);
     }
