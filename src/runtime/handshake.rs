@@ -13,8 +13,8 @@
 //!   has run before with another journal, one of those who wrote that down is among those who answer
 //!   now, and objects. This holds as long as the disks of those who remember are not lost too.
 //! - **Again**, so many other members must have answered, with all their roles, as a quorum needs beside
-//!   this one. The cluster cannot do without them anyway, so that waiting for them costs nothing. One
-//!   of them that has heard anything of what is missing in an older copy objects.
+//!   this one, and a leader among them. The cluster cannot do without them anyway, so that waiting for
+//!   them costs nothing. One of them that has heard anything of what is missing in an older copy objects.
 //!
 //! The roles of one member are likely to be on one disk, so a role does not count those of its own
 //! member, though they may object. An operator may name members that will never answer; they are not
@@ -83,8 +83,9 @@ pub struct Admission {
 enum Rule {
     /// It has never run: more than half of the roles of others.
     FirstTime,
-    /// It has run before: all roles of so many other members.
-    Again(usize),
+    /// It has run before: all roles of so many other members, and a leader among them if it is none
+    /// itself, since votes are told to leaders.
+    Again { members: usize, leader: bool },
     /// Nothing more.
     TakesPart,
 }
@@ -132,7 +133,7 @@ impl Admission {
         let others = others.collect();
         let rule = match empty && !peers.joined() {
             true => Rule::FirstTime,
-            false => Rule::Again(needed_again(cluster, own)),
+            false => again(cluster, own),
         };
         let now = Instant::now();
         let (asks_at, complains_at) = (now, now + COMPLAINS / 10);
@@ -148,11 +149,15 @@ impl Admission {
                 let confirmed = counted().filter(|other| other.confirmed).count();
                 2 * confirmed > counted().count() || counted().next().is_none()
             }
-            Rule::Again(needed) => {
+            Rule::Again { members: needed, leader } => {
                 let members: BTreeSet<usize> = counted().map(|other| other.member).collect();
                 let missing: BTreeSet<usize> =
                     counted().filter(|other| !other.confirmed).map(|other| other.member).collect();
-                members.difference(&missing).count() >= needed.min(members.len())
+                let roles = &self.peers.cluster().members;
+                let leads = |at: &usize| roles.get(*at).is_some_and(|member| member.leader);
+                let answered = || members.difference(&missing);
+                answered().count() >= needed.min(members.len())
+                    && (!leader || answered().any(leads) || !members.iter().any(leads))
             }
         };
         let missing = counted().filter(|other| !enough && !other.confirmed);
@@ -281,13 +286,14 @@ impl Admission {
     }
 }
 
-/// The number of other members whose answers a member needs that has run before: as many as a
-/// quorum of either phase takes beside its own acceptor, and one that leads if it does not itself.
-fn needed_again(cluster: &ClusterIdentity, own: Option<usize>) -> usize {
+/// What a role needs whose member has run before: as many other members as a quorum of either phase
+/// takes beside its own acceptor, and one that leads if its own does not.
+fn again(cluster: &ClusterIdentity, own: Option<usize>) -> Rule {
     let own = own.and_then(|own| cluster.members.get(own));
     let (leads, votes) = own.map_or((false, false), |own| (own.leader, own.acceptor));
     let (phase1, phase2) = cluster.quorums;
-    (phase1.min(phase2) + usize::from(!leads)).saturating_sub(usize::from(votes)).max(1)
+    let members = phase1.min(phase2) + usize::from(!leads);
+    Rule::Again { members: members.saturating_sub(usize::from(votes)).max(1), leader: !leads }
 }
 
 /// What is said on a handshake.

@@ -217,13 +217,36 @@ fn roles_apart_need_no_more_than_a_quorum_and_a_leader() {
         members: [vec![member("l", true); leaders], vec![member("a", false); 3]].concat(),
         ..cluster(3)
     };
+    let needs = |cluster: &ClusterIdentity, own| match again(cluster, Some(own)) {
+        Rule::Again { members, leader } => (members, leader),
+        rule => panic!("{rule:?}"),
+    };
     for leaders in [1, 2, 9] {
-        assert_eq!(needed_again(&apart(leaders), Some(0)), 2, "a leader needs two acceptors");
-        assert_eq!(needed_again(&apart(leaders), Some(leaders)), 2, "an acceptor and a leader");
+        assert_eq!(needs(&apart(leaders), 0), (2, false), "a leader needs two acceptors");
+        assert_eq!(needs(&apart(leaders), leaders), (2, true), "an acceptor, one, and a leader");
     }
-    assert_eq!([1, 2, 3, 4, 5, 9].map(|n| needed_again(&cluster(n), Some(0))), [1, 1, 1, 2, 2, 4]);
+    let together = [1, 2, 3, 4, 5, 9].map(|n| needs(&cluster(n), 0));
+    assert_eq!(together, [1, 1, 1, 2, 2, 4].map(|members| (members, false)));
     let unequal = ClusterIdentity { quorums: (3, 1), ..cluster(3) };
-    assert_eq!(needed_again(&unequal, Some(0)), 1);
+    assert_eq!(needs(&unequal, 0), (1, false));
+}
+
+/// An acceptor that hears from acceptors only does not hear from those who are told of its votes.
+#[test]
+fn an_acceptor_waits_for_a_leader_too() {
+    let member =
+        |name: &str, leader| MemberRoles { name: name.to_owned(), leader, acceptor: !leader };
+    let mut disks = Disks::new("leader-too", 1);
+    let members = ["l1", "a1", "a2", "a3"].map(|name| member(name, name == "l1"));
+    disks.cluster = ClusterIdentity { members: members.to_vec(), ..cluster(3) };
+    disks.cluster.roles().for_each(|(role, ..)| disks.lose(role));
+    let start = |role| (role, disks.start(role, 1, 9, &[]));
+    let mut up = Roles::from([1, 2, 3].map(|n| start(acceptor(n))));
+    meet(acceptor(1), &mut up).unwrap();
+    assert!(!takes_part(&mut up, acceptor(1)), "two acceptors have answered");
+    up.extend([start(leader(1))]);
+    meet(leader(1), &mut up).unwrap();
+    assert!(takes_part(&mut up, acceptor(1)));
 }
 
 /// Whoever speaks first, whether it waits or runs already, and whatever it says its age is.
