@@ -354,7 +354,7 @@ fn the_most_that_one_turn_can_bring_is_read() {
             let count = turn / bytes;
             journal.append(vec![record.clone(); count]).unwrap();
             let (syncs, segments) =
-                (journal.stats().unwrap().syncs, disk.names().unwrap().len() - 1);
+                (journal.stats().unwrap().syncs, disk.names().unwrap().len() - 2);
             drop(journal);
             let (_, found) = open(&disk).unwrap();
             assert_eq!(found.len(), count);
