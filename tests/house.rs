@@ -91,6 +91,29 @@ fn data_flows_one_way() {
     }
 }
 
+/// Names that nobody else may have are drawn from the system's randomness, in one place. What is seeded
+/// by the clock serves timers, networks that are bad on purpose, and experiments.
+#[test]
+fn no_name_is_drawn_by_a_generator_that_the_clock_seeds() {
+    let may = [
+        "runtime/timers.rs",
+        "runtime/lossy.rs",
+        "runtime/adversary.rs",
+        "cluster/processes.rs",
+        "cluster/chaos",
+        "cli/chaos.rs",
+        "cli/demo.rs",
+    ];
+    let mut found = 0;
+    for (path, text) in sources(&["src"]) {
+        let path = path.to_string_lossy().into_owned();
+        let draws = !offences(&text, &["fastrand", "rand::"]).is_empty();
+        assert!(!draws || may.iter().any(|may| path.contains(may)), "{path}");
+        found += usize::from(draws);
+    }
+    assert!(found >= may.len(), "the search finds what there is");
+}
+
 /// The proof speaks of no code, so that nothing in the code can make it true.
 #[test]
 fn the_proof_stands_alone() {

@@ -50,5 +50,11 @@ pub(super) fn run(args: &Args) -> Verdict {
     for member in &config.members {
         say(format_args!("  synod node {} --config {}", member.name, file.display()));
     }
+    let others = config.members.len().saturating_sub(1);
+    let first = if others == 0 { 1 } else { others / 2 + 2 };
+    say(format_args!(
+        "\nThe first time, {first} of the {} must be up before they take part.",
+        config.members.len()
+    ));
     Verdict::Holds
 }

@@ -80,8 +80,8 @@ impl<R: Rulebook> World<R> {
             window: 4,
             waiting: 8,
             client_window: 6,
-            page: 100,
-            resend: 200,
+            page: 120,
+            resend: 240,
             ..Limits::default()
         };
         let setup = Arc::new(Setup::new(members.unwrap(), limits));
