@@ -251,6 +251,7 @@ mod tests {
         prop_oneof![
             bytes(MAX_REPLY).prop_map(|bytes| Answer::Reply(bytes.into())),
             any::<u64>().prop_map(Answer::TooLong),
+            Just(Answer::Panicked),
         ]
     }
 
