@@ -1,14 +1,19 @@
 //! Whatever a stranger sends: nothing dies, nothing is lost, and the counters show it.
 
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use synod::cluster::client::{Client, Outcome};
+use synod::cluster::config::ClusterConfig;
+use synod::cluster::member::Playing;
+use synod::cluster::processes::free_ports;
 use synod::cluster::{Cluster, Config, Handle, Runtime};
+use synod::machine::kv::{KvCommand, KvReply, KvStore};
 use synod::paxos::{
-    Answer, Ballot, ClientId, Command, Decree, Done, Instance, LeaderId, Message, RequestId, Vote,
+    Answer, AnyStateMachine, Ballot, ClientId, Command, Decree, Done, Instance, LeaderId, Message,
+    RequestId, Vote,
 };
-use synod::runtime::counters::Counts;
 use synod::runtime::identity::ClusterIdentity;
 use synod::runtime::me::Me;
 use synod::runtime::party::Party;
@@ -81,7 +86,6 @@ fn headers(cluster: &Cluster, handle: &Handle) -> [Header; 2] {
 }
 
 fn bombard(cluster: &Cluster, seed: u64) {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let mut random = fastrand::Rng::with_seed(seed);
     for handle in &cluster.handles {
         let frames: Vec<Vec<u8>> = headers(cluster, handle)
@@ -90,18 +94,23 @@ fn bombard(cluster: &Cluster, seed: u64) {
                 forgeries().into_iter().map(move |m| encode_one(header, &m).unwrap())
             })
             .collect();
-        for volley in 0..SALVO / VOLLEY {
-            for _ in 0..VOLLEY {
-                socket.send_to(&hostile(&mut random, &frames), handle.address).unwrap();
-            }
-            let taken = |handle: &synod::cluster::Handle| {
-                let noticed = |counts: Counts| counts.malformed + counts.rejected + counts.foreign;
-                handle.counts().is_none_or(|c| noticed(c) >= (volley + 1) * VOLLEY / 2)
-            };
-            let start = Instant::now();
-            while !taken(handle) && start.elapsed() < Duration::from_millis(100) {
-                std::thread::yield_now();
-            }
+        let noticed =
+            || handle.counts().map(|counts| counts.malformed + counts.rejected + counts.foreign);
+        salvo(handle.address, || hostile(&mut random, &frames), noticed);
+    }
+}
+
+/// Sends a salvo to one port, not faster than it is taken, if that is known.
+fn salvo(to: SocketAddr, mut next: impl FnMut() -> Vec<u8>, taken: impl Fn() -> Option<u64>) {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    for volley in 0..SALVO / VOLLEY {
+        for _ in 0..VOLLEY {
+            socket.send_to(&next(), to).unwrap();
+        }
+        let enough = || taken().is_none_or(|taken| taken >= (volley + 1) * VOLLEY / 2);
+        let start = Instant::now();
+        while !enough() && start.elapsed() < Duration::from_millis(100) {
+            std::thread::yield_now();
         }
     }
 }
@@ -142,4 +151,79 @@ fn ten_thousand_hostile_datagrams_at_every_port_of_staterights_spawn() {
     let cluster = Cluster::start(&config).unwrap();
     bombard(&cluster, 2);
     assert_unharmed(cluster, config.commands);
+}
+
+/// Payloads for the key-value store: random ones, and commands in which a length is not true.
+fn poison(random: &mut fastrand::Rng) -> Vec<u8> {
+    let (key, value) = (vec![b'k'; random.usize(..9)], vec![b'v'; random.usize(..300)]);
+    let command = match random.u8(..5) {
+        0 => return (0..random.usize(..60)).map(|_| random.u8(..)).collect(),
+        1 => KvCommand::Get { key },
+        2 => KvCommand::Put { key, value },
+        3 => KvCommand::Delete { key },
+        _ => KvCommand::CompareAndSet { key, expected: Some(value.clone()), value },
+    };
+    let mut bytes = command.encode().unwrap();
+    let at = random.usize(..bytes.len());
+    let claimed = random.choice([1 << 16, 1 << 32, 1 << 63, u64::MAX]).unwrap();
+    bytes.splice(at..=at, [&[0xfd][..], &claimed.to_le_bytes()].concat());
+    bytes
+}
+
+/// Whoever can reach a leader can ask for anything, and all leaders apply it: nothing that is asked
+/// for ends them.
+#[test]
+fn ten_thousand_poisoned_commands_leave_a_store_that_answers() {
+    let base = std::env::temp_dir().join(format!("synod-poison-{}", std::process::id()));
+    let mut ports = free_ports(6).unwrap().into_iter();
+    let file = ClusterConfig::sample_at("poison", 3, || ports.next().unwrap()).unwrap();
+    let config: ClusterConfig = file.parse().unwrap();
+    let machine = AnyStateMachine::new(KvStore::default());
+    let mut members: Vec<Playing> = Vec::new();
+    for member in &config.members {
+        config.create_journals(&base, &member.name).unwrap();
+        members.extend(config.start(&base, &member.name, &machine).unwrap());
+    }
+    let mut client = Client::new(&config).unwrap();
+    let mut ask = |command: KvCommand| {
+        let payload = command.encode().unwrap();
+        match client.propose(&payload, Duration::from_secs(20)).unwrap() {
+            Outcome::Done(Done { answer: Answer::Reply(bytes), .. }) => KvReply::decode(&bytes),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (key, value) = (b"colour".to_vec(), b"blue".to_vec());
+    let put = KvCommand::Put { key: key.clone(), value: value.clone() };
+    assert_eq!(ask(put), Some(KvReply::Replaced(None)));
+
+    let mut random = fastrand::Rng::with_seed(3);
+    let me = Me::new(Party::Client, Arc::new(config.identity()));
+    for (place, leader) in (0..).zip(config.leaders().unwrap()) {
+        let header = me.header(Party::Leader(LeaderId(place)), 0);
+        let forged: Vec<Vec<u8>> =
+            forgeries().iter().map(|m| encode_one(header, m).unwrap()).collect();
+        let next = || {
+            if random.u8(..4) == 0 {
+                return hostile(&mut random, &forged);
+            }
+            let client = ClientId { born: Instance(0), number: random.u128(1..) };
+            let payload = poison(&mut random).into();
+            let id = RequestId { client, sequence: 0 };
+            let request = Message::Request(Command { id, acknowledged: 0, payload });
+            encode_one(header, &request).unwrap()
+        };
+        let member = members.iter().find(|it| it.running.address() == leader).unwrap();
+        salvo(leader, next, || Some(member.running.counters().read().received));
+    }
+    assert_eq!(ask(KvCommand::Get { key: key.clone() }), Some(KvReply::Value(Some(value))));
+    let ended = members.into_iter().map(|playing| playing.running.stop().unwrap());
+    let states: Vec<_> = ended.map(|ended| ended.state.unwrap()).collect();
+    let applied =
+        states.iter().filter_map(|state| Some(state.as_leader()?.history().applied().len()));
+    let applied: Vec<usize> = applied.collect();
+    assert!(
+        applied.len() == 3 && applied.iter().max() > Some(&(SALVO as usize / 4)),
+        "{applied:?}"
+    );
+    std::fs::remove_dir_all(base).unwrap();
 }

@@ -208,14 +208,21 @@ fn of_any_answer(answer: &Answer) -> (Option<Bytes>, Verdict, String) {
     let value = match answer {
         Answer::Reply(bytes) => Some(bytes.to_vec()),
         Answer::TooLong(_) => None,
+        Answer::Panicked => return panicked(),
     };
     (value, Verdict::Holds, format!("done; the state machine said {answer}"))
+}
+
+fn panicked() -> (Option<Bytes>, Verdict, String) {
+    let words = "the state machine panicked at this command, which has no effect".to_owned();
+    (None, Verdict::Fails, words)
 }
 
 fn of_answer(answer: &Answer) -> (Option<Bytes>, Verdict, String) {
     let reply = match answer {
         Answer::Reply(bytes) => KvReply::decode(bytes),
         Answer::TooLong(_) => None,
+        Answer::Panicked => return panicked(),
     };
     let there = |value: &Option<Bytes>| value.as_deref().map_or("nothing".to_owned(), in_words);
     match reply {

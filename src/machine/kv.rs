@@ -174,7 +174,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn commands() -> impl Strategy<Value = KvCommand> {
-        let bytes = || proptest::collection::vec(0u8..3, 0..2);
+        // Few keys, so that they meet; and values of any length.
+        let long =
+            (0..MAX_ENTRY / 2 - 9, any::<u8>()).prop_map(|(length, byte)| vec![byte; length]);
+        let few = proptest::collection::vec(0u8..3, 0..2);
+        let any = prop_oneof![20 => few, 1 => long];
+        let bytes = move || any.clone();
         prop_oneof![
             bytes().prop_map(|key| KvCommand::Get { key }),
             (bytes(), bytes()).prop_map(|(key, value)| KvCommand::Put { key, value }),
@@ -222,7 +227,103 @@ mod tests {
         assert!(longer.encode().is_err());
     }
 
+    /// An encoding, with each of its bytes in turn replaced by a claimed length: of every field of it,
+    /// and of what is none.
+    fn claims(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+        (0..bytes.len()).flat_map(move |at| {
+            let (before, after) = (&bytes[..at], &bytes[at + 1..]);
+            let near = [0, after.len().saturating_sub(1), after.len(), after.len() + 1];
+            let far = [1 << 16, 1 << 32, 1 << 63, u64::MAX - 1, u64::MAX];
+            let all = near.map(|near| near as u64).into_iter().chain(far);
+            all.map(move |claimed| [before, &encode(&claimed), after].concat())
+        })
+    }
+
+    /// Every kind of command, with keys and values of these sizes.
+    fn of_sizes(key: usize, value: usize) -> Vec<KvCommand> {
+        let (key, value) = (vec![1; key], vec![2; value]);
+        let swap = |expected| {
+            let (key, value) = (key.clone(), value.clone());
+            KvCommand::CompareAndSet { key, expected, value }
+        };
+        vec![
+            KvCommand::Get { key: key.clone() },
+            KvCommand::Put { key: key.clone(), value: value.clone() },
+            KvCommand::Delete { key: key.clone() },
+            swap(None),
+            swap(Some(value.clone())),
+        ]
+    }
+
+    /// Ten bytes ended every leader: a get whose key is said to be longer than any memory.
+    #[test]
+    fn a_length_that_is_not_true_is_no_command() {
+        let mut store = KvStore::default();
+        let no_command = encode(&KvReply::NoCommand);
+        let poison = [&[0, 0xfd][..], &[0xff; 8]].concat();
+        assert_eq!(store.apply(&poison), no_command);
+        for command in of_sizes(3, 5).into_iter().chain(of_sizes(0, 300)) {
+            let bytes = command.encode().unwrap();
+            for bytes in claims(&bytes) {
+                let reply = store.apply(&bytes);
+                let understood = KvCommand::decode(&bytes).is_some();
+                assert_eq!(reply == no_command, !understood, "{bytes:?}");
+            }
+        }
+        assert!(store.0.iter().all(|(key, value)| key.len() + value.len() < 1000));
+    }
+
+    #[test]
+    fn a_length_that_is_not_true_is_no_reply_and_no_snapshot() {
+        let value = Some(vec![7; 5]);
+        let replies = [
+            KvReply::Value(value.clone()),
+            KvReply::Replaced(value.clone()),
+            KvReply::Differs(value),
+            KvReply::NoCommand,
+        ];
+        for reply in replies {
+            for bytes in claims(&encode(&reply)) {
+                let read = KvReply::decode(&bytes);
+                assert!(read.is_none_or(|read| encode(&read).len() <= bytes.len()));
+            }
+        }
+        let mut store = KvStore::default();
+        of_sizes(3, 5).iter().take(2).for_each(|command| drop(ask(&mut store, command)));
+        for bytes in claims(&store.snapshot()) {
+            let read = KvStore::restore(&bytes);
+            assert!(read.is_err() || read.unwrap().snapshot().len() <= bytes.len());
+        }
+    }
+
+    /// Keys and values at, just below and just above what a command has room for.
+    #[test]
+    fn whatever_can_be_put_can_be_read_again() {
+        for key in [0, 1, 250, 251, MAX_ENTRY / 2] {
+            for less in [0, 1, 2, 250] {
+                let value = MAX_ENTRY - key - less;
+                let mut store = KvStore::default();
+                let [get, put, delete, swap, _] = &*of_sizes(key, value) else { unreachable!() };
+                let there = Some(vec![2; value]);
+                assert_eq!(ask(&mut store, put), KvReply::Replaced(None));
+                assert_eq!(ask(&mut store, get), KvReply::Value(there.clone()));
+                assert_eq!(ask(&mut store, swap), KvReply::Differs(there.clone()));
+                assert_eq!(KvStore::restore(&store.snapshot()).as_ref(), Ok(&store));
+                assert_eq!(ask(&mut store, delete), KvReply::Replaced(there));
+            }
+        }
+        for more in 1..100 {
+            let put = KvCommand::Put { key: Vec::new(), value: vec![0; MAX_ENTRY + more] };
+            match put.encode() {
+                Ok(bytes) => assert!(bytes.len() <= MAX_COMMAND),
+                Err(TooLong(bytes)) => assert!(bytes > MAX_COMMAND),
+            }
+        }
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
         /// Taken up from a snapshot, a store goes on as before; and equal stores have equal
         /// snapshots, whatever led to them.
         #[test]

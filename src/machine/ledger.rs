@@ -45,4 +45,11 @@ mod tests {
         assert_eq!(Ledger::restore(&ledger.snapshot()), Ok(ledger));
         assert!(Ledger::restore(b"\xff").is_err());
     }
+
+    #[test]
+    fn a_length_that_is_not_true_is_no_snapshot() {
+        let claimed = |bytes: &[u8]| Ledger::restore(&[bytes, &[0xff; 8], &[1, 7]].concat());
+        assert!(claimed(&[0xfd]).is_err(), "of the list");
+        assert!(claimed(&[1, 0xfd]).is_err(), "of a command");
+    }
 }

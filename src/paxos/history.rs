@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::checkpoint::{Checkpointed, Panic};
 use super::command::{ClientId, Command, Instance, RequestId};
 use super::limits::{Limits, MAX_COMMAND};
 use super::machine::{Answer, AnyStateMachine};
@@ -41,18 +42,23 @@ pub struct History {
     sessions: BTreeMap<ClientId, Session>,
     /// The sessions by their last command. Invariant: one entry for each session.
     by_age: BTreeMap<Instance, ClientId>,
-    machine: AnyStateMachine,
+    machine: Checkpointed,
 }
 
 impl History {
     /// Nothing was applied to this machine yet.
     pub fn new(machine: AnyStateMachine) -> Self {
-        History { machine, ..History::default() }
+        History { machine: Checkpointed::new(machine), ..History::default() }
     }
 
     /// What the commands have made of the state machine.
     pub fn machine(&self) -> &AnyStateMachine {
-        &self.machine
+        self.machine.machine()
+    }
+
+    /// The panics of the state machine, in order.
+    pub fn panics(&self) -> &[Panic] {
+        self.machine.panics()
     }
 
     /// The instances whose commands were applied, in order.
@@ -79,9 +85,15 @@ impl History {
         }
     }
 
-    /// Applies a chosen command. Whether it is new is for the caller to decide.
-    pub fn apply(&mut self, instance: Instance, command: &Command) -> Done {
-        let answer = self.machine.apply(&command.payload);
+    /// Applies a chosen command. Whether it is new is for the caller to decide. Should the state
+    /// machine panic, `log` is asked for commands that were applied before.
+    pub fn apply<'a>(
+        &mut self,
+        instance: Instance,
+        command: &Command,
+        log: impl Fn(Instance) -> Option<&'a Command>,
+    ) -> Done {
+        let answer = self.machine.apply((instance, command), &self.applied, log);
         let done = Done { instance, position: self.applied.len() as u64, answer };
         self.applied.push(instance);
         let client = command.id.client;
@@ -178,11 +190,16 @@ mod tests {
         Command { id, acknowledged, payload: [][..].into() }
     }
 
+    /// No machine here panics.
+    fn none(_: Instance) -> Option<&'static Command> {
+        None
+    }
+
     #[test]
     fn a_request_sent_again_gets_the_same_reply() {
         let mut history = History::default();
-        history.apply(Instance(4), &command(7, 0));
-        let done = history.apply(Instance(5), &command(8, 0));
+        history.apply(Instance(4), &command(7, 0), none);
+        let done = history.apply(Instance(5), &command(8, 0), none);
         let answer = Answer::Reply([][..].into());
         assert_eq!(done, Done { instance: Instance(5), position: 1, answer });
         assert_eq!(history.done(command(8, 0).id), Some(done));
@@ -193,7 +210,7 @@ mod tests {
     fn replies_that_were_acknowledged_are_forgotten_but_never_applied_again() {
         let mut history = History::default();
         for sequence in 0..5 {
-            history.apply(Instance(sequence), &command(sequence, sequence));
+            history.apply(Instance(sequence), &command(sequence, sequence), none);
         }
         assert_eq!(history.done(command(3, 0).id), None);
         assert!(history.has(command(3, 0).id));
@@ -234,9 +251,9 @@ mod tests {
     #[test]
     fn a_session_expires_a_lease_after_its_last_command() {
         let mut history = History::default();
-        history.apply(Instance(3), &command(0, 0));
+        history.apply(Instance(3), &command(0, 0), none);
         history.expire(Instance(7), 5);
-        history.apply(Instance(7), &command(1, 1));
+        history.apply(Instance(7), &command(1, 1), none);
         history.expire(Instance(11), 5);
         assert!(history.remembers(CLIENT) && history.has(command(0, 0).id));
         history.expire(Instance(12), 5);
@@ -252,7 +269,7 @@ mod tests {
             let mut history = History::default();
             for sequence in 0..length {
                 let low = (sequence + 1).saturating_sub(window);
-                history.apply(Instance(sequence), &command(sequence, low));
+                history.apply(Instance(sequence), &command(sequence, low), none);
             }
             prop_assert!(history.sessions[&CLIENT].done.len() as u64 <= window);
         }

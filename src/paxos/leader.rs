@@ -351,7 +351,8 @@ impl Leader {
             let known = history.remembers(id.client);
             let may_open = || (step.rules.may_open)(id.client, instance, lease);
             if (step.rules.is_new)(history, id) && (known || may_open()) {
-                history.apply(instance, command);
+                let log = |i| learner.get(i).and_then(step.rules.command_of);
+                history.apply(instance, command, log);
             }
             if let Some(desk) = stance.desk_mut() {
                 desk.settle(id, Some(history.verdict(id)), step);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -13,8 +14,24 @@ use super::limits::MAX_REPLY;
 ///
 /// Every leader has one, and they all come to the same state, so what it does must depend on
 /// nothing but its state and the command: no clock, no randomness, no file. Commands come from
-/// clients as they are: one that makes no sense is answered so, and never a panic, which would end
-/// every leader in turn.
+/// clients as they are, so one that makes no sense should be answered so.
+///
+/// # Panics
+///
+/// A panic in [`apply`](StateMachine::apply) is an outcome. The command has no effect, however far it
+/// came; its client is told [`Answer::Panicked`]; and it counts as applied, so that it is not applied
+/// again. This is the same on all leaders and after each restart, since it depends on the state and
+/// the command alone. The machine is put back by applying to a clone of an earlier state what was
+/// applied since, so a panic costs time: at most that of all commands since the panic before, and two
+/// clones. It is for mistakes, and not a way to say no.
+///
+/// What this does not hold against, and a machine must not do:
+/// - end the process: overflow the stack, run out of memory, abort, panic while it panics; or be
+///   compiled with `panic = "abort"`. Then every leader ends at this command, again after each start;
+/// - never return;
+/// - share state with its clones or with anything else, through an `Arc`, a `static` or a file: that is
+///   not put back;
+/// - panic in `clone`, `snapshot`, `restore` or `drop`.
 ///
 /// ```
 /// use synod::paxos::{Answer, AnyStateMachine, RestoreError, StateMachine};
@@ -40,7 +57,7 @@ use super::limits::MAX_REPLY;
 /// }
 ///
 /// let mut machine = AnyStateMachine::new(Counter::default());
-/// assert_eq!(machine.apply(b"abc"), Answer::Reply(3u64.to_be_bytes()[..].into()));
+/// assert_eq!(machine.apply(b"abc"), Ok(Answer::Reply(3u64.to_be_bytes()[..].into())));
 /// ```
 pub trait StateMachine: Clone + Send + Sync + 'static {
     /// Applies a command, and says what its client is told: no more than
@@ -73,13 +90,21 @@ pub enum Answer {
     Reply(#[serde(with = "super::bytes")] Arc<[u8]>),
     /// It was applied, but the reply has so many bytes, which is more than [`MAX_REPLY`].
     TooLong(u64),
+    /// It made the state machine panic. It has no effect, and will have none.
+    Panicked,
 }
+
+/// The error of a state machine that has panicked. In which state it is nobody knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the state machine has panicked")]
+pub struct Panicked;
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Answer::Reply(bytes) => write!(f, "'{}'", bytes.escape_ascii()),
             Answer::TooLong(bytes) => write!(f, "a reply of {bytes} bytes, which is too long"),
+            Answer::Panicked => f.write_str("a panic: the command has no effect"),
         }
     }
 }
@@ -134,13 +159,15 @@ impl AnyStateMachine {
         AnyStateMachine(Box::new(machine))
     }
 
-    /// Applies a command.
-    pub fn apply(&mut self, command: &[u8]) -> Answer {
-        let reply = self.0.apply(command);
-        if reply.len() > MAX_REPLY {
-            return Answer::TooLong(reply.len() as u64);
-        }
-        Answer::Reply(reply.into())
+    /// Applies a command. After an error the machine must not be used any more.
+    pub fn apply(&mut self, command: &[u8]) -> Result<Answer, Panicked> {
+        // Nobody sees the machine again that is left behind by a panic.
+        let apply = AssertUnwindSafe(|| self.0.apply(command));
+        let reply = catch_unwind(apply).map_err(|_| Panicked)?;
+        Ok(match reply.len() {
+            0..=MAX_REPLY => Answer::Reply(reply.into()),
+            length => Answer::TooLong(length as u64),
+        })
     }
 
     /// All of its state.
@@ -214,7 +241,7 @@ mod tests {
     fn machines_are_equal_if_their_snapshots_are() {
         let mut one = AnyStateMachine::new(Echo::default());
         let before = one.clone();
-        assert_eq!(one.apply(b"a"), Answer::Reply(b"a"[..].into()));
+        assert_eq!(one.apply(b"a"), Ok(Answer::Reply(b"a"[..].into())));
         assert_ne!(one, before);
         assert_eq!(before.restored(&one.snapshot()).unwrap(), one);
         assert!(AnyStateMachine::default().restored(b"a").is_err());
@@ -224,7 +251,7 @@ mod tests {
     fn a_reply_that_is_too_long_is_not_sent() {
         let mut machine = AnyStateMachine::new(Echo::default());
         let longest = vec![7; MAX_REPLY];
-        assert_eq!(machine.apply(&longest), Answer::Reply(longest.into()));
-        assert_eq!(machine.apply(b"x"), Answer::TooLong(MAX_REPLY as u64 + 1));
+        assert_eq!(machine.apply(&longest), Ok(Answer::Reply(longest.into())));
+        assert_eq!(machine.apply(b"x"), Ok(Answer::TooLong(MAX_REPLY as u64 + 1)));
     }
 }

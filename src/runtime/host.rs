@@ -24,7 +24,7 @@ use super::timers::{TimerCommand, Timers};
 use super::udp::Outlet;
 use super::wire::{Encoded, Frame, Framed, Header, Kind, Opened, WireError, encode_one, open};
 use crate::paxos::leader;
-use crate::paxos::{Ballot, Message, Node, Record, State, Storage, Timer};
+use crate::paxos::{Ballot, Message, Node, Panic, Record, State, Storage, Timer};
 
 /// An actor that a host can run.
 pub trait Member:
@@ -346,8 +346,11 @@ impl<A: Member, O: Outlet, J: Journal> Turn for Host<A, O, J> {
 
     /// Messages first, then the timers that they have not put off.
     fn turn(&mut self, batch: &mut Vec<Datagram>) -> Result<(), HostError> {
-        let before = self.standing();
+        let (before, panics) = (self.standing(), self.panics().len());
         let turned = self.take_turn(batch);
+        for panic in self.panics().iter().skip(panics) {
+            tracing::error!(name = self.actor.name(), "{panic}");
+        }
         let after = self.standing();
         if let Some((standing, ballot)) = after.filter(|_| after != before) {
             tracing::info!(name = self.actor.name(), ?ballot, "{standing} from now on");
@@ -359,6 +362,10 @@ impl<A: Member, O: Outlet, J: Journal> Turn for Host<A, O, J> {
 impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
     fn standing(&self) -> Option<(&'static str, Option<Ballot>)> {
         self.state.as_leader().map(leader::State::standing)
+    }
+
+    fn panics(&self) -> &[Panic] {
+        self.state.as_leader().map_or(&[], |leader| leader.history().panics())
     }
 
     fn take_turn(&mut self, batch: &mut Vec<Datagram>) -> Result<(), HostError> {

@@ -4,6 +4,8 @@
 //! up, paged promises, full windows, timers that take their time. After a storm, every command must
 //! be answered, once, and all leaders must show the same history.
 
+#[path = "../common/touchy.rs"]
+mod touchy;
 mod world;
 
 use synod::model::mutants::mutant;
@@ -49,11 +51,34 @@ fn a_network_that_only_reorders_is_survived_without_crashes() {
     survives(Storm { down: 0, loss: 0, ..Storm::default() });
 }
 
+/// Some commands of each client.
+fn some(payload: &[u8]) -> bool {
+    payload.ends_with(b"3") || payload.ends_with(b"7")
+}
+
+/// Leaders crash, come back, catch up and apply everything anew: their machines agree all the same,
+/// and the clients are told the same by whoever answers.
+#[test]
+fn machines_that_panic_agree_after_any_storm() {
+    survives(Storm { panics: some, in_vain: some, ..Storm::default() });
+}
+
 /// What a storm must bring to light, or it is no storm.
 fn noticed(name: &str, words: &str) {
     let failure = first_failure(&mutant(name).unwrap(), Storm::default(), 400);
     let (seed, what) = failure.unwrap_or_else(|| panic!("{name} went unnoticed"));
     assert!(what.contains(words), "seed {seed}: {what}");
+}
+
+/// Were a panic to have an effect, or a client told otherwise, it would be seen.
+#[test]
+fn an_effect_of_a_panic_is_noticed() {
+    let of_one = |payload: &[u8]| payload == b"13";
+    let what = |storm| first_failure(&Paxos, storm, 1).unwrap().1;
+    let told = what(Storm { in_vain: of_one, ..Storm::default() });
+    assert!(told.contains("a wrong answer"), "{told}");
+    let not_told = what(Storm { panics: of_one, ..Storm::default() });
+    assert!(not_told.contains("a wrong answer"), "{not_told}");
 }
 
 #[test]

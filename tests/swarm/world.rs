@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::touchy::Touchy;
 use stateright::actor::{Actor, Command as Effect, Id, Out};
 use synod::paxos::{
-    Acceptor, AcceptorId, AcceptorSet, AnyStateMachine, Client, ClientId, Decree, Leader, LeaderId,
-    Limits, Members, Message, Node, Quorums, Role, Rulebook, Saving, Setup, Start, State, Storage,
-    Timer, Timing,
+    Acceptor, AcceptorId, AcceptorSet, Answer, AnyStateMachine, Client, ClientId, Decree, Leader,
+    LeaderId, Limits, Members, Message, Node, Quorums, Role, Rulebook, Saving, Setup, Start, State,
+    Storage, Timer, Timing, leader,
 };
 
 /// When the storm is over, in virtual microseconds.
@@ -30,11 +31,16 @@ pub(crate) struct Storm {
     pub(crate) down: usize,
     /// How many datagrams in a hundred are lost.
     pub(crate) loss: u32,
+    /// The commands at which the leaders' machines panic.
+    pub(crate) panics: fn(&[u8]) -> bool,
+    /// Those that must have no effect, of which their clients are told that.
+    pub(crate) in_vain: fn(&[u8]) -> bool,
 }
 
 impl Default for Storm {
     fn default() -> Self {
-        Storm { acceptors: 3, quorums: Quorums::Majority, down: 1, loss: 20 }
+        let (quorums, none) = (Quorums::Majority, |_: &[u8]| false);
+        Storm { acceptors: 3, quorums, down: 1, loss: 20, panics: none, in_vain: none }
     }
 }
 
@@ -68,6 +74,8 @@ pub(crate) struct World<R> {
     actors: Vec<Machine<R>>,
     /// What any leader has ever taken to be decided.
     decided: BTreeMap<usize, Decree>,
+    /// A reply that says something else than it should.
+    wrong: Option<Message>,
 }
 
 impl<R: Rulebook> World<R> {
@@ -92,7 +100,7 @@ impl<R: Rulebook> World<R> {
                 start: Start::Campaign,
                 asks,
                 backlog: Vec::new(),
-                machine: AnyStateMachine::default(),
+                machine: AnyStateMachine::new(Touchy::new(storm.panics)),
                 setup,
             })
         };
@@ -116,7 +124,7 @@ impl<R: Rulebook> World<R> {
         let actors = roles.map(actor).collect();
         let random = fastrand::Rng::with_seed(seed);
         let (events, decided) = (BTreeMap::new(), BTreeMap::new());
-        World { storm, random, now: 0, events, planned: 0, actors, decided }
+        World { storm, random, now: 0, events, planned: 0, actors, decided, wrong: None }
     }
 
     /// Through the storm and into the calm. Says what went wrong, if anything did.
@@ -213,7 +221,10 @@ impl<R: Rulebook> World<R> {
                 Effect::Save(records) => {
                     self.actors[number].disk.get_or_insert_default().0.extend(records.0);
                 }
-                Effect::Send(to, message) => self.send(Id::from(number), to, message),
+                Effect::Send(to, message) => {
+                    self.look_at_reply(&message);
+                    self.send(Id::from(number), to, message);
+                }
                 Effect::SetTimer(timer, range) => {
                     let micros = |duration: Duration| duration.as_micros() as u64;
                     let at = self.now + self.random.u64(micros(range.start)..=micros(range.end));
@@ -261,6 +272,25 @@ impl<R: Rulebook> World<R> {
         Ok(())
     }
 
+    /// Whoever asked in vain is told so, and nobody else.
+    fn look_at_reply(&mut self, message: &Message) {
+        let Message::Reply { id, done } = message else { return };
+        let payload = id.sequence.to_string();
+        if (done.answer == Answer::Panicked) != (self.storm.in_vain)(payload.as_bytes()) {
+            self.wrong.get_or_insert_with(|| message.clone());
+        }
+    }
+
+    /// Each leader's machine is in the state to which the commands lead that were not in vain.
+    fn look_at_machine(&self, state: &leader::State) -> Result<(), String> {
+        let counts = |payload: &&Arc<[u8]>| !(self.storm.in_vain)(payload);
+        let payloads = state.commands().map(|command| &command.payload).filter(counts);
+        let expected: Vec<u8> = payloads.flat_map(|payload| payload.iter().copied()).collect();
+        let found = state.history().machine().snapshot();
+        let words = || format!("a machine is at {found:?}, and not at {expected:?}");
+        (found == expected).then_some(()).ok_or_else(words)
+    }
+
     fn answered(&self) -> u64 {
         let answered = |actor: &Machine<R>| match &actor.state {
             Some(State::Client(state)) => state.answered() - state.refused(),
@@ -285,6 +315,11 @@ impl<R: Rulebook> World<R> {
     }
 
     fn settle(&self) -> Result<(), String> {
+        if let Some(wrong) = &self.wrong {
+            return Err(format!("a wrong answer: {wrong}"));
+        }
+        let leaders = self.actors.iter().filter_map(|actor| actor.state.as_ref()?.as_leader());
+        leaders.into_iter().try_for_each(|state| self.look_at_machine(state))?;
         let (answered, wanted) = (self.answered(), CLIENTS * COMMANDS);
         if answered != wanted {
             return Err(format!("{} of {wanted} commands were not answered", wanted - answered));

@@ -7,6 +7,7 @@ use clap::Parser;
 use super::super::Verdict;
 use super::super::output::{Bars, fail, grouped, json, say, table};
 use crate::cluster::bench::{Bench, Report, run as measure};
+use crate::machine::kv::MAX_ENTRY;
 
 /// Measure how fast a cluster on this machine answers puts that a quorum has on disk.
 ///
@@ -25,7 +26,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..))]
     commands: u64,
     /// Bytes of each value.
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=16_384))]
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=LONGEST))]
     value: u16,
     /// How many members; each is a leader and an acceptor.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=9))]
@@ -38,6 +39,9 @@ pub(in crate::cli) struct Args {
     #[arg(long)]
     json: bool,
 }
+
+/// The most bytes of a value, beside its key.
+const LONGEST: i64 = MAX_ENTRY as i64 - 16;
 
 /// Measures.
 pub(super) fn run(args: &Args) -> Verdict {

@@ -33,6 +33,17 @@ pub enum Told {
     Unknown,
 }
 
+impl Told {
+    /// Whether the command may have changed or shown what is there.
+    fn may_have_effect(&self) -> bool {
+        match self {
+            Told::Done(done) => done.answer != Answer::Panicked,
+            Told::Unknown => true,
+            Told::NotDone => false,
+        }
+    }
+}
+
 /// A leader's history: what was chosen, and whether it was applied there.
 pub type History = Vec<(Decree, bool)>;
 
@@ -74,7 +85,7 @@ pub fn judge(asked: &[Asked], histories: &[History]) -> Verdict {
         |wanted: fn(&Told) -> bool| asked.iter().filter(|asked| wanted(&asked.told)).count() as u64;
     let operations: Vec<Operation> = asked
         .iter()
-        .filter(|asked| asked.told != Told::NotDone)
+        .filter(|asked| asked.told.may_have_effect())
         .map(|asked| asked.operation.clone())
         .collect();
     let mut verdict = Verdict {
@@ -134,7 +145,8 @@ impl Applied {
         let applied = applied.filter(|(_, (_, applied))| *applied);
         for (position, (instance, (decree, _))) in (0..).zip(applied) {
             let Some(command) = decree.command() else { continue };
-            let answer: Answer = machine.apply(&command.payload);
+            // This store never panics. If it did, its answers would be wrong from here on.
+            let answer = machine.apply(&command.payload).unwrap_or(Answer::Panicked);
             let again = done.insert(command.id, Done { instance, position, answer }).is_some();
             let payload = Arc::clone(&command.payload);
             if again || (writes(&payload) && !written.insert(Arc::clone(&payload))) {
@@ -169,7 +181,7 @@ mod tests {
         let history: History = (0..3).map(|n| (decree(n), true)).collect();
         let mut machine = AnyStateMachine::new(KvStore::default());
         let asked = (0..3).map(|n| {
-            let answer = machine.apply(&put(n).encode().unwrap());
+            let answer = machine.apply(&put(n).encode().unwrap()).unwrap();
             let Answer::Reply(bytes) = &answer else { unreachable!() };
             let outcome = Some((10 * n + 5, KvReply::decode(bytes).unwrap()));
             let operation = Operation { client: 1, command: put(n), start: 10 * n, outcome };
@@ -232,6 +244,18 @@ mod tests {
         let Told::Done(done) = &mut asked[1].told else { unreachable!() };
         done.answer = Answer::TooLong(1);
         assert_eq!(judge(&asked, &[history]).wrong_answers, 1);
+    }
+
+    /// Whoever is told that the store panicked is told wrongly, but the others' story is not doubted
+    /// because of it.
+    #[test]
+    fn a_panic_has_no_effect() {
+        let (mut asked, history) = sound();
+        let Told::Done(done) = &mut asked[2].told else { unreachable!() };
+        done.answer = Answer::Panicked;
+        asked[2].operation.outcome = None;
+        let verdict = judge(&asked, &[history]);
+        assert!(verdict.wrong_answers == 1 && verdict.doubt.is_none(), "{verdict:?}");
     }
 
     #[test]

@@ -73,6 +73,7 @@ fn answers() -> impl Strategy<Value = Answer> {
     prop_oneof![
         bytes(MAX_REPLY).prop_map(|bytes| Answer::Reply(bytes.into())),
         any::<u64>().prop_map(Answer::TooLong),
+        Just(Answer::Panicked),
     ]
 }
 
