@@ -1,5 +1,6 @@
 //! The state machine that chosen commands are applied to, in order and each once.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -73,6 +74,34 @@ pub enum Answer {
     Reply(#[serde(with = "super::bytes")] Arc<[u8]>),
     /// It was applied, but the reply has so many bytes, which is more than [`MAX_REPLY`].
     TooLong(u64),
+    /// It was applied, and the reply had so many bytes, but they are not kept any more: too many others
+    /// came after it, see [`Limits::reply_bytes`](super::Limits::reply_bytes).
+    NotKept(u64),
+}
+
+impl Answer {
+    /// The bytes of the reply that it holds.
+    pub fn reply_bytes(&self) -> u64 {
+        match self {
+            Answer::Reply(bytes) => bytes.len() as u64,
+            Answer::TooLong(_) | Answer::NotKept(_) => 0,
+        }
+    }
+
+    /// The answer to the same command once its reply is not kept any more. One without bytes stays as
+    /// it is.
+    pub fn without_reply(&self) -> Answer {
+        match self.reply_bytes() {
+            0 => self.clone(),
+            bytes => Answer::NotKept(bytes),
+        }
+    }
+
+    /// Whether both may be told of one command: they are equal, or differ in that the reply of one is
+    /// not kept any more.
+    pub fn agrees_with(&self, other: &Answer) -> bool {
+        self == other || *self == other.without_reply() || self.without_reply() == *other
+    }
 }
 
 impl fmt::Display for Answer {
@@ -80,6 +109,9 @@ impl fmt::Display for Answer {
         match self {
             Answer::Reply(bytes) => write!(f, "'{}'", bytes.escape_ascii()),
             Answer::TooLong(bytes) => write!(f, "a reply of {bytes} bytes, which is too long"),
+            Answer::NotKept(bytes) => {
+                write!(f, "a reply of {bytes} bytes, which is not kept any more")
+            }
         }
     }
 }
@@ -174,6 +206,19 @@ impl PartialEq for AnyStateMachine {
 
 impl Eq for AnyStateMachine {}
 
+/// By their snapshots.
+impl Ord for AnyStateMachine {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.snapshot().cmp(&other.snapshot())
+    }
+}
+
+impl PartialOrd for AnyStateMachine {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 impl Hash for AnyStateMachine {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         self.snapshot().hash(hasher);
@@ -226,5 +271,23 @@ mod tests {
         let longest = vec![7; MAX_REPLY];
         assert_eq!(machine.apply(&longest), Answer::Reply(longest.into()));
         assert_eq!(machine.apply(b"x"), Answer::TooLong(MAX_REPLY as u64 + 1));
+    }
+
+    /// A reply that is gone agrees with any of its length, and with nothing else.
+    #[test]
+    fn answers_agree_unless_they_tell_different_things() {
+        let reply = |text: &str| Answer::Reply(text.as_bytes().into());
+        let all = [reply(""), reply("a"), reply("b"), reply("cc"), Answer::NotKept(1)];
+        let all = [&all[..], &[Answer::NotKept(2), Answer::TooLong(1)]].concat();
+        let agree =
+            [("a", 1), ("b", 1), ("cc", 2)].map(|(text, n)| (reply(text), Answer::NotKept(n)));
+        for (one, two) in all.iter().flat_map(|one| all.iter().map(move |two| (one, two))) {
+            let pair = |(a, b): &(Answer, Answer)| (a, b) == (one, two) || (b, a) == (one, two);
+            let expected = one == two || agree.iter().any(pair);
+            assert_eq!(one.agrees_with(two), expected, "{one} and {two}");
+        }
+        assert_eq!(reply("").without_reply(), reply(""), "nothing is gained");
+        assert_eq!(reply("cc").without_reply(), Answer::NotKept(2));
+        assert_eq!((reply("cc").reply_bytes(), Answer::NotKept(2).reply_bytes()), (2, 0));
     }
 }

@@ -226,6 +226,7 @@ mod tests {
         prop_oneof![
             bytes.prop_map(|bytes| Answer::Reply(bytes.into())),
             any::<u64>().prop_map(Answer::TooLong),
+            any::<u64>().prop_map(Answer::NotKept),
         ]
     }
 
