@@ -5,6 +5,7 @@
 //! messages that it has ever sent. The kinds are named as in the proof.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use stateright::actor::Id;
 
@@ -12,8 +13,8 @@ use super::engine::observe::{Looks, Observer, Remember};
 use super::properties::{Kind, Property, StepSeen};
 use crate::paxos::leader::{self, Stance};
 use crate::paxos::{
-    AcceptorId, Ballot, ClientId, Command, Decree, Done, Instance, Leader, LeaderId, Members,
-    Message, Node, Record, RequestId, Role, Rulebook, State, Storage, Vote,
+    AcceptorId, Ballot, Command, Decree, Done, History, Instance, Leader, LeaderId, Members,
+    Message, Node, Record, Refusal, RequestId, Role, Rulebook, State, Storage, Vote,
 };
 
 /// Where an acceptor keeps what it goes by.
@@ -48,6 +49,8 @@ pub enum Topic {
     Applied,
     /// [`Fact::Late`].
     Late,
+    /// [`Fact::Executed`].
+    Executed,
     /// [`Fact::Primary`].
     Primary,
     /// [`Fact::Neglected`].
@@ -64,6 +67,8 @@ pub enum Topic {
     Requested,
     /// [`Fact::Answered`].
     Answered,
+    /// [`Fact::Refused`].
+    Refused,
 }
 
 /// One observation.
@@ -91,8 +96,10 @@ pub enum Fact {
     /// The leader has applied, at this position of its history, the command of this instance.
     Applied(LeaderId, u64, Instance),
     /// The leader knows that the command of this instance came after its client's session had
-    /// expired.
+    /// expired, or after a later request of its client was forgotten.
     Late(LeaderId, Instance),
+    /// The leader has taken on these decrees, of the first instances, and that is what came of it.
+    Executed(LeaderId, Arc<(Vec<Decree>, History)>),
     /// The leader is primary.
     Primary(LeaderId, Ballot),
     /// The leader is primary and would leave this instance undecided for ever.
@@ -109,6 +116,8 @@ pub enum Fact {
     Requested(RequestId),
     /// A client was told that its request was done so.
     Answered(RequestId, Done),
+    /// A client was told that its request is not taken.
+    Refused(RequestId, Refusal),
     /// Remembered: this was chosen at some time.
     WasChosen(Instance, Decree),
     /// Remembered: the first request was answered before the second was made.
@@ -309,6 +318,10 @@ fn observe_leader(topic: Topic, leader: &Leader, state: &leader::State, facts: &
             let late = late(state.learner().prefix(), leader.setup.limits.lease);
             facts.extend(late.into_iter().map(|i| Fact::Late(me, i)));
         }
+        Topic::Executed => {
+            let (log, history) = (state.learner().prefix().to_vec(), state.history().clone());
+            facts.insert(Fact::Executed(me, Arc::new((log, history))));
+        }
         Topic::Primary => {
             if let (Stance::Primary(_), Some(ballot)) = (state.stance(), state.stance().ballot()) {
                 facts.insert(Fact::Primary(me, ballot));
@@ -324,20 +337,22 @@ fn observe_leader(topic: Topic, leader: &Leader, state: &leader::State, facts: &
     }
 }
 
-/// Which commands came after their clients' sessions had expired: found out from the order of all
-/// commands alone, and not by what leaders remember.
+/// The instances of commands that came after their clients' sessions had expired, or after a later
+/// request of the same client was forgotten: found out from the order of all commands alone, and not
+/// by what leaders remember.
 fn late(chosen: &[Decree], lease: u64) -> Vec<Instance> {
     let mut late = Vec::new();
-    let mut ends: BTreeMap<ClientId, Instance> = BTreeMap::new();
-    let mut done = BTreeSet::new();
+    let mut ends: BTreeMap<RequestId, Instance> = BTreeMap::new();
     for (instance, decree) in (0..).map(Instance).zip(chosen) {
         let Some(id) = decree.command().map(|command| command.id) else { continue };
-        let first_lease = id.client.born.plus(lease);
-        let end = ends.get(&id.client).copied().unwrap_or(first_lease).max(first_lease);
-        if instance >= end || instance < id.client.born {
+        let of_client = ends.iter().filter(|(done, _)| done.client == id.client);
+        let last = of_client.clone().map(|(_, end)| *end).max();
+        let end = last.unwrap_or_default().max(id.client.born.plus(lease));
+        let forgotten = of_client.clone().any(|(done, end)| *done > id && *end <= instance);
+        if instance >= end || instance < id.client.born || forgotten {
             late.push(instance);
-        } else if done.insert(id) {
-            ends.insert(id.client, instance.plus(lease));
+        } else {
+            ends.entry(id).or_insert(instance.plus(lease));
         }
     }
     late
@@ -354,6 +369,9 @@ pub fn said(members: &Members, src: Id, message: &Message, topics: &[Topic]) -> 
         ],
         Message::Reply { id, done } => {
             [shown(Topic::Answered, Some(Fact::Answered(*id, done.clone()))), None]
+        }
+        Message::Refused { id, reason } => {
+            [shown(Topic::Refused, Some(Fact::Refused(*id, *reason))), None]
         }
         Message::Accept { ballot, instance, decree } => {
             let (instance, ballot, decree) = (*instance, *ballot, decree.clone());

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::{Fact, Facts, Memory};
 use crate::paxos::{
-    AcceptorId, AcceptorSet, Ballot, Decree, Done, Instance, LeaderId, Members, RequestId, Vote,
+    AcceptorId, AcceptorSet, Answer, Ballot, Decree, Done, History, Instance, LeaderId, Members,
+    Refusal, RequestId, Vote,
 };
 
 /// Every vote that was ever cast, with who cast it. What an acceptor goes by may have replaced a
@@ -166,17 +167,74 @@ pub(super) fn answered_but_not_chosen(members: &Members, facts: &Facts) -> Optio
     })
 }
 
+/// An answer and the same without its reply, which is not kept any more, are one.
 pub(super) fn two_answers(_: &Members, facts: &Facts) -> Option<String> {
     let mut seen = BTreeMap::new();
     facts.iter().find_map(|fact| {
         let Fact::Answered(id, done) = fact else { return None };
+        // Of the answers to one request those with a reply come first in the facts.
         let first: &Done = seen.entry(*id).or_insert(done);
         let in_words = |Done { instance, position, answer }: &Done| {
             format!("at {instance} in position {position} with {answer}")
         };
-        (first != done).then(|| {
+        let same_place = (first.instance, first.position) == (done.instance, done.position);
+        (!same_place || !first.answer.agrees_with(&done.answer)).then(|| {
             format!("{id} was answered as done {}, and {}", in_words(first), in_words(done))
         })
+    })
+}
+
+/// What each leader has taken on, and what came of it.
+fn executed(facts: &Facts) -> impl Iterator<Item = (LeaderId, &[Decree], &History)> {
+    facts.iter().filter_map(|fact| match fact {
+        Fact::Executed(leader, executed) => Some((*leader, &executed.0[..], &executed.1)),
+        _ => None,
+    })
+}
+
+pub(super) fn histories_differ(_: &Members, facts: &Facts) -> Option<String> {
+    let mut seen = BTreeMap::new();
+    executed(facts).find_map(|(leader, log, history)| {
+        let (first, same) = *seen.entry(log).or_insert((leader, history));
+        (same != history).then(|| {
+            let (one, two) = (remembered(same), remembered(history));
+            format!("after the same {log:?}, {first} remembers {one}, and {leader} {two}")
+        })
+    })
+}
+
+fn remembered(history: &History) -> String {
+    let sessions = history.sessions();
+    let answers = sessions.answers().map(|(id, done)| format!("{id} with {}", done.answer));
+    let answers: Vec<String> = answers.collect();
+    if answers.is_empty() { "nothing".to_owned() } else { answers.join(", ") }
+}
+
+pub(super) fn equal_logs(_: &Members, facts: &Facts) -> Option<String> {
+    let mut seen = BTreeMap::new();
+    executed(facts).filter(|(_, _, history)| !history.applied().is_empty()).find_map(
+        |(leader, log, _)| {
+            let first = *seen.entry(log).or_insert(leader);
+            (first != leader).then(|| format!("{first} and {leader} have both applied {log:?}"))
+        },
+    )
+}
+
+pub(super) fn reply_not_kept(_: &Members, facts: &Facts) -> Option<String> {
+    facts.iter().find_map(|fact| match fact {
+        Fact::Answered(id, Done { answer: answer @ Answer::NotKept(_), .. }) => {
+            Some(format!("{id} was answered with {answer}"))
+        }
+        _ => None,
+    })
+}
+
+pub(super) fn answer_forgotten(_: &Members, facts: &Facts) -> Option<String> {
+    facts.iter().find_map(|fact| match fact {
+        Fact::Refused(id, reason @ Refusal::Forgotten) => {
+            Some(format!("the client of {id} was told: {reason}"))
+        }
+        _ => None,
     })
 }
 

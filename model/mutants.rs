@@ -8,8 +8,8 @@ use super::check::CheckError;
 use super::engine::faults::Machine;
 use crate::paxos::learner::Learner;
 use crate::paxos::{
-    AcceptorId, AcceptorSet, Adopted, Decree, Instance, PAXOS, Record, Rulebook, Rules, Storage,
-    Vote,
+    AcceptorId, AcceptorSet, Adopted, Decree, Instance, Limits, PAXOS, Record, Retention, Rulebook,
+    Rules, Stance, Storage, Vote,
 };
 
 /// A fault, where it shows, and as what.
@@ -49,7 +49,7 @@ impl Rulebook for &'static Mutant {
 const AGREEMENT: &str = "one value per instance";
 
 /// All mutants.
-pub static MUTANTS: [Mutant; 20] = [
+pub static MUTANTS: [Mutant; 23] = [
     Mutant {
         name: "swapped-ballot-order",
         fault: "an acceptor compares ballots by leader and then by round when it votes",
@@ -239,6 +239,33 @@ pub static MUTANTS: [Mutant; 20] = [
         strays: false,
     },
     Mutant {
+        name: "answer-lost-with-its-reply",
+        fault: "once a reply is not kept any more, nothing is known of its request",
+        rules: Rules { without_reply: |_| None, ..PAXOS },
+        machine: Machine::Sound,
+        system: "short-memory",
+        property: "nothing is applied twice",
+        strays: false,
+    },
+    Mutant {
+        name: "forgotten-not-acknowledged",
+        fault: "an answer is forgotten, and its request does not count as acknowledged",
+        rules: Rules { acknowledge_forgotten: |acknowledged, _| acknowledged, ..PAXOS },
+        machine: Machine::Sound,
+        system: "short-memory",
+        property: "nothing is applied twice",
+        strays: false,
+    },
+    Mutant {
+        name: "only-primaries-keep-replies",
+        fault: "a leader that is not primary keeps no replies, as nobody asks it",
+        rules: Rules { retention: retention_of_primaries, ..PAXOS },
+        machine: Machine::Sound,
+        system: "short-memory",
+        property: "equal logs, equal histories",
+        strays: false,
+    },
+    Mutant {
         name: "catch-up-trusts-votes",
         fault: "a leader that is asked for what was chosen adds what was voted for",
         rules: Rules { page: page_of_votes, ..PAXOS },
@@ -262,6 +289,14 @@ fn adopt_last(adopted: &mut Adopted, votes: Vec<Vote>) {
 fn count_answers(answered: &mut AcceptorSet, _from: AcceptorId) {
     let absent = (0..).map(AcceptorId).find(|acceptor| !answered.contains(*acceptor));
     answered.insert(absent.unwrap_or_default());
+}
+
+fn retention_of_primaries(limits: &Limits, stance: &Stance) -> Retention {
+    let retention = (PAXOS.retention)(limits, stance);
+    match stance {
+        Stance::Primary(_) => retention,
+        Stance::Candidate(_) | Stance::Follower(_) => Retention { reply_bytes: 0, ..retention },
+    }
 }
 
 fn recall_votes(storage: Option<&Storage>) -> Storage {

@@ -154,7 +154,7 @@ impl Property {
 }
 
 /// All properties there are. Every system is held to all that are of kind [`Kind::Always`].
-pub static PROPERTIES: [Property; 24] = [
+pub static PROPERTIES: [Property; 28] = [
     Property::new("one value per instance", Kind::Always, &[Topic::Cast], two_values_chosen),
     Property::new(
         "only what is chosen is learned",
@@ -192,6 +192,12 @@ pub static PROPERTIES: [Property; 24] = [
         answered_but_not_chosen,
     ),
     Property::new("one answer per request", Kind::Always, &[Topic::Answered], two_answers),
+    Property::new(
+        "equal logs, equal histories",
+        Kind::Always,
+        &[Topic::Executed],
+        histories_differ,
+    ),
     Property::of_each("no gap is left", &[Topic::Neglected], neglected_instance),
     Property::of_each("no request is forgotten", &[Topic::Forgotten], forgotten_request),
     Property::new(
@@ -230,6 +236,9 @@ pub static PROPERTIES: [Property; 24] = [
     ),
     Property::new("a request is answered", Kind::Sometimes, &[Topic::Answered], request_answered),
     Property::new("a session has expired", Kind::Sometimes, &[Topic::Late], too_late),
+    Property::new("a reply is not kept", Kind::Sometimes, &[Topic::Answered], reply_not_kept),
+    Property::new("an answer is forgotten", Kind::Sometimes, &[Topic::Refused], answer_forgotten),
+    Property::new("two leaders have equal logs", Kind::Sometimes, &[Topic::Executed], equal_logs),
     Property::new(
         "a primary steps down",
         Kind::Sometimes,

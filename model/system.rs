@@ -59,6 +59,8 @@ pub struct Bounds {
     pub window: u64,
     /// For how many instances a client is remembered.
     pub lease: u64,
+    /// The most bytes of replies that are remembered.
+    pub reply_bytes: u64,
     /// How many rounds each leader may use.
     pub rounds: u32,
     /// Who hears of votes.
@@ -148,8 +150,8 @@ impl Bounds {
         let acceptors = leaders + usize::from(self.acceptors);
         let quorums = self.quorums.clone();
         let members = Members::new(ids(0..leaders), ids(leaders..acceptors), quorums)?;
-        let Bounds { rounds, instances, window, lease, .. } = *self;
-        let limits = Limits { rounds, instances, window, lease, ..Limits::default() };
+        let Bounds { rounds, instances, window, lease, reply_bytes, .. } = *self;
+        let limits = Limits { rounds, instances, window, lease, reply_bytes, ..Limits::default() };
         Ok(Setup { members, limits, audience: self.audience, nacks: self.nacks })
     }
 
@@ -259,6 +261,9 @@ impl fmt::Display for Bounds {
         }
         if self.lease < self.instances {
             parts.push(format!("lease of {}", self.lease));
+        }
+        if self.reply_bytes < u64::MAX {
+            parts.push(format!("{} of replies", count(self.reply_bytes, "byte")));
         }
         let Crashes { who, total } = self.crashes;
         if total > 0 {

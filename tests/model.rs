@@ -89,6 +89,7 @@ systems! {
     window: "window";
     catch_up: "catch-up";
     expiry: "expiry";
+    short_memory: "short-memory";
     answers: "answers";
     one_by_one: "one-by-one";
     two_rounds_refused: "two-rounds-refused";
@@ -239,6 +240,9 @@ mutants! {
     no_phase_one_after_crash: "no-phase-one-after-crash" in 9;
     catch_up_trusts_votes: "catch-up-trusts-votes" in 15;
     expired_sessions_open_again: "expired-sessions-open-again" in 25;
+    answer_lost_with_its_reply: "answer-lost-with-its-reply" in 11;
+    forgotten_not_acknowledged: "forgotten-not-acknowledged" in 17;
+    only_primaries_keep_replies: "only-primaries-keep-replies" in 7;
 }
 
 /// Both leave no trace in any one state, but in what never comes.
@@ -336,12 +340,17 @@ const RETRY: System = System {
         quorums: &Quorums::Sizes { phase1: 1, phase2: 2 },
         window: u64::MAX,
         lease: u64::MAX,
+        reply_bytes: u64::MAX,
     },
     also: &[],
     states: 0,
     effort: Effort::Seconds,
     stock: None,
 };
+
+/// The same, but no reply is kept.
+static RETRY_WITHOUT_REPLIES: System =
+    System { bounds: Bounds { reply_bytes: 0, ..RETRY.bounds }, ..RETRY };
 
 /// One leader has a command of its own, and a client asks for one thing after another.
 static IN_TURN: System = System {
@@ -373,6 +382,11 @@ fn a_command_that_is_chosen_twice_is_applied_once() {
         let hunt = look_for(name, careless, &RETRY);
         assert!(hunt.trace.is_none(), "{}", hunt.trace.unwrap());
     }
+    // So it is if its reply is gone by then, but not if its answer is.
+    let in_system = |rules| look_for("nothing is applied twice", rules, &RETRY_WITHOUT_REPLIES);
+    let hunt = in_system(careless);
+    assert!(hunt.trace.is_none(), "{}", hunt.trace.unwrap());
+    assert!(in_system(Rules { without_reply: |_| None, ..careless }).trace.is_some());
 }
 
 /// A counterexample reads as people read Paxos.

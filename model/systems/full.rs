@@ -4,7 +4,7 @@ use super::super::system::{Bounds, ClientBounds, Crashes, Effort, LeaderBounds, 
 use super::{BASE, RETRYING, campaigner, elector};
 use crate::paxos::{Audience, LeaderId, Quorums, Timer};
 
-pub(super) static FULL: [System; 21] = [
+pub(super) static FULL: [System; 22] = [
     System {
         name: "passive",
         about: "two leaders ask all acceptors, and all leaders learn from every vote",
@@ -228,8 +228,45 @@ pub(super) static FULL: [System; 21] = [
             clients: &[RETRYING],
             ..BASE
         },
-        also: &["a command is chosen", "a request is answered", "a session has expired"],
+        also: &[
+            "a command is chosen",
+            "a request is answered",
+            "a session has expired",
+            "two leaders have equal logs",
+        ],
         states: 1_020_392,
+        effort: Effort::Seconds,
+        stock: None,
+    },
+    System {
+        name: "short-memory",
+        about: "an answer is remembered for three instances, one byte of replies is kept, requests come again",
+        bounds: Bounds {
+            leaders: &[campaigner(&[1], 0), campaigner(&[1], 0)],
+            acceptors: 1,
+            instances: 5,
+            window: 1,
+            lease: 3,
+            reply_bytes: 1,
+            nacks: false,
+            audience: Audience::Proposer,
+            clients: &[ClientBounds {
+                first: LeaderId(0),
+                commands: 4,
+                at_once: 4,
+                retries: false,
+            }],
+            ..BASE
+        },
+        also: &[
+            "a command is chosen",
+            "a request is answered",
+            "a session has expired",
+            "a reply is not kept",
+            "an answer is forgotten",
+            "two leaders have equal logs",
+        ],
+        states: 727_785,
         effort: Effort::Seconds,
         stock: None,
     },

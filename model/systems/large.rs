@@ -33,6 +33,7 @@ pub static LARGE: [System; 2] = [
             instances: 5,
             window: 2,
             lease: 3,
+            reply_bytes: 2,
             rounds: 4,
             clients: &[
                 ClientBounds { first: LeaderId(0), commands: 2, at_once: 1, retries: true },

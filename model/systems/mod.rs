@@ -37,6 +37,7 @@ pub(super) const BASE: Bounds = Bounds {
     instances: 1,
     window: u64::MAX,
     lease: u64::MAX,
+    reply_bytes: u64::MAX,
     rounds: 1,
     audience: Audience::AllLeaders,
     nacks: true,

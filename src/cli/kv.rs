@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::Verdict;
 use super::node::read;
 use super::output::{fail, json, say, warn};
-use crate::cluster::client::{Client, Outcome};
+use crate::cluster::client::{Client, Outcome, WhyUnknown};
 use crate::machine::kv::{Bytes, KvCommand, KvReply};
 use crate::paxos::{Answer, Done};
 
@@ -114,7 +114,7 @@ pub(super) struct ProposeArgs {
 }
 
 pub(super) fn propose(ProposeArgs { command, common }: ProposeArgs) -> Verdict {
-    send(command.as_bytes(), &common, of_any_answer)
+    send(command.as_bytes(), &common, &of_any_answer)
 }
 
 /// What a machine reads.
@@ -136,13 +136,13 @@ fn run(command: &KvCommand, common: &Common) -> Verdict {
         Ok(payload) => payload,
         Err(error) => return fail(error, Verdict::BadUse),
     };
-    send(&payload, common, of_answer)
+    send(&payload, common, &|answer| of_answer(command, answer))
 }
 
 /// The value in an answer, what to make of it, and that in words.
-type Reading = fn(&Answer) -> (Option<Bytes>, Verdict, String);
+type Reading<'r> = &'r dyn Fn(&Answer) -> (Option<Bytes>, Verdict, String);
 
-fn send(payload: &[u8], common: &Common, reading: Reading) -> Verdict {
+fn send(payload: &[u8], common: &Common, reading: Reading<'_>) -> Verdict {
     let config = match read(&common.config) {
         Ok(config) => config,
         Err(error) => return fail(error, Verdict::BadUse),
@@ -160,7 +160,7 @@ fn send(payload: &[u8], common: &Common, reading: Reading) -> Verdict {
     }
 }
 
-fn show(outcome: &Outcome, common: &Common, reading: Reading) -> Verdict {
+fn show(outcome: &Outcome, common: &Common, reading: Reading<'_>) -> Verdict {
     let nothing = Json {
         outcome: "unknown",
         applied: false,
@@ -170,11 +170,14 @@ fn show(outcome: &Outcome, common: &Common, reading: Reading) -> Verdict {
         reason: None,
     };
     let (shown, verdict, words) = match outcome {
-        Outcome::Unknown => {
-            let words = format!(
-                "nobody has said within {} s what became of it: it may have been done, or may yet be",
-                common.timeout
-            );
+        Outcome::Unknown(why) => {
+            let words = match why {
+                WhyUnknown::Silence => format!(
+                    "nobody has said within {} s what became of it: it may have been done, or may yet be",
+                    common.timeout
+                ),
+                WhyUnknown::Forgotten => format!("{why}; see what is there before you ask again"),
+            };
             (Json { reason: Some(words.clone()), ..nothing }, Verdict::Unknown, words)
         }
         Outcome::NotDone(refusal) => {
@@ -190,7 +193,7 @@ fn show(outcome: &Outcome, common: &Common, reading: Reading) -> Verdict {
                 value: value.as_deref().map(in_words),
                 instance: Some(instance.0),
                 position: Some(*position),
-                reason: None,
+                reason: (verdict == Verdict::Unknown).then(|| words.clone()),
             };
             (done, verdict, words)
         }
@@ -207,7 +210,7 @@ fn show(outcome: &Outcome, common: &Common, reading: Reading) -> Verdict {
 fn of_any_answer(answer: &Answer) -> (Option<Bytes>, Verdict, String) {
     let value = match answer {
         Answer::Reply(bytes) => Some(bytes.to_vec()),
-        Answer::TooLong(_) => None,
+        Answer::TooLong(_) | Answer::NotKept(_) => None,
         Answer::Panicked => return panicked(),
     };
     (value, Verdict::Holds, format!("done; the state machine said {answer}"))
@@ -218,9 +221,10 @@ fn panicked() -> (Option<Bytes>, Verdict, String) {
     (None, Verdict::Fails, words)
 }
 
-fn of_answer(answer: &Answer) -> (Option<Bytes>, Verdict, String) {
+fn of_answer(command: &KvCommand, answer: &Answer) -> (Option<Bytes>, Verdict, String) {
     let reply = match answer {
         Answer::Reply(bytes) => KvReply::decode(bytes),
+        Answer::NotKept(_) => return without_reply(command),
         Answer::TooLong(_) => None,
         Answer::Panicked => return panicked(),
     };
@@ -245,6 +249,50 @@ fn of_answer(answer: &Answer) -> (Option<Bytes>, Verdict, String) {
     }
 }
 
+/// The command was applied, and the first answer got lost; by the time that the cluster was asked again it
+/// did not keep the reply any more.
+fn without_reply(command: &KvCommand) -> (Option<Bytes>, Verdict, String) {
+    let (verdict, words) = match command {
+        KvCommand::Put { .. } | KvCommand::Delete { .. } => {
+            (Verdict::Holds, "done; the cluster does not keep any more what was there before")
+        }
+        KvCommand::Get { .. } => {
+            (Verdict::Unknown, "the cluster does not keep the reply any more; get it again")
+        }
+        KvCommand::CompareAndSet { .. } => (
+            Verdict::Unknown,
+            "the cluster does not keep any more whether something was changed; get what is there now",
+        ),
+    };
+    (None, verdict, words.to_owned())
+}
+
 fn in_words(value: &[u8]) -> String {
     String::from_utf8(value.to_vec()).unwrap_or_else(|_| value.escape_ascii().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A write was done all the same; whoever wanted to read does not know, and is told what to do.
+    #[test]
+    fn a_reply_that_is_not_kept_is_said_to_be_so() {
+        let (key, value) = (|| b"k".to_vec(), b"v".to_vec());
+        let compare = KvCommand::CompareAndSet { key: key(), expected: None, value: value.clone() };
+        let commands = [
+            (KvCommand::Put { key: key(), value }, Verdict::Holds, "done"),
+            (KvCommand::Delete { key: key() }, Verdict::Holds, "done"),
+            (KvCommand::Get { key: key() }, Verdict::Unknown, "get it again"),
+            (compare, Verdict::Unknown, "get what is there now"),
+        ];
+        for (command, expected, remedy) in commands {
+            let (value, verdict, words) = of_answer(&command, &Answer::NotKept(9));
+            assert_eq!((value, verdict), (None, expected), "{command}");
+            assert!(
+                words.contains("does not keep") && words.contains(remedy),
+                "{command}: {words}"
+            );
+        }
+    }
 }

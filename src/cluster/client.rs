@@ -29,8 +29,23 @@ pub enum Outcome {
     Done(Done),
     /// It was not applied, and never will be.
     NotDone(WhyNot),
-    /// Nobody has answered in time: it may have been applied, or may yet be, once at most.
-    Unknown,
+    /// It may have been applied, once at most.
+    Unknown(WhyUnknown),
+}
+
+/// Why nobody knows what became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum WhyUnknown {
+    /// No leader has answered in time.
+    #[error("nobody has answered in time: it may have been done, or may yet be")]
+    Silence,
+    /// The leaders have forgotten the client, or its answer: see
+    /// [`Limits::lease`](crate::paxos::Limits::lease).
+    #[error(
+        "the cluster does not remember it any more: it may have been done, and will not be done from \
+         now on"
+    )]
+    Forgotten,
 }
 
 /// Why a request was not done.
@@ -203,7 +218,7 @@ impl Client {
                 Heard::Nameless => {
                     // What was sent before may have been done while the name was good.
                     self.me = None;
-                    return Ok((sent > 1).then_some(Outcome::Unknown));
+                    return Ok((sent > 1).then_some(Outcome::Unknown(WhyUnknown::Forgotten)));
                 }
                 Heard::Redirect(leader) => (self.turn, redirected) = (leader, true),
                 Heard::Outdated => {
@@ -219,7 +234,8 @@ impl Client {
         }
         // Nobody was asked under this name if there was no time left for it.
         let unreachable = Outcome::NotDone(WhyNot::Unreachable);
-        Ok(Some(if sent == 0 { unreachable } else { Outcome::Unknown }))
+        let silence = Outcome::Unknown(WhyUnknown::Silence);
+        Ok(Some(if sent == 0 { unreachable } else { silence }))
     }
 
     fn next_turn(&self) -> usize {
@@ -268,12 +284,15 @@ impl Client {
     fn heard(&self, request: RequestId, message: Message) -> Heard {
         match message {
             Message::Reply { id, done } if id == request => Heard::Answer(Outcome::Done(done)),
-            Message::Refused { id, reason: Refusal::Expired } if id == request => Heard::Nameless,
-            // What no leader will ever take; all else is tried again.
-            Message::Refused {
-                id,
-                reason: reason @ (Refusal::TooLarge | Refusal::HistoryFull),
-            } if id == request => Heard::Answer(Outcome::NotDone(WhyNot::Refused(reason))),
+            Message::Refused { id, reason } if id == request => match reason {
+                Refusal::Expired => Heard::Nameless,
+                Refusal::Forgotten => Heard::Answer(Outcome::Unknown(WhyUnknown::Forgotten)),
+                Refusal::TooLarge | Refusal::HistoryFull => {
+                    Heard::Answer(Outcome::NotDone(WhyNot::Refused(reason)))
+                }
+                // Another leader, or the same one later, may take it.
+                Refusal::Overloaded | Refusal::WindowExceeded => Heard::Nothing,
+            },
             Message::Redirect { id, primary: Some(leader) } if id == request => {
                 let leader = usize::from(leader.0);
                 let news = leader != self.turn && leader < self.leaders.len();

@@ -103,6 +103,7 @@ impl ClusterConfig {
             name: cluster.clone(),
             machine: machine.to_string(),
             lease: limits.lease,
+            reply_bytes: limits.reply_bytes,
             quorums: quorums.sizes(acceptors),
             members: members.iter().map(roles).collect(),
         }

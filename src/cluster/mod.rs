@@ -343,6 +343,7 @@ fn identity(config: &Config) -> io::Result<ClusterIdentity> {
         name: "demo".to_owned(),
         machine: "none".to_owned(),
         lease: Limits::default().lease,
+        reply_bytes: Limits::default().reply_bytes,
         quorums: config.quorums.sizes(config.acceptors.into()),
         members: leaders.chain(acceptors).collect(),
     })

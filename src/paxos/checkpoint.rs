@@ -6,6 +6,7 @@
 //! initial state, or that after the last command that panicked; so no command that has panicked is
 //! ever applied again, and each panic costs two copies and what was applied since the one before.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -116,6 +117,18 @@ impl PartialEq for Checkpointed {
 
 impl Eq for Checkpointed {}
 
+impl PartialOrd for Checkpointed {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Checkpointed {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.machine.cmp(&other.machine)
+    }
+}
+
 impl Hash for Checkpointed {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         self.machine.hash(hasher);
@@ -134,7 +147,7 @@ mod tests {
     use super::super::machine::{RestoreError, StateMachine};
     use super::*;
     use proptest::prelude::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
     /// Keeps bytes one by one, and panics at a byte of 9, wherever in a command it is.
     #[derive(Clone, Default)]
@@ -146,7 +159,7 @@ mod tests {
 
     impl StateMachine for Touchy {
         fn apply(&mut self, command: &[u8]) -> Vec<u8> {
-            self.applied.fetch_add(1, Ordering::Relaxed);
+            self.applied.fetch_add(1, Relaxed);
             for byte in command {
                 assert_ne!(*byte, 9, "half of it is kept");
                 self.kept.push(*byte);
@@ -207,7 +220,7 @@ mod tests {
 
     impl Clone for Counting {
         fn clone(&self) -> Self {
-            self.0.copies.fetch_add(1, Ordering::Relaxed);
+            self.0.copies.fetch_add(1, Relaxed);
             Counting(self.0.clone())
         }
     }
@@ -233,7 +246,7 @@ mod tests {
             let (copies, count) = (Arc::clone(&machine.0.copies), Arc::clone(&machine.0.applied));
             let log: Vec<Command> = payloads.iter().map(|payload| command(payload)).collect();
             applied(machine, &log);
-            (copies.load(Ordering::Relaxed), count.load(Ordering::Relaxed))
+            (copies.load(Relaxed), count.load(Relaxed))
         };
         let (good, bad): (&[u8], &[u8]) = (&[1], &[1, 9]);
         let first = 1;
@@ -251,7 +264,7 @@ mod tests {
     impl StateMachine for Fickle {
         fn apply(&mut self, command: &[u8]) -> Vec<u8> {
             for byte in command {
-                let times = self.1[usize::from(*byte)].fetch_add(1, Ordering::Relaxed);
+                let times = self.1[usize::from(*byte)].fetch_add(1, Relaxed);
                 assert!(*byte != 9 && (*byte != 8 || times != 1));
             }
             self.0.extend_from_slice(command);

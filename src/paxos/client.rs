@@ -123,9 +123,7 @@ impl Client {
         reason: Refusal,
         step: &mut Step,
     ) {
-        if matches!(reason, Refusal::TooLarge | Refusal::HistoryFull | Refusal::Expired)
-            && self.answered(state, id, step)
-        {
+        if reason.is_final() && self.answered(state, id, step) {
             state.refused += 1;
         }
     }

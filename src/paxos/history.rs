@@ -1,47 +1,21 @@
 //! The history: chosen commands, applied in order and at most once.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-
 use super::checkpoint::{Checkpointed, Panic};
-use super::command::{ClientId, Command, Instance, RequestId};
+use super::command::{Command, Instance, RequestId};
 use super::limits::{Limits, MAX_COMMAND};
-use super::machine::{Answer, AnyStateMachine};
+use super::machine::AnyStateMachine;
 use super::message::{Message, Refusal};
 use super::rules::Rules;
+use super::sessions::{Done, Retention, Sessions};
 
-/// Where a command was applied, and what came of it: what its client is told.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Done {
-    /// The instance that it was chosen at, the first if it was chosen at several.
-    pub instance: Instance,
-    /// How many commands were applied before it.
-    pub position: u64,
-    /// What the state machine said.
-    pub answer: Answer,
-}
-
-/// What is remembered of one client, so that a request sent again is not applied again.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct Session {
-    /// Requests below this were answered for good.
-    acknowledged: u64,
-    /// Invariant: all sequences are at or above `acknowledged`.
-    done: BTreeMap<u64, Done>,
-    /// Where its last command was applied.
-    last: Instance,
-}
-
-/// The commands that were applied, and the replies that clients may still ask for.
+/// The commands that were applied, and what is remembered of those who asked for them.
 ///
-/// It is a function of the chosen decrees alone, so every leader comes to the same one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+/// It is a function of the chosen decrees and of limits that all members share, so every leader
+/// comes to the same one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct History {
     applied: Vec<Instance>,
-    sessions: BTreeMap<ClientId, Session>,
-    /// The sessions by their last command. Invariant: one entry for each session.
-    by_age: BTreeMap<Instance, ClientId>,
+    sessions: Sessions,
     machine: Checkpointed,
 }
 
@@ -56,7 +30,7 @@ impl History {
         self.machine.machine()
     }
 
-    /// The panics of the state machine, in order.
+    /// All panics of the state machine.
     pub fn panics(&self) -> &[Panic] {
         self.machine.panics()
     }
@@ -66,61 +40,37 @@ impl History {
         &self.applied
     }
 
-    /// How many clients are remembered.
-    pub fn sessions(&self) -> usize {
-        self.sessions.len()
+    /// What is remembered of clients.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
     }
 
-    /// Whether a client is remembered.
-    pub fn remembers(&self, client: ClientId) -> bool {
-        self.sessions.contains_key(&client)
-    }
-
-    /// Forgets the clients whose last command is `lease` instances or more before this one.
-    pub fn expire(&mut self, instance: Instance, lease: u64) {
-        while let Some(oldest) = self.by_age.first_entry()
-            && oldest.key().plus(lease) <= instance
-        {
-            self.sessions.remove(&oldest.remove());
-        }
-    }
-
-    /// Applies a chosen command. Whether it is new is for the caller to decide. Should the state
-    /// machine panic, `log` is asked for commands that were applied before.
-    pub fn apply<'a>(
+    /// Takes the command on that was chosen in the next instance: forgets what is too old by then, and
+    /// applies the command, unless it was applied before or comes too late. Should the state machine
+    /// panic, `log` is asked for commands that were applied before.
+    pub(super) fn execute<'a>(
         &mut self,
-        instance: Instance,
-        command: &Command,
+        (instance, command): (Instance, &Command),
         log: impl Fn(Instance) -> Option<&'a Command>,
-    ) -> Done {
-        let answer = self.machine.apply((instance, command), &self.applied, log);
-        let done = Done { instance, position: self.applied.len() as u64, answer };
-        self.applied.push(instance);
-        let client = command.id.client;
-        if let Some(known) = self.sessions.get(&client) {
-            self.by_age.remove(&known.last);
+        Retention { lease, reply_bytes }: Retention,
+        rules: &Rules,
+    ) {
+        self.sessions.expire(instance, lease, rules);
+        let id = command.id;
+        let in_time =
+            self.sessions.remembers(id.client) || (rules.may_open)(id.client, instance, lease);
+        if (rules.is_new)(self, id) && in_time {
+            let answer = self.machine.apply((instance, command), &self.applied, log);
+            let done = Done { instance, position: self.applied.len() as u64, answer };
+            self.applied.push(instance);
+            self.sessions.remember(command, done);
+            self.sessions.keep(reply_bytes, rules);
         }
-        self.by_age.insert(instance, client);
-        let session = self.sessions.entry(client).or_default();
-        session.last = instance;
-        session.acknowledged = session.acknowledged.max(command.acknowledged);
-        session.done.insert(command.id.sequence, done.clone());
-        while let Some(oldest) = session.done.first_entry()
-            && *oldest.key() < session.acknowledged
-        {
-            oldest.remove();
-        }
-        done
-    }
-
-    /// The reply to a request that was applied and may still be asked about.
-    pub fn done(&self, id: RequestId) -> Option<Done> {
-        self.sessions.get(&id.client)?.done.get(&id.sequence).cloned()
     }
 
     /// What its client is told, once a request was applied.
     pub fn reply(&self, id: RequestId) -> Option<Message> {
-        self.done(id).map(|done| Message::Reply { id, done })
+        self.sessions.answer(id).cloned().map(|done| Message::Reply { id, done })
     }
 
     /// What its client is told of a request that was chosen, and is not open any more.
@@ -129,14 +79,14 @@ impl History {
         self.reply(id).unwrap_or(Message::Refused { id, reason })
     }
 
-    /// Whether the request was applied, or was said to be answered for good.
+    /// Whether the request was applied, or counts as answered for good.
     pub fn has(&self, id: RequestId) -> bool {
-        self.forgotten(id) || self.done(id).is_some()
+        self.forgotten(id) || self.sessions.answer(id).is_some()
     }
 
-    /// Whether the client has said that it has its answer.
+    /// Whether the request counts as answered for good.
     fn forgotten(&self, id: RequestId) -> bool {
-        self.sessions.get(&id.client).is_some_and(|session| id.sequence < session.acknowledged)
+        id.sequence < self.sessions.acknowledged(id.client)
     }
 
     /// Whether a command can be taken, if it is to be chosen at `instance` or later.
@@ -156,7 +106,7 @@ impl History {
         }
         // A client may have been born where this leader has not come to yet.
         let first = instance.max(client.born);
-        if !self.remembers(client) && !(rules.may_open)(client, first, limits.lease) {
+        if !self.sessions.remembers(client) && !(rules.may_open)(client, first, limits.lease) {
             return Err(Refusal::Expired);
         }
         Ok(())
@@ -167,7 +117,7 @@ impl History {
     pub fn has_room(&self, command: &Command, limits: &Limits) -> Result<(), Refusal> {
         let client = command.id.client;
         // What is acknowledged is carried by later commands, so it lags by a window at most.
-        let acknowledged = self.sessions.get(&client).map_or(0, |session| session.acknowledged);
+        let acknowledged = self.sessions.acknowledged(client);
         let reach = acknowledged.saturating_add(limits.client_window.saturating_mul(2));
         let unanswered = command.id.sequence.checked_sub(command.acknowledged);
         if command.id.sequence >= reach || unanswered.is_none_or(|u| u >= limits.client_window) {
@@ -179,11 +129,13 @@ impl History {
 
 #[cfg(test)]
 mod tests {
+    use super::super::command::ClientId;
+    use super::super::machine::Answer;
     use super::super::rules::PAXOS;
     use super::*;
-    use proptest::prelude::*;
 
     const CLIENT: ClientId = ClientId::original(1);
+    const EVERYTHING: Retention = Retention { lease: u64::MAX, reply_bytes: u64::MAX };
 
     fn command(sequence: u64, acknowledged: u64) -> Command {
         let id = RequestId { client: CLIENT, sequence };
@@ -195,14 +147,20 @@ mod tests {
         None
     }
 
+    fn refusal(sequence: u64, reason: Refusal) -> Message {
+        Message::Refused { id: command(sequence, 0).id, reason }
+    }
+
     #[test]
     fn a_request_sent_again_gets_the_same_reply() {
         let mut history = History::default();
-        history.apply(Instance(4), &command(7, 0), none);
-        let done = history.apply(Instance(5), &command(8, 0), none);
-        let answer = Answer::Reply([][..].into());
-        assert_eq!(done, Done { instance: Instance(5), position: 1, answer });
-        assert_eq!(history.done(command(8, 0).id), Some(done));
+        history.execute((Instance(4), &command(7, 0)), none, EVERYTHING, &PAXOS);
+        history.execute((Instance(5), &command(8, 0)), none, EVERYTHING, &PAXOS);
+        let (id, answer) = (command(8, 0).id, Answer::Reply([][..].into()));
+        let done = Done { instance: Instance(5), position: 1, answer };
+        assert_eq!(history.reply(id), Some(Message::Reply { id, done }));
+        history.execute((Instance(6), &command(8, 0)), none, EVERYTHING, &PAXOS);
+        assert_eq!(history.applied(), [4, 5].map(Instance));
         assert!(history.has(command(7, 0).id) && !history.has(command(9, 0).id));
     }
 
@@ -210,18 +168,15 @@ mod tests {
     fn replies_that_were_acknowledged_are_forgotten_but_never_applied_again() {
         let mut history = History::default();
         for sequence in 0..5 {
-            history.apply(Instance(sequence), &command(sequence, sequence), none);
+            let next = command(sequence, sequence);
+            history.execute((Instance(sequence), &next), none, EVERYTHING, &PAXOS);
         }
-        assert_eq!(history.done(command(3, 0).id), None);
+        assert_eq!(history.reply(command(3, 0).id), None);
         assert!(history.has(command(3, 0).id));
         let limits = Limits::default();
         let refused = history.admit(&command(3, 0), Instance(5), &limits, &PAXOS);
         assert_eq!(refused, Err(Refusal::Forgotten));
         assert_eq!(history.verdict(command(3, 0).id), refusal(3, Refusal::Forgotten));
-    }
-
-    fn refusal(sequence: u64, reason: Refusal) -> Message {
-        Message::Refused { id: command(sequence, 0).id, reason }
     }
 
     #[test]
@@ -245,33 +200,5 @@ mod tests {
         assert_eq!((admit(late.clone(), 16), admit(late, 17)), (Ok(()), Err(Refusal::Expired)));
         let payload = vec![0; MAX_COMMAND + 1].into();
         assert_eq!(admit(Command { payload, ..command(1, 0) }, 0), Err(Refusal::TooLarge));
-    }
-
-    /// A session lasts from one command to the next, and no longer.
-    #[test]
-    fn a_session_expires_a_lease_after_its_last_command() {
-        let mut history = History::default();
-        history.apply(Instance(3), &command(0, 0), none);
-        history.expire(Instance(7), 5);
-        history.apply(Instance(7), &command(1, 1), none);
-        history.expire(Instance(11), 5);
-        assert!(history.remembers(CLIENT) && history.has(command(0, 0).id));
-        history.expire(Instance(12), 5);
-        assert!(!history.remembers(CLIENT) && !history.has(command(1, 1).id));
-        assert_eq!((history.sessions(), history.by_age.len()), (0, 0));
-        assert_eq!(history.verdict(command(1, 0).id), refusal(1, Refusal::Expired));
-    }
-
-    proptest! {
-        /// A session never remembers more than the client's window, however long it lives.
-        #[test]
-        fn sessions_stay_within_the_window(window in 1u64..8, length in 1u64..64) {
-            let mut history = History::default();
-            for sequence in 0..length {
-                let low = (sequence + 1).saturating_sub(window);
-                history.apply(Instance(sequence), &command(sequence, low), none);
-            }
-            prop_assert!(history.sessions[&CLIENT].done.len() as u64 <= window);
-        }
     }
 }

@@ -343,18 +343,14 @@ impl Leader {
     /// Applies what was newly learned, from `before` on, and answers the clients concerned.
     pub(super) fn advance(&self, state: &mut State, before: Instance, step: &mut Step) {
         let State { stance, learner, history, .. } = state;
+        let retention = (step.rules.retention)(&self.setup.limits, stance);
         for instance in (before.0..learner.first_unchosen().0).map(Instance) {
             let command = learner.get(instance).and_then(step.rules.command_of);
             let Some(command) = command else { continue };
-            let (id, lease) = (command.id, self.setup.limits.lease);
-            history.expire(instance, lease);
-            let known = history.remembers(id.client);
-            let may_open = || (step.rules.may_open)(id.client, instance, lease);
-            if (step.rules.is_new)(history, id) && (known || may_open()) {
-                let log = |i| learner.get(i).and_then(step.rules.command_of);
-                history.apply(instance, command, log);
-            }
+            let log = |i| learner.get(i).and_then(step.rules.command_of);
+            history.execute((instance, command), log, retention, step.rules);
             if let Some(desk) = stance.desk_mut() {
+                let id = command.id;
                 desk.settle(id, Some(history.verdict(id)), step);
             }
         }

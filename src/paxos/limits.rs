@@ -9,6 +9,10 @@ pub const MAX_COMMAND: usize = 32 * 1024;
 /// The most bytes of a state machine's reply.
 pub const MAX_REPLY: usize = 32 * 1024;
 
+/// The most bytes that a leader takes for each command that it remembers, beside the bytes of the reply:
+/// the session, the answer, and its place in the order.
+pub const REMEMBERED: usize = 640;
+
 /// The bytes after which a page of promises or of chosen decrees is closed.
 pub const PAGE: usize = 16 * 1024;
 
@@ -34,10 +38,14 @@ pub struct Limits {
     pub waiting: usize,
     /// How many requests of one client may be unanswered at a time.
     pub client_window: u64,
-    /// For how many instances a client is remembered after its last command. So many clients, at
-    /// most, are remembered at a time, each with the replies that it has not acknowledged. Every
-    /// leader must have the same, for ever, as it decides what is applied.
+    /// The instances for which a client is remembered after its last command, and each answer after its
+    /// command was applied. So many clients, and so many answers of all clients together, are
+    /// remembered at most. Every leader must have the same, for ever, as it decides what is applied.
     pub lease: u64,
+    /// The most bytes of replies that are remembered, of all clients together, for those that ask
+    /// again; the oldest are let go first. At least [`MAX_REPLY`], so that whoever waits for a reply
+    /// gets it. Every leader must have the same, for ever, as it decides what clients are told.
+    pub reply_bytes: u64,
     /// Bytes after which a page is closed.
     pub page: usize,
     /// After how many bytes of decrees no more are sent again at a time, to each acceptor.
@@ -45,6 +53,14 @@ pub struct Limits {
     /// How often in a row a primary's oldest proposal may be found stalled before the primary
     /// doubts that it reaches a quorum, and steps down.
     pub patience: u32,
+}
+
+impl Limits {
+    /// The most bytes that a leader takes to remember its clients: [`lease`](Self::lease) times
+    /// [`REMEMBERED`], and [`reply_bytes`](Self::reply_bytes).
+    pub fn session_bytes(&self) -> u64 {
+        self.lease.saturating_mul(REMEMBERED as u64).saturating_add(self.reply_bytes)
+    }
 }
 
 impl Default for Limits {
@@ -56,6 +72,7 @@ impl Default for Limits {
             waiting: 8192,
             client_window: 4096,
             lease: 1 << 18,
+            reply_bytes: 32 << 20,
             page: PAGE,
             resend: 256 * 1024,
             patience: 10,

@@ -1,5 +1,6 @@
 //! The state machine that chosen commands are applied to, in order and each once.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -92,6 +93,34 @@ pub enum Answer {
     TooLong(u64),
     /// It made the state machine panic. It has no effect, and will have none.
     Panicked,
+    /// It was applied, and the reply had so many bytes, but they are not kept any more: too many others
+    /// came after it, see [`Limits::reply_bytes`](super::Limits::reply_bytes).
+    NotKept(u64),
+}
+
+impl Answer {
+    /// The bytes of the reply that it holds.
+    pub fn reply_bytes(&self) -> u64 {
+        match self {
+            Answer::Reply(bytes) => bytes.len() as u64,
+            Answer::TooLong(_) | Answer::NotKept(_) | Answer::Panicked => 0,
+        }
+    }
+
+    /// The answer to the same command once its reply is not kept any more. One without bytes stays as
+    /// it is.
+    pub fn without_reply(&self) -> Answer {
+        match self.reply_bytes() {
+            0 => self.clone(),
+            bytes => Answer::NotKept(bytes),
+        }
+    }
+
+    /// Whether both may be told of one command: they are equal, or differ in that the reply of one is
+    /// not kept any more.
+    pub fn agrees_with(&self, other: &Answer) -> bool {
+        self == other || *self == other.without_reply() || self.without_reply() == *other
+    }
 }
 
 /// The error of a state machine that has panicked. In which state it is nobody knows.
@@ -105,6 +134,9 @@ impl fmt::Display for Answer {
             Answer::Reply(bytes) => write!(f, "'{}'", bytes.escape_ascii()),
             Answer::TooLong(bytes) => write!(f, "a reply of {bytes} bytes, which is too long"),
             Answer::Panicked => f.write_str("a panic: the command has no effect"),
+            Answer::NotKept(bytes) => {
+                write!(f, "a reply of {bytes} bytes, which is not kept any more")
+            }
         }
     }
 }
@@ -201,6 +233,19 @@ impl PartialEq for AnyStateMachine {
 
 impl Eq for AnyStateMachine {}
 
+/// By their snapshots.
+impl Ord for AnyStateMachine {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.snapshot().cmp(&other.snapshot())
+    }
+}
+
+impl PartialOrd for AnyStateMachine {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 impl Hash for AnyStateMachine {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         self.snapshot().hash(hasher);
@@ -253,5 +298,23 @@ mod tests {
         let longest = vec![7; MAX_REPLY];
         assert_eq!(machine.apply(&longest), Ok(Answer::Reply(longest.into())));
         assert_eq!(machine.apply(b"x"), Ok(Answer::TooLong(MAX_REPLY as u64 + 1)));
+    }
+
+    /// A reply that is gone agrees with any of its length, and with nothing else.
+    #[test]
+    fn answers_agree_unless_they_tell_different_things() {
+        let reply = |text: &str| Answer::Reply(text.as_bytes().into());
+        let all = [reply(""), reply("a"), reply("b"), reply("cc"), Answer::NotKept(1)];
+        let all = [&all[..], &[Answer::NotKept(2), Answer::TooLong(1)]].concat();
+        let agree =
+            [("a", 1), ("b", 1), ("cc", 2)].map(|(text, n)| (reply(text), Answer::NotKept(n)));
+        for (one, two) in all.iter().flat_map(|one| all.iter().map(move |two| (one, two))) {
+            let pair = |(a, b): &(Answer, Answer)| (a, b) == (one, two) || (b, a) == (one, two);
+            let expected = one == two || agree.iter().any(pair);
+            assert_eq!(one.agrees_with(two), expected, "{one} and {two}");
+        }
+        assert_eq!(reply("").without_reply(), reply(""), "nothing is gained");
+        assert_eq!(reply("cc").without_reply(), Answer::NotKept(2));
+        assert_eq!((reply("cc").reply_bytes(), Answer::NotKept(2).reply_bytes()), (2, 0));
     }
 }

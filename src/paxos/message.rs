@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ballot::{Ballot, LeaderId};
 use super::command::{Command, Decree, Instance, RequestId};
-use super::history::Done;
+use super::sessions::Done;
 
 /// An acceptor's vote: in this instance, under this ballot, for this decree.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -32,10 +32,25 @@ pub enum Refusal {
     /// before is not known any more. It will not be done from now on, if the client was born where
     /// it says; under a new name it can be.
     Expired,
-    /// The client itself has said that this request was answered for good.
+    /// The answer to this request is not remembered any more: the client itself has said that it has
+    /// it, or it, or a later request of the same client, was applied a whole lease ago. It may have
+    /// been done, and will not be done from now on.
     Forgotten,
     /// Every instance that the history may have is taken, by something else.
     HistoryFull,
+}
+
+impl Refusal {
+    /// Whether asking for the same again is of no use: no leader takes the request, or takes it any
+    /// more.
+    pub fn is_final(self) -> bool {
+        match self {
+            Refusal::TooLarge | Refusal::HistoryFull | Refusal::Expired | Refusal::Forgotten => {
+                true
+            }
+            Refusal::Overloaded | Refusal::WindowExceeded => false,
+        }
+    }
 }
 
 impl fmt::Display for Refusal {
@@ -45,7 +60,7 @@ impl fmt::Display for Refusal {
             Refusal::Overloaded => "too many commands are waiting; try again",
             Refusal::WindowExceeded => "the client has too many requests unanswered",
             Refusal::Expired => "the client's session has expired",
-            Refusal::Forgotten => "the client has said that it has its answer",
+            Refusal::Forgotten => "what became of the request is not remembered any more",
             Refusal::HistoryFull => "the history is full",
         })
     }

@@ -10,10 +10,14 @@ use std::ops::Range;
 use super::ballot::Ballot;
 use super::command::{ClientId, Command, Decree, Instance, RequestId};
 use super::history::History;
+use super::leader::Stance;
 use super::learner::Learner;
+use super::limits::Limits;
+use super::machine::Answer;
 use super::members::Members;
 use super::message::{Message, Vote};
 use super::quorum::{AcceptorId, AcceptorSet};
+use super::sessions::Retention;
 use super::storage::{Record, Storage};
 
 /// The highest vote reported per instance during phase 1.
@@ -67,6 +71,16 @@ pub struct Rules {
     /// within its first lease, so that one that has expired stays so (Ongaro's dissertation on
     /// Raft, 6.3, where sessions are opened by a command of their own).
     pub may_open: fn(client: ClientId, instance: Instance, lease: u64) -> bool,
+    /// How much is remembered of clients: what all members share, whatever this leader takes itself for
+    /// (Ongaro's dissertation, 6.3: servers must agree on what they forget, or else they diverge).
+    pub retention: fn(limits: &Limits, stance: &Stance) -> Retention,
+    /// What counts as acknowledged once the answer to a request is forgotten: that request too, so that
+    /// it is not applied again (Ongaro's dissertation, 6.3, where servers discard what clients have
+    /// acknowledged).
+    pub acknowledge_forgotten: fn(acknowledged: u64, sequence: u64) -> u64,
+    /// What stays of an answer whose reply is not kept any more: that there is one, so that its command
+    /// is not applied again (PMMC, the replica's `perform`).
+    pub without_reply: fn(&Answer) -> Option<Answer>,
 }
 
 /// The protocol as it should be.
@@ -89,6 +103,9 @@ pub const PAXOS: Rules = Rules {
     may_open: |client, instance, lease| {
         client.born <= instance && instance < client.born.plus(lease)
     },
+    retention: |limits, _stance| Retention { lease: limits.lease, reply_bytes: limits.reply_bytes },
+    acknowledge_forgotten: |acknowledged, sequence| acknowledged.max(sequence.saturating_add(1)),
+    without_reply: |answer| Some(answer.without_reply()),
 };
 
 /// Which rules a node follows.

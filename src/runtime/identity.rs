@@ -117,6 +117,8 @@ pub struct ClusterIdentity {
     pub machine: String,
     /// For how many instances a client is remembered after its last command.
     pub lease: u64,
+    /// How many bytes of replies are kept for clients that may ask again.
+    pub reply_bytes: u64,
     /// How many acceptors must promise, and how many must vote.
     pub quorums: (usize, usize),
     /// The members, in the order by which leaders and acceptors are counted.
@@ -180,6 +182,7 @@ impl ClusterIdentity {
             id: self.id.short(),
             machine: self.machine.clone(),
             lease: self.lease,
+            reply_bytes: self.reply_bytes,
             quorums: (few(self.quorums.0), few(self.quorums.1)),
             members: few(members.len()),
             members_hash: u64::from_le_bytes(first),
@@ -195,6 +198,7 @@ pub struct Brief {
     id: u32,
     machine: String,
     lease: u64,
+    reply_bytes: u64,
     quorums: (u16, u16),
     members: u16,
     members_hash: u64,
@@ -235,6 +239,11 @@ impl Brief {
             differ("its quorums are", quorums(found.quorums), quorums(expected.quorums)),
             differ("its state machine is", shown(&found.machine), shown(&expected.machine)),
             differ("its lease is", found.lease.to_string(), expected.lease.to_string()),
+            differ(
+                "its limit reply_bytes is",
+                found.reply_bytes.to_string(),
+                expected.reply_bytes.to_string(),
+            ),
         ];
         clauses.into_iter().flatten().collect()
     }
@@ -268,9 +277,9 @@ fn listed(members: &[MemberRoles]) -> String {
 /// The text whose digest is taken, and which stands beside each journal.
 impl fmt::Display for ClusterIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ClusterIdentity { id, name, machine, lease, quorums: (phase1, phase2), members } = self;
+        let ClusterIdentity { id, name, machine, lease, reply_bytes, quorums, members } = self;
         writeln!(f, "{TITLE}\nid {id}\nname {name}\nmachine {machine}\nlease {lease}")?;
-        writeln!(f, "quorums {phase1} {phase2}")?;
+        writeln!(f, "replies {reply_bytes}\nquorums {} {}", quorums.0, quorums.1)?;
         members.iter().try_for_each(|member| writeln!(f, "member {member}"))
     }
 }
@@ -297,6 +306,7 @@ fn parse(text: &str) -> Option<ClusterIdentity> {
     let id = value("id")?.parse().ok()?;
     let (name, machine) = (value("name")?.to_owned(), value("machine")?.to_owned());
     let lease = value("lease")?.parse().ok()?;
+    let reply_bytes = value("replies")?.parse().ok()?;
     let (phase1, phase2) = value("quorums")?.split_once(' ')?;
     let quorums = (phase1.parse().ok()?, phase2.parse().ok()?);
     let member = |line: &str| {
@@ -307,7 +317,7 @@ fn parse(text: &str) -> Option<ClusterIdentity> {
         Some(MemberRoles { name, leader: plays("leader"), acceptor: plays("acceptor") })
     };
     let members = lines.map(member).collect::<Option<_>>()?;
-    Some(ClusterIdentity { id, name, machine, lease, quorums, members })
+    Some(ClusterIdentity { id, name, machine, lease, reply_bytes, quorums, members })
 }
 
 #[cfg(test)]

@@ -144,7 +144,7 @@ impl RoleStatus {
                     applied: leader.history().applied().len() as u64,
                     beyond,
                     gaps: known_until.0.saturating_sub(first_unchosen.0).saturating_sub(beyond),
-                    sessions: leader.history().sessions() as u64,
+                    sessions: leader.history().sessions().clients() as u64,
                 })
             }
         }

@@ -28,6 +28,7 @@ pub(crate) fn identity_of(members: &[(&str, bool, bool)]) -> ClusterIdentity {
         name: "test".to_owned(),
         machine: "kv".to_owned(),
         lease: 262_144,
+        reply_bytes: 32 << 20,
         quorums: (acceptors / 2 + 1, acceptors / 2 + 1),
         members: members.iter().map(member).collect(),
     }

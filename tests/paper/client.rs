@@ -85,11 +85,12 @@ fn a_redirect_to_nobody_or_to_the_same_leader_is_not_followed() {
     assert_eq!(bench.state, before);
 }
 
-/// House rule: what will never be done is given up, and counted; all else is asked for again.
+/// House rule: what will never be done, or of which nobody knows any more, is given up, and counted; all
+/// else is asked for again.
 #[test]
 fn only_what_is_refused_for_good_is_given_up() {
-    let for_good = [Refusal::TooLarge, Refusal::HistoryFull, Refusal::Expired];
-    let for_now = [Refusal::Overloaded, Refusal::WindowExceeded, Refusal::Forgotten];
+    let for_good = [Refusal::TooLarge, Refusal::HistoryFull, Refusal::Expired, Refusal::Forgotten];
+    let for_now = [Refusal::Overloaded, Refusal::WindowExceeded];
     for reason in for_good {
         let mut bench = asking(2, 1);
         assert_eq!(bench.hear(leader(0), refused(0, reason)), requests(0, &[(1, 1)]));

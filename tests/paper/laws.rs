@@ -15,6 +15,7 @@ const TIGHT: Limits = Limits {
     waiting: 2,
     client_window: 3,
     lease: 3,
+    reply_bytes: 2,
     page: 60,
     resend: 2,
     patience: 2,

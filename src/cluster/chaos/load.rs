@@ -111,6 +111,7 @@ impl Worker {
             let (asked, asked_at) = (Instant::now(), self.now());
             let outcome = self.client.propose(&payload, PATIENCE)?;
             let answered_at = self.now();
+            // One without a reply is judged as one whose outcome is not known: only its place is.
             let reply = match &outcome {
                 Outcome::Done(Done { answer: Answer::Reply(bytes), .. }) => KvReply::decode(bytes),
                 _ => None,
@@ -123,7 +124,7 @@ impl Worker {
                     Told::Done(done)
                 }
                 Outcome::NotDone(_) => Told::NotDone,
-                Outcome::Unknown => Told::Unknown,
+                Outcome::Unknown(_) => Told::Unknown,
             };
             if let Some(KvReply::Value(value) | KvReply::Differs(value)) = &reply {
                 self.seen = value.clone();

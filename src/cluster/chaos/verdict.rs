@@ -113,7 +113,7 @@ pub fn judge(asked: &[Asked], histories: &[History]) -> Verdict {
                         .is_some_and(|f| (f.instance, f.position) == (done.instance, done.position))
                 };
                 let as_said = |applied: &Applied| {
-                    applied.done.get(id).is_some_and(|found| found.answer == done.answer)
+                    applied.done.get(id).is_some_and(|found| found.answer.agrees_with(&done.answer))
                 };
                 verdict.lost += u64::from(!applied.iter().all(there));
                 verdict.wrong_answers += u64::from(!applied.iter().all(as_said));
@@ -243,7 +243,21 @@ mod tests {
         let (mut asked, history) = sound();
         let Told::Done(done) = &mut asked[1].told else { unreachable!() };
         done.answer = Answer::TooLong(1);
-        assert_eq!(judge(&asked, &[history]).wrong_answers, 1);
+        assert_eq!(judge(&asked, std::slice::from_ref(&history)).wrong_answers, 1);
+        let Told::Done(done) = &mut asked[1].told else { unreachable!() };
+        done.answer = Answer::NotKept(1);
+        assert_eq!(judge(&asked, &[history]).wrong_answers, 1, "a reply of another length");
+    }
+
+    /// Whoever asks again may be told that a request was done, without the reply.
+    #[test]
+    fn an_answer_whose_reply_is_not_kept_is_right() {
+        let (mut asked, history) = sound();
+        let Asked { operation, told: Told::Done(done), .. } = &mut asked[1] else { unreachable!() };
+        (done.answer, operation.outcome) = (done.answer.without_reply(), None);
+        assert!(matches!(done.answer, Answer::NotKept(_)));
+        let verdict = judge(&asked, &[history.clone(), history]);
+        assert!(verdict.holds() && verdict.acknowledged == 3, "{verdict:?}");
     }
 
     /// Whoever is told that the store panicked is told wrongly, but the others' story is not doubted

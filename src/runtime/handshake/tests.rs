@@ -17,6 +17,7 @@ fn cluster(members: usize) -> ClusterIdentity {
         name: "test".to_owned(),
         machine: "kv".to_owned(),
         lease: 7,
+        reply_bytes: 1,
         quorums: (members / 2 + 1, members / 2 + 1),
         members: (1..=members).map(member).collect(),
     }

@@ -15,16 +15,16 @@ fn identities() -> impl Strategy<Value = ClusterIdentity> {
         acceptor,
     });
     let members = proptest::collection::vec(member, 0..=128);
-    (any::<u128>(), names(), names(), any::<u64>(), (0usize..65, 0usize..65), members).prop_map(
-        |(id, name, machine, lease, quorums, members)| ClusterIdentity {
+    (any::<u128>(), names(), names(), any::<(u64, u64)>(), (0usize..65, 0usize..65), members)
+        .prop_map(|(id, name, machine, (lease, reply_bytes), quorums, members)| ClusterIdentity {
             id: ClusterId(id),
             name,
             machine,
             lease,
+            reply_bytes,
             quorums,
             members,
-        },
-    )
+        })
 }
 
 proptest! {
@@ -51,6 +51,7 @@ fn identity() -> ClusterIdentity {
         name: "c".to_owned(),
         machine: "kv".to_owned(),
         lease: 9,
+        reply_bytes: 8,
         quorums: (2, 2),
         members: vec![
             member("n1", true, true),
@@ -66,12 +67,13 @@ fn each_part_is_in_the_digest_and_in_the_words() {
     let same = identity();
     assert_eq!(same.digest(), identity().digest());
     assert!(ClusterIdentity::differences(&same, &identity()).is_empty());
-    let changes: [(fn(&mut ClusterIdentity), &str); 9] = [
+    let changes: [(fn(&mut ClusterIdentity), &str); 10] = [
         (|it| it.id = ClusterId(8 << 96), "it is cluster 'c' (id 00000008...) and not"),
         (|it| it.id = ClusterId((7 << 96) + 1), "its id is"),
         (|it| it.name = "d".to_owned(), "it is cluster 'd'"),
         (|it| it.machine = "ledger".to_owned(), "its state machine is ledger and not kv"),
         (|it| it.lease = 10, "its lease is 10 and not 9"),
+        (|it| it.reply_bytes = 7, "its limit reply_bytes is 7 and not 8"),
         (|it| it.quorums = (3, 1), "its quorums are 3 and 1 and not 2 and 2"),
         (|it| it.members.swap(0, 1), "its members are n2 acceptor, n1 leader acceptor, l leader"),
         (|it| drop(it.members.pop()), "its members are n1 leader acceptor, n2 acceptor and not"),

@@ -126,6 +126,7 @@ mod tests {
             name: "test".to_owned(),
             machine: "kv".to_owned(),
             lease: 7,
+            reply_bytes: 1,
             quorums: (1, 1),
             members: vec![member],
         }

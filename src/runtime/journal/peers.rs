@@ -284,6 +284,7 @@ mod tests {
             name: "test".to_owned(),
             machine: "kv".to_owned(),
             lease: 7,
+            reply_bytes: 1,
             quorums: (2, 2),
             members: Vec::new(),
         };

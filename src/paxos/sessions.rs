@@ -1,0 +1,184 @@
+//! Client sessions: what is remembered of clients, so that a request sent again is not applied again.
+//!
+//! It is bounded in number and in bytes by a replicated rule: a function of the chosen decrees and of
+//! limits that all members share, so that every leader forgets the same things at the same instance
+//! (Ongaro's dissertation on Raft, 6.3: servers that do not agree on when a session expires diverge).
+//!
+//! | what is forgotten | when | then |
+//! | --- | --- | --- |
+//! | a client | a lease after its last command | it needs a new name |
+//! | an answer | a lease after its command was applied | it counts as acknowledged |
+//! | a reply, the oldest first | when all replies together exceed [`Limits::reply_bytes`] | the answer stays, without it |
+//!
+//! [`Limits::reply_bytes`]: super::Limits::reply_bytes
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use super::command::{ClientId, Command, Instance, RequestId};
+use super::limits::REMEMBERED;
+use super::machine::Answer;
+use super::rules::Rules;
+
+/// Where a command was applied, and what came of it: what its client is told.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Done {
+    /// The instance that it was chosen at, the first if it was chosen at several.
+    pub instance: Instance,
+    /// How many commands were applied before it.
+    pub position: u64,
+    /// What the state machine said.
+    pub answer: Answer,
+}
+
+/// How much is remembered of clients: the part of [`Limits`](super::Limits) that is replicated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// The instances for which a client is remembered after its last command, and an answer after its
+    /// command.
+    pub lease: u64,
+    /// The most bytes of replies.
+    pub reply_bytes: u64,
+}
+
+/// One client's session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Session {
+    /// Requests below this count as answered for good.
+    acknowledged: u64,
+    /// The instance at which its last command was applied.
+    last: Instance,
+}
+
+/// The sessions of all clients.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sessions {
+    /// Invariant: each client's last command is in `recent`.
+    clients: BTreeMap<ClientId, Session>,
+    /// Invariant: each is at or above what its client has acknowledged, and is in `recent`.
+    answers: BTreeMap<RequestId, Done>,
+    /// The requests applied within the last lease, oldest first; some are acknowledged by now.
+    recent: VecDeque<(Instance, RequestId)>,
+    /// How many of `recent`, counted from the oldest, have lost their replies.
+    bare: usize,
+    /// Invariant: the bytes of all replies in `answers`.
+    reply_bytes: u64,
+}
+
+impl Sessions {
+    /// The number of clients that are remembered.
+    pub fn clients(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// The answers that are remembered, of all clients.
+    pub fn answers(&self) -> impl ExactSizeIterator<Item = (RequestId, &Done)> {
+        self.answers.iter().map(|(id, done)| (*id, done))
+    }
+
+    /// The bytes of the replies that are remembered, of all clients together.
+    pub fn reply_bytes(&self) -> u64 {
+        self.reply_bytes
+    }
+
+    /// Whether a client is remembered.
+    pub fn remembers(&self, client: ClientId) -> bool {
+        self.clients.contains_key(&client)
+    }
+
+    /// The sequence below which a client's requests count as answered for good; 0 if nothing is
+    /// remembered of it.
+    pub fn acknowledged(&self, client: ClientId) -> u64 {
+        self.clients.get(&client).map_or(0, |session| session.acknowledged)
+    }
+
+    /// The answer to a request, if it is remembered.
+    pub fn answer(&self, id: RequestId) -> Option<&Done> {
+        self.answers.get(&id)
+    }
+
+    /// Forgets the answers to commands that were applied `lease` instances or more before this one, and
+    /// the clients that have asked for nothing since.
+    pub(super) fn expire(&mut self, instance: Instance, lease: u64, rules: &Rules) {
+        while let Some((applied, id)) = self.recent.front().copied()
+            && applied.plus(lease) <= instance
+        {
+            self.recent.pop_front();
+            self.bare = self.bare.saturating_sub(1);
+            self.forget(id);
+            let Some(session) = self.clients.get(&id.client).copied() else { continue };
+            if session.last == applied {
+                self.clients.remove(&id.client);
+            } else {
+                let acknowledged = (rules.acknowledge_forgotten)(session.acknowledged, id.sequence);
+                self.acknowledge(id.client, acknowledged);
+            }
+        }
+    }
+
+    /// Remembers the answer to a command that was applied.
+    pub(super) fn remember(&mut self, command: &Command, done: Done) {
+        let (id, instance) = (command.id, done.instance);
+        self.clients.entry(id.client).or_default().last = instance;
+        self.recent.push_back((instance, id));
+        self.reply_bytes += done.answer.reply_bytes();
+        if let Some(before) = self.answers.insert(id, done) {
+            self.reply_bytes -= before.answer.reply_bytes();
+        }
+        self.acknowledge(id.client, command.acknowledged);
+    }
+
+    /// Lets the oldest replies go, until no more than so many bytes are left.
+    pub(super) fn keep(&mut self, reply_bytes: u64, rules: &Rules) {
+        while self.reply_bytes > reply_bytes
+            && let Some((_, id)) = self.recent.get(self.bare).copied()
+        {
+            self.bare += 1;
+            let Some(done) = self.answers.get_mut(&id) else { continue };
+            let before = done.answer.reply_bytes();
+            match (rules.without_reply)(&done.answer) {
+                Some(answer) => {
+                    done.answer = answer;
+                    self.reply_bytes -= before;
+                }
+                None => self.forget(id),
+            }
+        }
+    }
+
+    /// Requests below this count as answered for good.
+    fn acknowledge(&mut self, client: ClientId, below: u64) {
+        let Some(session) = self.clients.get_mut(&client) else { return };
+        session.acknowledged = session.acknowledged.max(below);
+        let [from, to] = [0, session.acknowledged].map(|sequence| RequestId { client, sequence });
+        while let Some((id, _)) = self.answers.range(from..to).next() {
+            self.forget(*id);
+        }
+    }
+
+    fn forget(&mut self, id: RequestId) {
+        if let Some(done) = self.answers.remove(&id) {
+            self.reply_bytes -= done.answer.reply_bytes();
+        }
+    }
+}
+
+/// The most bytes for each entry of a map of the standard library: nodes have 11 places, of which 5
+/// at least are taken, and there is an inner node, with 12 pointers beside, for 6 leaves at least.
+const fn in_map<K, V>() -> usize {
+    let leaf = 11 * (size_of::<K>() + size_of::<V>()) + 32;
+    leaf / 5 + (leaf + 12 * size_of::<usize>()) / (5 * 6)
+}
+
+/// A queue doubles its places. Shared bytes have two counters, and the allocator rounds up.
+const _: () = assert!(
+    in_map::<ClientId, Session>()
+        + in_map::<RequestId, Done>()
+        + 2 * size_of::<(Instance, RequestId)>()
+        + 48
+        <= REMEMBERED
+);
+
+#[cfg(test)]
+mod tests;
