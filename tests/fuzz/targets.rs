@@ -1,0 +1,207 @@
+//! Every decoder that bytes from outside reach.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use synod::machine::kv::{KvCommand, KvReply, KvStore};
+use synod::machine::ledger::Ledger;
+use synod::paxos::{Message, StateMachine};
+use synod::runtime::handshake::Handshake;
+use synod::runtime::inquiry::{Inquiry, Report};
+use synod::runtime::journal::disk::{JournalError, SMALLEST_SEGMENT, create, inspect};
+use synod::runtime::journal::folder::{Folder, Medium};
+use synod::runtime::journal::identity::Identity;
+use synod::runtime::notice::Notice;
+use synod::runtime::wire::{Framed, Header, WireError, encode_one, open};
+
+use crate::samples::{Samples, encoded, identity};
+
+/// What a decoder made of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Read {
+    Accepted,
+    Refused,
+    /// They did not come to the decoder: a checksum was wrong.
+    Outside,
+}
+
+impl Read {
+    fn of<T>(read: Option<T>) -> Self {
+        if read.is_some() { Read::Accepted } else { Read::Refused }
+    }
+}
+
+type Wrap = Box<dyn Fn(&[u8]) -> Vec<u8> + Sync>;
+type Reader = Box<dyn Fn(&[u8]) -> Read + Sync>;
+
+/// A decoder.
+pub(crate) struct Target {
+    pub(crate) name: &'static str,
+    /// How often it is tried, compared with the others.
+    pub(crate) weight: u32,
+    /// Valid encodings.
+    pub(crate) bodies: Vec<Vec<u8>>,
+    /// What is around an encoding, such as a checksum.
+    pub(crate) wrap: Wrap,
+    pub(crate) read: Reader,
+    /// How many bytes it allocates whatever it is given.
+    pub(crate) fixed: u64,
+}
+
+pub(crate) fn targets(samples: &Samples) -> Vec<Target> {
+    let sorted = |list: &Vec<Vec<u8>>| -> BTreeMap<Vec<u8>, Vec<u8>> {
+        list.iter().cloned().map(|key| (key, vec![7; 3])).collect()
+    };
+    let stores: Vec<_> = samples.lists.iter().map(sorted).collect();
+    vec![
+        framed::<Message>("message", 400, &samples.messages),
+        framed::<Inquiry>("inquiry", 40, &samples.inquiries),
+        framed::<Report>("report", 100, &samples.reports),
+        framed::<Handshake>("handshake", 60, &samples.handshakes),
+        framed::<Notice>("notice", 40, &samples.notices),
+        bare("command", 200, &samples.commands, |bytes| {
+            let _reply = KvStore::default().apply(bytes);
+            Read::of(KvCommand::decode(bytes))
+        }),
+        bare("reply", 100, &samples.replies, |bytes| Read::of(KvReply::decode(bytes))),
+        bare("store", 45, &stores, |bytes| Read::of(KvStore::restore(bytes).ok())),
+        bare("ledger", 45, &samples.lists, |bytes| Read::of(Ledger::restore(bytes).ok())),
+        journal(&samples.records),
+    ]
+}
+
+/// A decoder as they were: bincode's, of owned values, without a limit.
+pub(crate) fn the_old_way<T>(name: &'static str, samples: &[T]) -> Target
+where
+    T: Serialize + DeserializeOwned + 'static,
+{
+    bare(name, 1, samples, |bytes| {
+        let read = bincode::serde::decode_from_slice::<T, _>(bytes, bincode::config::standard());
+        Read::of(read.ok())
+    })
+}
+
+fn bare<T: Serialize>(
+    name: &'static str,
+    weight: u32,
+    samples: &[T],
+    read: fn(&[u8]) -> Read,
+) -> Target {
+    let bodies = samples.iter().map(encoded).collect();
+    let (wrap, read) = (Box::new(<[u8]>::to_vec), Box::new(read));
+    Target { name, weight, bodies, wrap, read, fixed: 0 }
+}
+
+fn crc(parts: &[&[u8]]) -> [u8; 4] {
+    crc32fast::hash(&parts.concat()).to_le_bytes()
+}
+
+fn framed<T: Framed>(name: &'static str, weight: u32, samples: &[T]) -> Target {
+    let bodies: Vec<Vec<u8>> = samples.iter().map(encoded).collect();
+    // A frame is a checksum of the rest, the rest of the header, and the body.
+    let frame = encode_one(Header::NOBODYS, &samples[0]).unwrap();
+    let header = frame[4..frame.len() - bodies[0].len()].to_vec();
+    let wrap = move |body: &[u8]| [&crc(&[&header, body])[..], &header, body].concat();
+    let read = |bytes: &[u8]| match open(bytes).and_then(|opened| opened.messages::<T>()) {
+        Ok(_) => Read::Accepted,
+        Err(WireError::Decode(_) | WireError::Short(_)) => Read::Refused,
+        Err(_) => Read::Outside,
+    };
+    Target { name, weight, bodies, wrap: Box::new(wrap), read: Box::new(read), fixed: 0 }
+}
+
+/// A journal in memory.
+#[derive(Clone, Default)]
+struct Memory(BTreeMap<String, Vec<u8>>);
+
+impl Folder for Memory {
+    type File = NoFile;
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        Ok(self.0.keys().cloned().collect())
+    }
+
+    fn read(&self, name: &str, most: usize) -> io::Result<Vec<u8>> {
+        let bytes = self.0.get(name).filter(|bytes| bytes.len() <= most);
+        bytes.cloned().ok_or(io::ErrorKind::NotFound.into())
+    }
+
+    fn create(&mut self, name: &str, contents: &[u8]) -> io::Result<()> {
+        self.0.insert(name.to_owned(), contents.to_vec());
+        Ok(())
+    }
+
+    fn open(&mut self, _: &str) -> io::Result<NoFile> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// Nothing is written to.
+struct NoFile;
+
+impl Medium for NoFile {
+    fn write_at(&mut self, _: usize, _: &[u8]) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+const SEGMENT: &str = "journal-00000001";
+/// Where its first entry begins.
+const START: usize = 512;
+
+/// The first entry of a journal, around any payload. Its checksums are right.
+fn entry(owner: &[u8], payload: &[u8]) -> Vec<u8> {
+    let mut groups = Vec::new();
+    for part in payload.chunks(15) {
+        groups.extend_from_slice(part);
+        groups.resize(groups.len().next_multiple_of(16) - 1, 0);
+        groups.push(0xa5);
+    }
+    if groups.len() % 32 != 0 {
+        groups.extend_from_slice(&[[0; 15].as_slice(), &[0xa5]].concat());
+    }
+    let mut header = b"syne".to_vec();
+    header.extend_from_slice(&(payload.len() as u32).to_le_bytes());
+    header.extend_from_slice(&1u64.to_le_bytes());
+    header.extend_from_slice(&1u64.to_le_bytes());
+    header.extend_from_slice(&crc(&[&groups]));
+    let checksum = crc(&[owner, &header]);
+    [&header[..], &checksum, &groups].concat()
+}
+
+fn journal(samples: &[Vec<synod::paxos::Record>]) -> Target {
+    let cluster = identity(&mut fastrand::Rng::with_seed(1));
+    let identity = Identity { cluster, member: "A1".to_owned() };
+    let mut empty = Memory::default();
+    create(&mut empty, &identity, SMALLEST_SEGMENT).unwrap();
+    let owner = empty.0["identity"].clone();
+    // An entry without records would seal the segment. One with more than a segment holds is none.
+    let fits = |body: &Vec<u8>| body.len() > 1 && body.len() < 40_000;
+    let bodies = samples.iter().map(encoded).filter(fits).collect();
+    let read = move |bytes: &[u8]| {
+        let mut disk = empty.clone();
+        let segment = disk.0.get_mut(SEGMENT).unwrap();
+        let bytes = &bytes[..bytes.len().min(segment.len() - START)];
+        segment[START..START + bytes.len()].copy_from_slice(bytes);
+        match inspect(&disk) {
+            Ok(_) => Read::Accepted,
+            Err(JournalError::Unreadable { .. }) => Read::Refused,
+            Err(_) => Read::Outside,
+        }
+    };
+    Target {
+        name: "journal",
+        weight: 10,
+        bodies,
+        wrap: Box::new(move |body| entry(&owner, body)),
+        read: Box::new(read),
+        // The segment is copied and read.
+        fixed: 3 * SMALLEST_SEGMENT as u64,
+    }
+}
