@@ -28,10 +28,6 @@ impl<'de> Visitor<'de> for Bytes {
         Ok(bytes.into())
     }
 
-    fn visit_byte_buf<E: Error>(self, bytes: Vec<u8>) -> Result<Arc<[u8]>, E> {
-        Ok(bytes.into())
-    }
-
     /// As JSON has them.
     fn visit_seq<A: SeqAccess<'de>>(self, mut numbers: A) -> Result<Arc<[u8]>, A::Error> {
         let mut bytes = Vec::new();

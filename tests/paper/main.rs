@@ -14,6 +14,9 @@ mod faults;
 mod laws;
 mod learning;
 mod members;
+mod panics;
 mod phase1;
 mod phase2;
 mod rivals;
+#[path = "../common/touchy.rs"]
+mod touchy;

@@ -27,8 +27,10 @@ use crate::paxos::{Record, Storage};
 
 /// Keeps records for the next life of a node.
 pub trait Journal: Send {
-    /// Adds records to those kept so far. When this returns, they are durable. An error stops the
-    /// node before it sends anything that depends on them.
+    /// Adds records to those kept so far. When this returns, they are durable, and the next life
+    /// finds them. An error stops the node before it sends anything that depends on them; one of kind
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) says that a record is too long, and that nothing
+    /// was written.
     fn append(&mut self, records: Vec<Record>) -> io::Result<()>;
 
     /// The journal's age: how many entries were ever written to it. It only grows, so one that is
