@@ -1,7 +1,7 @@
 //! The cluster's file: what is in it, and what is said of one that cannot be.
 
 use proptest::prelude::*;
-use synod::cluster::config::{Address, ClusterConfig, ConfigError};
+use synod::cluster::config::{Address, ClusterConfig, ConfigError, MAX_FILE, MAX_MEMBERS};
 use synod::paxos::{Limits, Quorums, Timing};
 
 fn parse(text: &str) -> Result<ClusterConfig, ConfigError> {
@@ -59,6 +59,36 @@ fn what_is_wrong_is_said_with_its_line_and_a_remedy() {
         let error = parse(&GOOD.replace(old, new)).unwrap_err();
         assert!(error.what.contains(remedy), "{new}: {error}");
         assert_eq!(error.line, line, "{new}: {error}");
+    }
+}
+
+/// Files are read up to a bound, which the largest cluster stays far below; members up to theirs.
+#[test]
+fn a_file_and_its_members_have_bounds() {
+    let file = |members: usize, comment: usize| {
+        let mut text = GOOD.lines().take(2).collect::<Vec<_>>().join("\n") + "\n";
+        for n in 0..members {
+            let (name, host) = (format!("{n:032}"), "h".repeat(200));
+            let role = if n % 2 == 0 { "leader" } else { "acceptor" };
+            text.push_str(&format!(
+                "[[member]]\nname = '{name}'\ndata = '{}'\n{role} = '{host}:{}'\n",
+                format!("/{n}").repeat(100),
+                n + 1
+            ));
+        }
+        text + &"#".repeat(comment)
+    };
+    for members in [127, 128, 129] {
+        let parsed = parse(&file(members, 0));
+        assert_eq!(parsed.is_ok(), members <= MAX_MEMBERS, "{members}");
+        if let Err(error) = parsed {
+            assert!(error.what.contains("129 members are too many"), "{error}");
+        }
+    }
+    let least = file(128, 0).len();
+    for (bytes, fits) in [(MAX_FILE - 1, true), (MAX_FILE, true), (MAX_FILE + 1, false)] {
+        let parsed = parse(&file(128, bytes - least));
+        assert_eq!(parsed.is_ok(), fits, "{bytes} bytes");
     }
 }
 

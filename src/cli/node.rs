@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::{fs, io, thread};
+use std::{fs, io, io::Read, thread};
 
 use clap::Parser;
 use crossbeam_channel::{Receiver, Select, unbounded};
@@ -11,7 +11,7 @@ use signal_hook::iterator::Signals;
 
 use super::Verdict;
 use super::output::{fail, say, warn};
-use crate::cluster::config::ClusterConfig;
+use crate::cluster::config::{ClusterConfig, MAX_FILE};
 use crate::cluster::member::{Conditions, Part, Playing};
 use crate::runtime::lossy::Losses;
 use crate::runtime::pump::End;
@@ -62,6 +62,13 @@ pub(super) fn run(args: &Args) -> Verdict {
     let losses = args.faults.then(|| take_orders(&config));
     let conditions = Conditions { without: args.without.iter().cloned().collect(), losses };
     let start = || config.start_with(base, &args.name, &machine, &conditions);
+    if !args.without.is_empty() {
+        warn(format_args!(
+            "{}: is not waiting for {}: if it has run before, they cannot say so; see RECOVERY.md",
+            args.name,
+            args.without.join(", ")
+        ));
+    }
     match made.and_then(|()| start()) {
         Err(error) => fail(error, Verdict::Fails),
         Ok(parts) => {
@@ -73,7 +80,10 @@ pub(super) fn run(args: &Args) -> Verdict {
 
 /// Reads a cluster's file.
 pub(super) fn read(path: &Path) -> Result<ClusterConfig, String> {
-    let text = fs::read_to_string(path).map_err(|error| {
+    let mut text = String::new();
+    let opened = fs::File::open(path);
+    let read = opened.and_then(|file| file.take(MAX_FILE as u64 + 1).read_to_string(&mut text));
+    read.map_err(|error| {
         format!("cannot read {}: {error}; `synod init` writes a sample", path.display())
     })?;
     text.parse().map_err(|error| format!("{}, {error}", path.display()))

@@ -115,6 +115,9 @@ impl ClusterConfig {
     }
 }
 
+/// The most bytes of a cluster's file.
+pub const MAX_FILE: usize = 1 << 20;
+
 /// The most members of a cluster.
 pub const MAX_MEMBERS: usize = 128;
 
@@ -212,6 +215,10 @@ impl FromStr for ClusterConfig {
 
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         let file = File(text);
+        if text.len() > MAX_FILE {
+            return file
+                .error(0..0, format!("a file may have up to {MAX_FILE} bytes, and this has more"));
+        }
         let written: Written = match toml::from_str(text) {
             Ok(written) => written,
             Err(error) => return file.error(error.span().unwrap_or(0..0), error.message()),

@@ -90,6 +90,7 @@ pub struct Host<A: Member, O, J> {
     counters: Arc<Counters>,
     admission: Option<Admission>,
     notices: Rate,
+    warnings: Rate,
     /// What its start has asked for, until it takes part.
     held: Option<Asked>,
 }
@@ -117,7 +118,8 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         let mut out = Out::new();
         let id = me.party().id().unwrap_or_default();
         let state = Cow::Owned(actor.on_start(id, &storage, &mut out));
-        let (timers, notices) = (Timers::default(), Rate::default());
+        let timers = Timers::default();
+        let (notices, warnings) = (Rate::of_notices(), Rate::of_warnings());
         let mut asked = Asked::default();
         asked.add(out);
         let held = Some(asked);
@@ -132,6 +134,7 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
             counters,
             admission,
             notices,
+            warnings,
             held,
         };
         host.take_part()?;
@@ -247,7 +250,7 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
     fn hear_notice(&mut self, datagram: &Datagram, opened: &Opened<'_>) {
         self.counters.foreign.add(1);
         let Ok(notice) = opened.message::<Notice>() else { return };
-        if self.notices.allows(Instant::now()) {
+        if self.warnings.allows(Instant::now()) {
             let words = notice.in_words("a member", self.me.cluster());
             tracing::warn!(at = %datagram.from, "{words}");
         }

@@ -47,30 +47,37 @@ impl Notice {
     }
 }
 
-/// The most notices in a second.
-const RATE: u32 = 10;
-
-/// Lets so many things through in a second, and no more.
+/// Lets so many things through in each period, and no more.
 #[derive(Debug)]
 pub(super) struct Rate {
+    most: u32,
+    period: Duration,
     since: Instant,
     count: u32,
 }
 
-impl Default for Rate {
-    fn default() -> Self {
-        Rate { since: Instant::now(), count: 0 }
-    }
-}
-
 impl Rate {
+    /// The rate at which strangers are answered: ten a second.
+    pub(super) fn of_notices() -> Self {
+        Rate::new(10, Duration::from_secs(1))
+    }
+
+    /// The rate at which the log tells of strangers: two in ten seconds.
+    pub(super) fn of_warnings() -> Self {
+        Rate::new(2, Duration::from_secs(10))
+    }
+
+    fn new(most: u32, period: Duration) -> Self {
+        Rate { most, period, since: Instant::now(), count: 0 }
+    }
+
     /// True if one more may pass now.
     pub(super) fn allows(&mut self, now: Instant) -> bool {
-        if now.saturating_duration_since(self.since) >= Duration::from_secs(1) {
+        if now.saturating_duration_since(self.since) >= self.period {
             (self.since, self.count) = (now, 0);
         }
         self.count = self.count.saturating_add(1);
-        self.count <= RATE
+        self.count <= self.most
     }
 }
 
@@ -80,7 +87,7 @@ mod tests {
 
     #[test]
     fn so_many_pass_in_a_second() {
-        let (mut rate, now) = (Rate::default(), Instant::now());
+        let (mut rate, now) = (Rate::of_notices(), Instant::now());
         let passed = |rate: &mut Rate, now| (0..100).filter(|_| rate.allows(now)).count();
         assert_eq!(passed(&mut rate, now), 10);
         assert_eq!(passed(&mut rate, now + Duration::from_millis(900)), 0);
