@@ -33,7 +33,7 @@ acceptor = '[::1]:7102'
 #[test]
 fn what_is_wrong_is_said_with_its_line_and_a_remedy() {
     parse(GOOD).unwrap();
-    let bad: [(&str, &str, usize, &str); 16] = [
+    let bad: [(&str, &str, usize, &str); 19] = [
         ("cluster = 'c'", "cluster = 'a b'", 1, "up to 32 letters"),
         ("cluster = 'c'", "cluster = 7", 1, "expected a string"),
         ("cluster = 'c'", "", 1, "missing field `cluster`"),
@@ -50,12 +50,45 @@ fn what_is_wrong_is_said_with_its_line_and_a_remedy() {
         ("7102'\n", "7102'\n[quorums]\nphase1 = 2\nphase2 = 1\n", 10, "2"),
         ("7102'\n", "7102'\n[timing]\nelection = 50\n", 10, "take an election of at least 60"),
         ("7102'\n", "7102'\n[limits]\nwindow = 0\n", 11, "take 1 to 1048576"),
+        ("7102'\n", "7102'\n[limits]\nlease = 4095\n", 11, "take a lease of at least 4096"),
+        ("7102'\n", "7102'\n[limits]\nwindow = 9\nlease = 9\n", 12, "a client_window of at most 9"),
+        (
+            "7102'\n",
+            "7102'\n[limits]\nreply_bytes = 32767\n",
+            11,
+            "32767: take 32768 to 34359738368",
+        ),
     ];
     for (old, new, line, remedy) in bad {
         assert!(GOOD.contains(old), "{old}");
         let error = parse(&GOOD.replace(old, new)).unwrap_err();
         assert!(error.what.contains(remedy), "{new}: {error}");
         assert_eq!(error.line, line, "{new}: {error}");
+    }
+}
+
+/// Each limit just below, at and above its bounds.
+#[test]
+fn limits_may_be_set_within_their_bounds() {
+    let small = [("window", 1), ("client_window", 1), ("lease", 1), ("waiting", 1)];
+    let with = |name: &str, value: u64| {
+        let others = small.iter().filter(|(other, _)| *other != name);
+        let others: String = others.map(|(other, _)| format!("{other} = 1\n")).collect();
+        // The lease is at least as long as both windows.
+        let lease = format!("lease = {value}\n");
+        let others =
+            if name.ends_with("window") { others.replace("lease = 1\n", &lease) } else { others };
+        parse(&format!("{GOOD}[limits]\n{others}{name} = {value}\n"))
+    };
+    let bounds = small.map(|(name, least)| (name, least, 1 << 20));
+    for (name, least, most) in bounds.into_iter().chain([("reply_bytes", 32 << 10, 32 << 30)]) {
+        assert!(with(name, least - 1).is_err() && with(name, most + 1).is_err(), "{name}");
+        for value in [least, least + 1, most - 1, most] {
+            let limits = with(name, value).unwrap().limits;
+            let Limits { window, waiting, client_window, lease, reply_bytes, .. } = limits;
+            let all = [window, waiting as u64, client_window, lease, reply_bytes];
+            assert!(all.contains(&value), "{name} = {value}: {all:?}");
+        }
     }
 }
 

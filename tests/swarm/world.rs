@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stateright::actor::{Actor, Command as Effect, Id, Out};
+use synod::machine::ledger::Ledger;
 use synod::paxos::{
-    Acceptor, AcceptorId, AcceptorSet, AnyStateMachine, Client, ClientId, Decree, Leader, LeaderId,
-    Limits, Members, Message, Node, Quorums, Role, Rulebook, Saving, Setup, Start, State, Storage,
-    Timer, Timing,
+    Acceptor, AcceptorId, AcceptorSet, Answer, AnyStateMachine, Client, ClientId, Decree, History,
+    Leader, LeaderId, Limits, Members, Message, Node, Quorums, Refusal, Role, Rulebook, Saving,
+    Setup, Start, State, Storage, Timer, Timing,
 };
 
 /// When the storm is over, in virtual microseconds.
@@ -30,11 +31,31 @@ pub(crate) struct Storm {
     pub(crate) down: usize,
     /// How many datagrams in a hundred are lost.
     pub(crate) loss: u32,
+    /// The instances for which clients and answers are remembered. If it is short, a client may be
+    /// forgotten, and then what it asks for is given up.
+    pub(crate) lease: u64,
+}
+
+/// The lease under which nobody is forgotten.
+const LONG: u64 = 1 << 18;
+
+/// Two replies at most.
+const REPLY_BYTES: u64 = 3;
+
+/// How often clients met with what is not remembered any more.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Met {
+    /// Answers whose replies were not kept.
+    pub(crate) not_kept: u64,
+    /// Requests given up, as their answers were forgotten.
+    pub(crate) forgotten: u64,
+    /// Requests given up, as their clients were forgotten.
+    pub(crate) expired: u64,
 }
 
 impl Default for Storm {
     fn default() -> Self {
-        Storm { acceptors: 3, quorums: Quorums::Majority, down: 1, loss: 20 }
+        Storm { acceptors: 3, quorums: Quorums::Majority, down: 1, loss: 20, lease: LONG }
     }
 }
 
@@ -68,6 +89,9 @@ pub(crate) struct World<R> {
     actors: Vec<Machine<R>>,
     /// What any leader has ever taken to be decided.
     decided: BTreeMap<usize, Decree>,
+    /// What came of that, by the number of instances.
+    executed: BTreeMap<usize, History>,
+    met: Met,
 }
 
 impl<R: Rulebook> World<R> {
@@ -82,6 +106,8 @@ impl<R: Rulebook> World<R> {
             client_window: 6,
             page: 100,
             resend: 200,
+            lease: storm.lease,
+            reply_bytes: REPLY_BYTES,
             ..Limits::default()
         };
         let setup = Arc::new(Setup::new(members.unwrap(), limits));
@@ -92,7 +118,7 @@ impl<R: Rulebook> World<R> {
                 start: Start::Campaign,
                 asks,
                 backlog: Vec::new(),
-                machine: AnyStateMachine::default(),
+                machine: AnyStateMachine::new(Ledger::default()),
                 setup,
             })
         };
@@ -115,12 +141,13 @@ impl<R: Rulebook> World<R> {
         };
         let actors = roles.map(actor).collect();
         let random = fastrand::Rng::with_seed(seed);
-        let (events, decided) = (BTreeMap::new(), BTreeMap::new());
-        World { storm, random, now: 0, events, planned: 0, actors, decided }
+        let (events, decided, executed) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (now, planned, met) = (0, 0, Met::default());
+        World { storm, random, now, events, planned, actors, decided, executed, met }
     }
 
-    /// Through the storm and into the calm. Says what went wrong, if anything did.
-    pub(crate) fn run(mut self) -> Result<(), String> {
+    /// Through the storm and into the calm. Says what clients have met with, or what went wrong.
+    pub(crate) fn run(mut self) -> Result<Met, String> {
         (0..self.actors.len()).for_each(|number| self.start(number));
         for _ in 0..12 {
             let at = self.random.u64(..CALM);
@@ -136,7 +163,7 @@ impl<R: Rulebook> World<R> {
                 self.look_at(number)?;
             }
         }
-        self.settle()
+        self.settle().map(|()| self.met)
     }
 
     fn plan(&mut self, at: u64, event: Event) {
@@ -149,7 +176,22 @@ impl<R: Rulebook> World<R> {
         match event {
             Event::Deliver(from, to, message) => {
                 let number = usize::from(to);
-                self.step(number, |node, state, out| node.on_msg(to, state, from, message, out))
+                let before = self.given_up(number);
+                let heard = message.clone();
+                let stepped = self
+                    .step(number, |node, state, out| node.on_msg(to, state, from, message, out));
+                let given_up = self.given_up(number) > before;
+                match heard {
+                    Message::Reply { done, .. } if matches!(done.answer, Answer::NotKept(_)) => {
+                        self.met.not_kept += 1;
+                    }
+                    Message::Refused { reason, .. } if given_up => match reason {
+                        Refusal::Forgotten => self.met.forgotten += 1,
+                        _ => self.met.expired += 1,
+                    },
+                    _ => {}
+                }
+                stepped
             }
             Event::Fire(number, timer) => {
                 if self.actors[number].due.get(&timer) != Some(&self.now) {
@@ -239,8 +281,8 @@ impl<R: Rulebook> World<R> {
         }
     }
 
-    /// Nobody takes an instance to be decided otherwise than anybody ever did, and nothing is
-    /// applied twice.
+    /// Nobody takes an instance to be decided otherwise than anybody ever did, nothing is applied
+    /// twice, and whatever was decided, the same came of it everywhere, within the limits.
     fn look_at(&mut self, number: usize) -> Result<(), String> {
         let actor = &mut self.actors[number];
         let Some(State::Leader(state)) = &actor.state else { return Ok(()) };
@@ -257,16 +299,36 @@ impl<R: Rulebook> World<R> {
             if let Some(twice) = state.commands().find(|command| !ids.insert(command.id)) {
                 return Err(format!("{twice} was applied twice"));
             }
+            let history = state.history();
+            let known = self.executed.entry(prefix.len()).or_insert_with(|| history.clone());
+            if known != history {
+                let (one, two) = (known.sessions(), history.sessions());
+                return Err(format!("{one:?} is remembered by one, {two:?} by another"));
+            }
+            let sessions = history.sessions();
+            let answers = sessions.answers().len() as u64;
+            if answers > self.storm.lease || sessions.reply_bytes() > REPLY_BYTES {
+                return Err(format!("{sessions:?} is too much to be remembered"));
+            }
         }
         Ok(())
     }
 
-    fn answered(&self) -> u64 {
-        let answered = |actor: &Machine<R>| match &actor.state {
-            Some(State::Client(state)) => state.answered() - state.refused(),
+    /// How many requests a client has given up.
+    fn given_up(&self, number: usize) -> u64 {
+        match self.actors.get(number).and_then(|actor| actor.state.as_ref()) {
+            Some(State::Client(state)) => state.refused(),
             _ => 0,
-        };
-        self.actors.iter().map(answered).sum()
+        }
+    }
+
+    /// How many requests were answered, and how many of them were given up.
+    fn answered(&self) -> (u64, u64) {
+        let clients = self.actors.iter().filter_map(|actor| match &actor.state {
+            Some(State::Client(state)) => Some((state.answered(), state.refused())),
+            _ => None,
+        });
+        clients.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
     }
 
     fn histories(&self) -> Vec<&[Decree]> {
@@ -278,14 +340,16 @@ impl<R: Rulebook> World<R> {
         let histories = self.histories();
         let commands = histories.first().into_iter().copied().flatten();
         let distinct: BTreeSet<_> = commands.filter_map(Decree::command).map(|c| c.id).collect();
-        self.answered() == CLIENTS * COMMANDS
-            && distinct.len() as u64 == CLIENTS * COMMANDS
+        let (answered, given_up) = self.answered();
+        answered == CLIENTS * COMMANDS
+            && distinct.len() as u64 >= CLIENTS * COMMANDS - given_up
+            && (given_up == 0 || self.storm.lease < LONG)
             && histories.len() == LEADERS
             && histories.windows(2).all(|pair| pair[0] == pair[1])
     }
 
     fn settle(&self) -> Result<(), String> {
-        let (answered, wanted) = (self.answered(), CLIENTS * COMMANDS);
+        let ((answered, _), wanted) = (self.answered(), CLIENTS * COMMANDS);
         if answered != wanted {
             return Err(format!("{} of {wanted} commands were not answered", wanted - answered));
         }
@@ -293,6 +357,9 @@ impl<R: Rulebook> World<R> {
             return Ok(());
         }
         let lengths: Vec<usize> = self.histories().iter().map(|h| h.len()).collect();
-        Err(format!("the histories of {lengths:?} decrees differ, or lack a command"))
+        let (_, given_up) = self.answered();
+        Err(format!(
+            "the histories of {lengths:?} decrees differ, or lack a command; {given_up} given up"
+        ))
     }
 }
