@@ -34,7 +34,7 @@ acceptor = '[::1]:7102'
 #[test]
 fn what_is_wrong_is_said_with_its_line_and_a_remedy() {
     parse(GOOD).unwrap();
-    let bad: [(&str, &str, usize, &str); 18] = [
+    let bad: [(&str, &str, usize, &str); 21] = [
         ("id = '0123456789abcdef0123456789abcdef'\n", "", 1, "add this line to the file"),
         ("'0123456789abcdef", "'123456789abcdef", 2, "32 hexadecimal digits"),
         ("cluster = 'c'", "cluster = 'a b'", 1, "up to 32 letters"),
@@ -53,6 +53,14 @@ fn what_is_wrong_is_said_with_its_line_and_a_remedy() {
         ("7102'\n", "7102'\n[quorums]\nphase1 = 2\nphase2 = 1\n", 11, "2"),
         ("7102'\n", "7102'\n[timing]\nelection = 50\n", 11, "take an election of at least 60"),
         ("7102'\n", "7102'\n[limits]\nwindow = 0\n", 12, "take 1 to 1048576"),
+        ("7102'\n", "7102'\n[limits]\nlease = 4095\n", 12, "take a lease of at least 4096"),
+        ("7102'\n", "7102'\n[limits]\nwindow = 9\nlease = 9\n", 13, "a client_window of at most 9"),
+        (
+            "7102'\n",
+            "7102'\n[limits]\nreply_bytes = 32767\n",
+            12,
+            "32767: take 32768 to 34359738368",
+        ),
     ];
     for (old, new, line, remedy) in bad {
         assert!(GOOD.contains(old), "{old}");
@@ -89,6 +97,31 @@ fn a_file_and_its_members_have_bounds() {
     for (bytes, fits) in [(MAX_FILE - 1, true), (MAX_FILE, true), (MAX_FILE + 1, false)] {
         let parsed = parse(&file(128, bytes - least));
         assert_eq!(parsed.is_ok(), fits, "{bytes} bytes");
+    }
+}
+
+/// Each limit just below, at and above its bounds.
+#[test]
+fn limits_may_be_set_within_their_bounds() {
+    let small = [("window", 1), ("client_window", 1), ("lease", 1), ("waiting", 1)];
+    let with = |name: &str, value: u64| {
+        let others = small.iter().filter(|(other, _)| *other != name);
+        let others: String = others.map(|(other, _)| format!("{other} = 1\n")).collect();
+        // The lease is at least as long as both windows.
+        let lease = format!("lease = {value}\n");
+        let others =
+            if name.ends_with("window") { others.replace("lease = 1\n", &lease) } else { others };
+        parse(&format!("{GOOD}[limits]\n{others}{name} = {value}\n"))
+    };
+    let bounds = small.map(|(name, least)| (name, least, 1 << 20));
+    for (name, least, most) in bounds.into_iter().chain([("reply_bytes", 32 << 10, 32 << 30)]) {
+        assert!(with(name, least - 1).is_err() && with(name, most + 1).is_err(), "{name}");
+        for value in [least, least + 1, most - 1, most] {
+            let limits = with(name, value).unwrap().limits;
+            let Limits { window, waiting, client_window, lease, reply_bytes, .. } = limits;
+            let all = [window, waiting as u64, client_window, lease, reply_bytes];
+            assert!(all.contains(&value), "{name} = {value}: {all:?}");
+        }
     }
 }
 

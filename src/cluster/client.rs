@@ -302,3 +302,32 @@ impl Client {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever is told that nobody knows any more stops asking; what is refused for now is asked again.
+    #[test]
+    fn a_refusal_ends_a_request_unless_it_is_for_now() {
+        let config = ClusterConfig::sample("test", 1, 7101).unwrap().parse().unwrap();
+        let (client, id) = (Client::new(&config).unwrap(), RequestId::default());
+        let heard = |reason| client.heard(id, Message::Refused { id, reason });
+        let not_done = |reason| Outcome::NotDone(WhyNot::Refused(reason));
+        let forgotten = Outcome::Unknown(WhyUnknown::Forgotten);
+        for (reason, expected) in [
+            (Refusal::TooLarge, not_done(Refusal::TooLarge)),
+            (Refusal::HistoryFull, not_done(Refusal::HistoryFull)),
+            (Refusal::Forgotten, forgotten),
+        ] {
+            assert!(matches!(heard(reason), Heard::Answer(outcome) if outcome == expected));
+        }
+        assert!(matches!(heard(Refusal::Expired), Heard::Nameless));
+        for reason in [Refusal::Overloaded, Refusal::WindowExceeded] {
+            assert!(matches!(heard(reason), Heard::Nothing) && !reason.is_final());
+        }
+        let other = RequestId { sequence: 1, ..id };
+        let of_another = Message::Refused { id: other, reason: Refusal::Forgotten };
+        assert!(matches!(client.heard(id, of_another), Heard::Nothing));
+    }
+}

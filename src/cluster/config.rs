@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use thiserror::Error;
 use toml::Spanned;
 
 use crate::machine::Machine;
+use crate::paxos::limits::MAX_REPLY;
 use crate::paxos::{Limits, MAX_ACCEPTORS, Quorums, Timing};
 use crate::runtime::identity::{ClusterId, ClusterIdError, ClusterIdentity, MemberRoles};
 
@@ -186,16 +187,19 @@ struct WrittenLimits {
     waiting: Spanned<usize>,
     client_window: Spanned<u64>,
     lease: Spanned<u64>,
+    reply_bytes: Spanned<u64>,
 }
 
 impl Default for WrittenLimits {
     fn default() -> Self {
-        let Limits { window, waiting, client_window, lease, .. } = Limits::default();
+        let limits = Limits::default();
+        let Limits { window, waiting, client_window, lease, reply_bytes, .. } = limits;
         WrittenLimits {
             window: Spanned::new(0..0, window),
             waiting: Spanned::new(0..0, waiting),
             client_window: Spanned::new(0..0, client_window),
             lease: Spanned::new(0..0, lease),
+            reply_bytes: Spanned::new(0..0, reply_bytes),
         }
     }
 }
@@ -408,24 +412,36 @@ impl File<'_> {
     }
 
     fn limits(&self, written: &WrittenLimits) -> Result<Limits, ConfigError> {
-        let WrittenLimits { window, waiting, client_window, lease } = written;
-        let spans = [window.span(), waiting.span(), client_window.span(), lease.span()];
-        let (window, client_window) = (*window.get_ref(), *client_window.get_ref());
-        let (waiting, lease) = (*waiting.get_ref(), *lease.get_ref());
-        let values = [window, waiting as u64, client_window, lease];
-        let of_lease = written.lease.span();
-        for (span, value) in spans.into_iter().zip(values) {
-            if !(1..=1 << 20).contains(&value) {
-                return self.error(span, format!("{value}: take 1 to {}", 1 << 20));
+        let (least, most) = (MAX_REPLY as u64, (MAX_REPLY as u64) << 20);
+        let limits = Limits {
+            window: self.within(&written.window, 1..=1 << 20)?,
+            waiting: self.within(&written.waiting, 1..=1 << 20)?,
+            client_window: self.within(&written.client_window, 1..=1 << 20)?,
+            lease: self.within(&written.lease, 1..=1 << 20)?,
+            // The longest lease brings no more.
+            reply_bytes: self.within(&written.reply_bytes, least..=most)?,
+            ..Limits::default()
+        };
+        let lease = limits.lease;
+        for (name, other) in [("window", limits.window), ("client_window", limits.client_window)] {
+            if lease < other {
+                let what = format!(
+                    "with lease = {lease} and {name} = {other}, a client may be forgotten while it \
+                     waits: take a lease of at least {other}, or a {name} of at most {lease}"
+                );
+                return self.error(written.lease.span(), what);
             }
         }
-        if lease < window {
-            let what = format!(
-                "with lease = {lease} and window = {window}, a client may be forgotten while its \
-                 command is open: take a lease of at least {window}"
-            );
-            return self.error(of_lease, what);
-        }
-        Ok(Limits { window, waiting, client_window, lease, ..Limits::default() })
+        Ok(limits)
+    }
+
+    fn within<N: Copy + PartialOrd + fmt::Display>(
+        &self,
+        written: &Spanned<N>,
+        bounds: RangeInclusive<N>,
+    ) -> Result<N, ConfigError> {
+        let (value, least, most) = (*written.get_ref(), bounds.start(), bounds.end());
+        let what = || format!("{value}: take {least} to {most}");
+        if bounds.contains(&value) { Ok(value) } else { self.error(written.span(), what()) }
     }
 }

@@ -10,14 +10,19 @@ mod world;
 
 use synod::model::mutants::mutant;
 use synod::paxos::{Paxos, Quorums, Rulebook};
-use world::{Storm, World};
+use world::{Met, Storm, World};
 
-/// Runs seeds until one goes wrong, and says which and how.
-fn first_failure<R: Rulebook>(rulebook: &R, storm: Storm, seeds: u64) -> Option<(u64, String)> {
-    (0..seeds).find_map(|seed| {
+/// Runs seeds until one goes wrong, and says which and how; or else, what clients have met with.
+fn storms<R: Rulebook>(rulebook: &R, storm: &Storm, seeds: u64) -> Result<Met, (u64, String)> {
+    let mut all = Met::default();
+    for seed in 0..seeds {
         let outcome = World::new(rulebook.clone(), storm.clone(), seed).run();
-        outcome.err().map(|what| (seed, what))
-    })
+        let Met { not_kept, forgotten, expired } = outcome.map_err(|what| (seed, what))?;
+        all.not_kept += not_kept;
+        all.forgotten += forgotten;
+        all.expired += expired;
+    }
+    Ok(all)
 }
 
 /// How many seeds each kind of storm is run with: 150, or what SYNOD_STORMS says.
@@ -25,14 +30,26 @@ fn seeds() -> u64 {
     std::env::var("SYNOD_STORMS").map_or(150, |seeds| seeds.parse().unwrap())
 }
 
-fn survives(storm: Storm) {
-    let failure = first_failure(&Paxos, storm, seeds());
-    assert_eq!(failure, None, "the seed, and what went wrong");
+fn survives(storm: Storm) -> Met {
+    let met = storms(&Paxos, &storm, seeds());
+    met.unwrap_or_else(|(seed, what)| panic!("seed {seed}: {what}"))
 }
 
 #[test]
 fn three_leaders_and_three_acceptors_survive_any_storm() {
-    survives(Storm::default());
+    let met = survives(Storm::default());
+    assert!(met.not_kept > 0 && (met.forgotten, met.expired) == (0, 0), "{met:?}");
+}
+
+/// Clients that are slow are told that nobody knows any more, and nothing is applied twice.
+#[test]
+fn short_memories_survive_any_storm() {
+    let met = survives(short_memory());
+    assert!(met.not_kept > 0 && met.forgotten > 0 && met.expired > 0, "{met:?}");
+}
+
+fn short_memory() -> Storm {
+    Storm { lease: 10, ..Storm::default() }
 }
 
 #[test]
@@ -65,8 +82,12 @@ fn machines_that_panic_agree_after_any_storm() {
 
 /// What a storm must bring to light, or it is no storm.
 fn noticed(name: &str, words: &str) {
-    let failure = first_failure(&mutant(name).unwrap(), Storm::default(), 400);
-    let (seed, what) = failure.unwrap_or_else(|| panic!("{name} went unnoticed"));
+    noticed_in(&Storm::default(), name, words);
+}
+
+fn noticed_in(storm: &Storm, name: &str, words: &str) {
+    let failure = storms(&mutant(name).unwrap(), storm, 400);
+    let (seed, what) = failure.expect_err(&format!("{name} went unnoticed"));
     assert!(what.contains(words), "seed {seed}: {what}");
 }
 
@@ -74,7 +95,7 @@ fn noticed(name: &str, words: &str) {
 #[test]
 fn an_effect_of_a_panic_is_noticed() {
     let of_one = |payload: &[u8]| payload == b"13";
-    let what = |storm| first_failure(&Paxos, storm, 1).unwrap().1;
+    let what = |storm| storms(&Paxos, &storm, 1).unwrap_err().1;
     let told = what(Storm { in_vain: of_one, ..Storm::default() });
     assert!(told.contains("a wrong answer"), "{told}");
     let not_told = what(Storm { panics: of_one, ..Storm::default() });
@@ -109,4 +130,19 @@ fn double_decide_is_noticed() {
 #[test]
 fn late_gap_is_noticed() {
     noticed("late-gap", "not answered");
+}
+
+#[test]
+fn answer_lost_with_its_reply_is_noticed() {
+    noticed("answer-lost-with-its-reply", "applied twice");
+}
+
+#[test]
+fn forgotten_not_acknowledged_is_noticed() {
+    noticed_in(&short_memory(), "forgotten-not-acknowledged", "applied twice");
+}
+
+#[test]
+fn only_primaries_keep_replies_is_noticed() {
+    noticed("only-primaries-keep-replies", "is remembered by one");
 }

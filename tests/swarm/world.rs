@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::touchy::Touchy;
 use stateright::actor::{Actor, Command as Effect, Id, Out};
 use synod::paxos::{
-    Acceptor, AcceptorId, AcceptorSet, Answer, AnyStateMachine, Client, ClientId, Decree, Leader,
-    LeaderId, Limits, Members, Message, Node, Quorums, Role, Rulebook, Saving, Setup, Start, State,
-    Storage, Timer, Timing, leader,
+    Acceptor, AcceptorId, AcceptorSet, Answer, AnyStateMachine, Client, ClientId, Decree, History,
+    Leader, LeaderId, Limits, Members, Message, Node, Quorums, Refusal, Role, Rulebook, Saving,
+    Setup, Start, State, Storage, Timer, Timing, leader,
 };
 
 /// When the storm is over, in virtual microseconds.
@@ -35,12 +35,33 @@ pub(crate) struct Storm {
     pub(crate) panics: fn(&[u8]) -> bool,
     /// Those that must have no effect, of which their clients are told that.
     pub(crate) in_vain: fn(&[u8]) -> bool,
+    /// The instances for which clients and answers are remembered. If it is short, a client may be
+    /// forgotten, and then what it asks for is given up.
+    pub(crate) lease: u64,
+}
+
+/// The lease under which nobody is forgotten.
+const LONG: u64 = 1 << 18;
+
+/// The longest replies of two commands.
+const REPLY_BYTES: u64 = 400;
+
+/// How often clients met with what is not remembered any more.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Met {
+    /// Answers whose replies were not kept.
+    pub(crate) not_kept: u64,
+    /// Requests given up, as their answers were forgotten.
+    pub(crate) forgotten: u64,
+    /// Requests given up, as their clients were forgotten.
+    pub(crate) expired: u64,
 }
 
 impl Default for Storm {
     fn default() -> Self {
         let (quorums, none) = (Quorums::Majority, |_: &[u8]| false);
-        Storm { acceptors: 3, quorums, down: 1, loss: 20, panics: none, in_vain: none }
+        let (acceptors, down, loss) = (3, 1, 20);
+        Storm { acceptors, quorums, down, loss, panics: none, in_vain: none, lease: LONG }
     }
 }
 
@@ -76,6 +97,9 @@ pub(crate) struct World<R> {
     decided: BTreeMap<usize, Decree>,
     /// A reply that says something else than it should.
     wrong: Option<Message>,
+    /// What came of that, by the number of instances.
+    executed: BTreeMap<usize, History>,
+    met: Met,
 }
 
 impl<R: Rulebook> World<R> {
@@ -90,6 +114,8 @@ impl<R: Rulebook> World<R> {
             client_window: 6,
             page: 120,
             resend: 240,
+            lease: storm.lease,
+            reply_bytes: REPLY_BYTES,
             ..Limits::default()
         };
         let setup = Arc::new(Setup::new(members.unwrap(), limits));
@@ -123,12 +149,13 @@ impl<R: Rulebook> World<R> {
         };
         let actors = roles.map(actor).collect();
         let random = fastrand::Rng::with_seed(seed);
-        let (events, decided) = (BTreeMap::new(), BTreeMap::new());
-        World { storm, random, now: 0, events, planned: 0, actors, decided, wrong: None }
+        let (events, decided, executed) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (now, planned, met, wrong) = (0, 0, Met::default(), None);
+        World { storm, random, now, events, planned, actors, decided, wrong, executed, met }
     }
 
-    /// Through the storm and into the calm. Says what went wrong, if anything did.
-    pub(crate) fn run(mut self) -> Result<(), String> {
+    /// Through the storm and into the calm. Says what clients have met with, or what went wrong.
+    pub(crate) fn run(mut self) -> Result<Met, String> {
         (0..self.actors.len()).for_each(|number| self.start(number));
         for _ in 0..12 {
             let at = self.random.u64(..CALM);
@@ -144,7 +171,7 @@ impl<R: Rulebook> World<R> {
                 self.look_at(number)?;
             }
         }
-        self.settle()
+        self.settle().map(|()| self.met)
     }
 
     fn plan(&mut self, at: u64, event: Event) {
@@ -157,7 +184,22 @@ impl<R: Rulebook> World<R> {
         match event {
             Event::Deliver(from, to, message) => {
                 let number = usize::from(to);
-                self.step(number, |node, state, out| node.on_msg(to, state, from, message, out))
+                let before = self.given_up(number);
+                let heard = message.clone();
+                let stepped = self
+                    .step(number, |node, state, out| node.on_msg(to, state, from, message, out));
+                let given_up = self.given_up(number) > before;
+                match heard {
+                    Message::Reply { done, .. } if matches!(done.answer, Answer::NotKept(_)) => {
+                        self.met.not_kept += 1;
+                    }
+                    Message::Refused { reason, .. } if given_up => match reason {
+                        Refusal::Forgotten => self.met.forgotten += 1,
+                        _ => self.met.expired += 1,
+                    },
+                    _ => {}
+                }
+                stepped
             }
             Event::Fire(number, timer) => {
                 if self.actors[number].due.get(&timer) != Some(&self.now) {
@@ -250,8 +292,8 @@ impl<R: Rulebook> World<R> {
         }
     }
 
-    /// Nobody takes an instance to be decided otherwise than anybody ever did, and nothing is
-    /// applied twice.
+    /// Nobody takes an instance to be decided otherwise than anybody ever did, nothing is applied
+    /// twice, and whatever was decided, the same came of it everywhere, within the limits.
     fn look_at(&mut self, number: usize) -> Result<(), String> {
         let actor = &mut self.actors[number];
         let Some(State::Leader(state)) = &actor.state else { return Ok(()) };
@@ -267,6 +309,17 @@ impl<R: Rulebook> World<R> {
             let mut ids = BTreeSet::new();
             if let Some(twice) = state.commands().find(|command| !ids.insert(command.id)) {
                 return Err(format!("{twice} was applied twice"));
+            }
+            let history = state.history();
+            let known = self.executed.entry(prefix.len()).or_insert_with(|| history.clone());
+            if known != history {
+                let (one, two) = (known.sessions(), history.sessions());
+                return Err(format!("{one:?} is remembered by one, {two:?} by another"));
+            }
+            let sessions = history.sessions();
+            let answers = sessions.answers().len() as u64;
+            if answers > self.storm.lease || sessions.reply_bytes() > REPLY_BYTES {
+                return Err(format!("{sessions:?} is too much to be remembered"));
             }
         }
         Ok(())
@@ -291,12 +344,21 @@ impl<R: Rulebook> World<R> {
         (found == expected).then_some(()).ok_or_else(words)
     }
 
-    fn answered(&self) -> u64 {
-        let answered = |actor: &Machine<R>| match &actor.state {
-            Some(State::Client(state)) => state.answered() - state.refused(),
+    /// How many requests a client has given up.
+    fn given_up(&self, number: usize) -> u64 {
+        match self.actors.get(number).and_then(|actor| actor.state.as_ref()) {
+            Some(State::Client(state)) => state.refused(),
             _ => 0,
-        };
-        self.actors.iter().map(answered).sum()
+        }
+    }
+
+    /// How many requests were answered, and how many of them were given up.
+    fn answered(&self) -> (u64, u64) {
+        let clients = self.actors.iter().filter_map(|actor| match &actor.state {
+            Some(State::Client(state)) => Some((state.answered(), state.refused())),
+            _ => None,
+        });
+        clients.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
     }
 
     fn histories(&self) -> Vec<&[Decree]> {
@@ -308,8 +370,10 @@ impl<R: Rulebook> World<R> {
         let histories = self.histories();
         let commands = histories.first().into_iter().copied().flatten();
         let distinct: BTreeSet<_> = commands.filter_map(Decree::command).map(|c| c.id).collect();
-        self.answered() == CLIENTS * COMMANDS
-            && distinct.len() as u64 == CLIENTS * COMMANDS
+        let (answered, given_up) = self.answered();
+        answered == CLIENTS * COMMANDS
+            && distinct.len() as u64 >= CLIENTS * COMMANDS - given_up
+            && (given_up == 0 || self.storm.lease < LONG)
             && histories.len() == LEADERS
             && histories.windows(2).all(|pair| pair[0] == pair[1])
     }
@@ -320,7 +384,7 @@ impl<R: Rulebook> World<R> {
         }
         let leaders = self.actors.iter().filter_map(|actor| actor.state.as_ref()?.as_leader());
         leaders.into_iter().try_for_each(|state| self.look_at_machine(state))?;
-        let (answered, wanted) = (self.answered(), CLIENTS * COMMANDS);
+        let ((answered, _), wanted) = (self.answered(), CLIENTS * COMMANDS);
         if answered != wanted {
             return Err(format!("{} of {wanted} commands were not answered", wanted - answered));
         }
@@ -328,6 +392,9 @@ impl<R: Rulebook> World<R> {
             return Ok(());
         }
         let lengths: Vec<usize> = self.histories().iter().map(|h| h.len()).collect();
-        Err(format!("the histories of {lengths:?} decrees differ, or lack a command"))
+        let (_, given_up) = self.answered();
+        Err(format!(
+            "the histories of {lengths:?} decrees differ, or lack a command; {given_up} given up"
+        ))
     }
 }

@@ -29,9 +29,9 @@ impl ClusterConfig {
              machine = \"kv\"\n\
              \n\
              # Once a member has run, these cannot be changed: the id, the machine, the members with\n\
-             # their order, names and roles, the quorums, and the lease. A member with another file is\n\
-             # refused, since two values might be chosen. Addresses, data directories, timings and the\n\
-             # other limits can be changed while members are down.\n"
+             # their order, names and roles, the quorums, the lease and reply_bytes. A member with\n\
+             # another file is refused, since two values might be chosen. Addresses, data directories,\n\
+             # timings and the other limits can be changed while members are down.\n"
         );
         for name in 1..=members {
             let (leader, acceptor): (P, P) = (port(), port());
@@ -66,5 +66,6 @@ retry = 50
 window = 4096           # instances that a primary may have open
 waiting = 8192          # commands that may wait for one of these
 client_window = 4096    # unanswered requests of one client
-lease = 262144          # instances for which a client is remembered after its last command
+lease = 262144          # instances for which a client and its answers are remembered
+reply_bytes = 33554432  # bytes of replies that are remembered, of all clients
 ";

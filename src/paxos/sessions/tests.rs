@@ -31,12 +31,12 @@ impl StateMachine for Padding {
     }
 }
 
-fn id(client: u64, sequence: u64) -> RequestId {
+fn id(client: u8, sequence: u64) -> RequestId {
     RequestId { client: ClientId::original(client.into()), sequence }
 }
 
 /// Request `sequence` of a client, whose reply has so many bytes.
-fn asked(client: u64, sequence: u64, bytes: usize) -> Command {
+fn asked(client: u8, sequence: u64, bytes: usize) -> Command {
     let payload = (bytes as u32).to_le_bytes()[..].into();
     Command { id: id(client, sequence), acknowledged: 0, payload }
 }
@@ -234,7 +234,7 @@ impl List {
 /// A few clients, that ask again, out of order, and acknowledge what they like.
 fn commands() -> impl Strategy<Value = (u64, Command)> {
     let bytes = prop_oneof![0usize..4, MAX_REPLY - 1..MAX_REPLY + 2];
-    (1u64..3, 0u64..4, 0u64..6, 0u64..8, 0u64..8, bytes).prop_map(
+    (1u64..3, 0u8..4, 0u64..6, 0u64..8, 0u64..8, bytes).prop_map(
         |(step, number, born, sequence, acknowledged, bytes)| {
             let client = ClientId { born: Instance(born / 3 * 8), number: number.into() };
             let command = asked(0, 0, bytes);
@@ -286,13 +286,13 @@ proptest! {
     /// order, each once, and each client gets the last reply.
     #[test]
     fn a_client_that_asks_in_turn_gets_each_reply(
-        turns in prop::collection::vec((0u64..3, 0usize..9, 1usize..4), 1..40),
+        turns in prop::collection::vec((0u8..3, 0usize..9, 1usize..4), 1..40),
     ) {
         let (mut history, mut next) = (empty(), [0u64; 3]);
         let retention = Retention { lease: 200, reply_bytes: MAX_REPLY as u64 };
         let mut instance = Instance(0);
         for (client, bytes, times) in turns {
-            let sequence = next[client as usize];
+            let sequence = next[usize::from(client)];
             let command = Command { acknowledged: sequence, ..asked(client, sequence, bytes) };
             let before = history.applied().len();
             for _ in 0..times {
@@ -301,7 +301,7 @@ proptest! {
             }
             prop_assert_eq!(history.applied().len(), before + 1);
             prop_assert_eq!(kept(&history, command.id), Some(true));
-            next[client as usize] += 1;
+            next[usize::from(client)] += 1;
         }
     }
 }
