@@ -17,7 +17,7 @@ use synod::paxos::{
     Quorums, Record, Role, Saving, Setup, Timing,
 };
 use synod::runtime::counters::Counters;
-use synod::runtime::handshake::{Admission, Handshake};
+use synod::runtime::handshake::{Admission, Handshake, Opened};
 use synod::runtime::host::{Host, HostError};
 use synod::runtime::journal::folder::Directory;
 use synod::runtime::journal::identity::{Identity, JournalId};
@@ -86,12 +86,20 @@ fn header(age: u64) -> Header {
 }
 
 fn handshake() -> Handshake {
-    Handshake { journal: JournalId(1), remembers: None, asks: true }
+    Handshake { journal: JournalId(1), life: 11, began: 4, remembers: None, asks: true }
 }
 
 /// What n2/leader remembers of the acceptor.
 fn remembers(journal: u128, age: u64) -> Option<Remembered> {
-    Some(Remembered { journal: JournalId(journal), age })
+    Some(Remembered { journal: JournalId(journal), life: LIFE, age })
+}
+
+/// The acceptor's life.
+const LIFE: u128 = 33;
+
+/// What the acceptor remembers of n2/leader.
+fn known(age: u64) -> Option<Remembered> {
+    Some(Remembered { journal: JournalId(1), life: 11, age })
 }
 
 fn prepare() -> Message {
@@ -132,7 +140,8 @@ fn acceptor(name: &str, age: u64) -> Acceptor3 {
     let me = me(ACCEPTOR);
     let owner = Identity { cluster: me.cluster().clone(), member: "n1/acceptor".to_owned() };
     let peers = Peers::open(Directory::look(&folder), &owner).unwrap();
-    let admission = Admission::new(ACCEPTOR, (JournalId(3), age == 0), peers, &BTreeSet::new());
+    let opened = Opened { journal: JournalId(3), life: LIFE, began: age };
+    let admission = Admission::new(ACCEPTOR, opened, peers, &BTreeSet::new());
     let (sent, journal) = (Sent::default(), Counted::default());
     *journal.1.lock().unwrap() = age;
     let (parts, counters) = ((sent.clone(), journal.clone()), Arc::new(Counters::default()));
@@ -143,7 +152,8 @@ fn acceptor(name: &str, age: u64) -> Acceptor3 {
     assert_eq!(to, [OWN_LEADER, PEER], "it asks all others once");
     let hello = open(&hello[1].1).unwrap();
     assert_eq!((hello.header.from, hello.header.to, hello.header.age), (ACCEPTOR, PEER, age));
-    let asks = Handshake { journal: JournalId(3), remembers: None, asks: true };
+    let asks =
+        Handshake { journal: JournalId(3), life: LIFE, began: age, remembers: None, asks: true };
     assert_eq!(hello.message::<Handshake>().unwrap(), asks);
     Acceptor3 { host, sent, journal, counters, folder }
 }
@@ -180,7 +190,8 @@ fn whoever_may_not_shake_hands_is_counted_and_not_answered() {
     let counts = acceptor.counters.read();
     assert_eq!((counts.rejected, counts.malformed, counts.foreign), (3, 2, 0));
     assert!(acceptor.sent.take().is_empty());
-    assert!(!acceptor.folder.join("peers").exists(), "nobody was remembered");
+    let file = fs::read_to_string(acceptor.folder.join("peers")).unwrap_or_default();
+    assert!(!file.contains("\npeer "), "nobody was remembered");
 }
 
 #[test]
@@ -188,17 +199,17 @@ fn a_handshake_has_one_answer_and_what_it_says_is_durable_by_then() {
     let mut acceptor = acceptor("answer", 7);
     acceptor.hear(5, &handshake()).unwrap();
     let file = fs::read_to_string(acceptor.folder.join("peers")).unwrap();
-    assert!(file.contains(&format!("peer n2/leader {:032x} 5\n", 1)), "{file}");
+    assert!(file.contains(&format!("peer n2/leader {:032x} {:032x} 5\n", 1, 11)), "{file}");
     let (to, answer) = acceptor.answer();
-    assert_eq!((to, answer.remembers), (PEER, remembers(1, 5)));
+    assert_eq!((to, answer.remembers), (PEER, known(5)));
     let confirms = Handshake { remembers: remembers(3, 7), asks: false, ..handshake() };
     acceptor.hear(5, &confirms).unwrap();
     assert!(acceptor.sent.take().is_empty());
     // Another journal of the same name is told so, and not remembered; and so is an older one.
     acceptor.hear(9, &Handshake { journal: JournalId(2), ..confirms.clone() }).unwrap();
-    assert_eq!(acceptor.answer().1.remembers, remembers(1, 5));
-    acceptor.hear(4, &confirms).unwrap();
-    assert_eq!(acceptor.answer().1.remembers, remembers(1, 5));
+    assert_eq!(acceptor.answer().1.remembers, known(5));
+    acceptor.hear(4, &Handshake { life: 12, ..confirms }).unwrap();
+    assert_eq!(acceptor.answer().1.remembers, known(5));
 }
 
 #[test]
@@ -226,7 +237,7 @@ fn every_datagram_says_how_old_the_journal_is_and_is_believed() {
     acceptor.hear(50, &accept(1)).unwrap();
     acceptor.sent.take();
     acceptor.hear(90, &handshake()).unwrap();
-    assert_eq!(acceptor.answer().1.remembers, remembers(1, 90));
+    assert_eq!(acceptor.answer().1.remembers, known(90));
 }
 
 /// What a role says whose journal is another than is remembered is not believed.
@@ -250,7 +261,8 @@ fn whoever_has_lost_something_says_nothing_more() {
             (3, 8, "n2/leader remembers that it had 8: this is an older copy"),
         ] {
             let mut acceptor = acceptor(&format!("objection-{age}-{journal}"), age);
-            let objection = Handshake { remembers: remembers(journal, remembered), ..handshake() };
+            let before = remembers(journal, remembered).map(|it| Remembered { life: 32, ..it });
+            let objection = Handshake { remembers: before, ..handshake() };
             let first = datagram(encode_one(header(0), &prepare()).unwrap());
             let second = datagram(encode_one(header(0), &objection).unwrap());
             let error = acceptor.host.turn(&mut vec![first, second]).unwrap_err().to_string();

@@ -208,6 +208,32 @@ fn a_member_that_was_killed_comes_back_and_its_memory_must_be_sound() {
     assert!(error.contains("there is something here already (peers)"), "{error}");
 }
 
+/// Puts a copy of one data directory in the place of another.
+fn copy(cluster: &Cluster, from: &str, to: &str) {
+    let _ = fs::remove_dir_all(cluster.data(to));
+    for role in ["leader", "acceptor"] {
+        fs::create_dir_all(cluster.data(to).join(role)).unwrap();
+        for file in fs::read_dir(cluster.data(from).join(role)).unwrap() {
+            let file = file.unwrap();
+            fs::copy(file.path(), cluster.data(to).join(role).join(file.file_name())).unwrap();
+        }
+    }
+}
+
+/// Waits until the acceptor of a member has voted for more.
+fn vote_some_more(cluster: &Cluster, name: &str) {
+    let voted = || {
+        let looked = cluster.synod(&["inspect", &format!("test/data/{name}/acceptor"), "--json"]);
+        let shown: serde_json::Value = serde_json::from_slice(&looked.stdout).unwrap();
+        shown["entries"].as_u64().unwrap()
+    };
+    let (before, deadline) = (voted(), Instant::now() + Duration::from_secs(20));
+    while voted() < before + 3 {
+        assert!(Instant::now() < deadline, "it does not vote");
+        put(cluster);
+    }
+}
+
 /// A backup of a data directory is an older journal of the same id.
 #[test]
 fn a_member_that_is_started_from_a_backup_is_refused_and_the_others_go_on() {
@@ -218,43 +244,46 @@ fn a_member_that_is_started_from_a_backup_is_refused_and_the_others_go_on() {
     put(&cluster);
     wait_until_known(&cluster, &ROLES, 5);
     assert_eq!(first.terminate(), Some(0));
-    let copy = |from: &str, to: &str| {
-        let _ = fs::remove_dir_all(cluster.data(to));
-        for role in ["leader", "acceptor"] {
-            fs::create_dir_all(cluster.data(to).join(role)).unwrap();
-            for file in fs::read_dir(cluster.data(from).join(role)).unwrap() {
-                let file = file.unwrap();
-                fs::copy(file.path(), cluster.data(to).join(role).join(file.file_name())).unwrap();
-            }
-        }
-    };
-    copy("n1", "backup");
+    copy(&cluster, "n1", "backup");
     let first = start("n1");
-    let voted = |cluster: &Cluster| {
-        let looked = cluster.synod(&["inspect", "test/data/n1/acceptor", "--json"]);
-        let shown: serde_json::Value = serde_json::from_slice(&looked.stdout).unwrap();
-        shown["entries"].as_u64().unwrap()
-    };
-    let before = voted(&cluster);
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while voted(&cluster) == before {
-        assert!(Instant::now() < deadline, "it does not vote");
-        put(&cluster);
-    }
+    vote_some_more(&cluster, "n1");
     drop(first);
-    copy("n1", "aside");
-    copy("backup", "n1");
+    copy(&cluster, "n1", "aside");
+    copy(&cluster, "backup", "n1");
     let output = cluster.synod(&["node", "n1", "--config", "test/cluster.toml"]);
     let error = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{error}");
-    assert!(error.contains("n1/acceptor has a journal of "), "{error}");
+    assert!(error.contains("n1/acceptor began with a journal of "), "{error}");
     assert!(error.contains("this is an older copy, such as a backup"), "{error}");
     put(&cluster);
     // The disk itself, or a copy of all of it, is not older.
-    copy("aside", "n1");
+    copy(&cluster, "aside", "n1");
     let first = start("n1");
     put(&cluster);
     assert_eq!(first.terminate(), Some(0));
+}
+
+/// What the others have heard of is on their disks after an orderly stop: one of them is enough to
+/// notice an older copy then.
+#[test]
+fn a_backup_is_refused_by_one_peer_after_all_have_stopped() {
+    let cluster = Cluster::new("all-stopped");
+    let (told, _lines) = channel();
+    let start = |name| start(&cluster, name, &told);
+    let members = ["n1", "n2", "n3"].map(start);
+    put(&cluster);
+    wait_until_known(&cluster, &ROLES, 5);
+    members.into_iter().for_each(|member| assert_eq!(member.terminate(), Some(0)));
+    copy(&cluster, "n1", "backup");
+    let members = ["n1", "n2", "n3"].map(start);
+    vote_some_more(&cluster, "n1");
+    members.into_iter().for_each(|member| assert_eq!(member.terminate(), Some(0)));
+    copy(&cluster, "backup", "n1");
+    let _second = start("n2");
+    let output = cluster.synod(&["node", "n1", "--config", "test/cluster.toml"]);
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("this is an older copy, such as a backup"), "{error}");
 }
 
 /// Of three members that have never run, two are not enough for the first start, unless an operator

@@ -138,6 +138,35 @@ fn members_that_were_added_by_hand_never_take_part() {
     assert_eq!(text(&cluster.ask(&["get", "colour"]).stdout), "blue\n");
 }
 
+/// The same, where the new ones are so many that they would be a majority by themselves.
+#[test]
+fn members_that_outnumber_the_old_ones_never_take_part() {
+    let cluster = Cluster::new("outnumbered");
+    let ports = port(&cluster, "n1");
+    let one = cluster.synod(&["init", "one", "--members", "1", "--port", &(ports + 8).to_string()]);
+    assert!(one.status.success(), "{}", text(&one.stderr));
+    let path = cluster.folder.join("one/cluster.toml");
+    let file = fs::read_to_string(&path).unwrap();
+    let (told, lines) = channel();
+    let spawn = |name, args: &[&str]| {
+        let command = cluster.command(&[&["--log", "info", "node", name], args].concat());
+        Member::spawn(name, command, &told)
+    };
+    let _old = spawn("n1", &["--config", "one/cluster.toml"]);
+    let put = cluster.synod(&["put", "a", "old", "--config", "one/cluster.toml"]);
+    assert_eq!(put.status.code(), Some(0), "{}", text(&put.stderr));
+    let added: String = (0..3)
+        .map(|n| member(&format!("n{}", n + 2), (ports + 2 * n, ports + 2 * n + 1)))
+        .collect();
+    fs::write(cluster.folder.join("one/grown.toml"), grow(&file, &added)).unwrap();
+    let _new = ["n2", "n3", "n4"].map(|name| spawn(name, &["--config", "one/grown.toml", "--new"]));
+    wait_for(&lines, "No answer from an operator, as other members have another file");
+    let got = cluster.synod(&["get", "a", "--config", "one/grown.toml", "--timeout", "2"]);
+    is_told(&got, 3, "it has 1 members and not 4");
+    let got = cluster.synod(&["get", "a", "--config", "one/cluster.toml"]);
+    assert_eq!(text(&got.stdout), "old\n");
+}
+
 /// `init` takes the same ports for every cluster: a client of one, and whoever asks by its file, is
 /// told who is there.
 #[test]
@@ -203,7 +232,8 @@ fn members_of_two_clusters_that_meet_go_on_both() {
     assert_eq!(text(&cluster.ask(&["get", "colour"]).stdout), "greenish\n");
     let status = cluster.synod(&["status", "--config", "test/cluster.toml", "--timeout", "5"]);
     assert_eq!(status.status.code(), Some(0), "{}", text(&status.stdout));
-    assert!(!lines.try_iter().any(|(_, line)| line.contains("has stopped")));
+    let ended = |(_, line): (&str, String)| line.contains("has stopped");
+    assert!(!lines.try_iter().any(ended) && !heard.try_iter().any(ended));
 }
 
 /// What does not decide anything may change: addresses, data directories, timings, windows.

@@ -13,8 +13,9 @@ use crate::paxos::{
     Acceptor, AcceptorId, AcceptorSet, AnyStateMachine, Leader, LeaderId, Members, MembersError,
     Node, Role, Saving, Setup, Start,
 };
-use crate::runtime::handshake::Admission;
-use crate::runtime::identity::ClusterIdentity;
+use crate::runtime::handshake::{Admission, Opened};
+use crate::runtime::identity::{ClusterIdentity, unique};
+use crate::runtime::journal::Journal;
 use crate::runtime::journal::disk::{DiskJournal, JournalError, Recovered, SEGMENT, create};
 use crate::runtime::journal::folder::Directory;
 use crate::runtime::journal::identity::Identity;
@@ -85,6 +86,9 @@ pub enum MemberError {
     /// The members cannot form a cluster.
     #[error(transparent)]
     Members(#[from] MembersError),
+    /// The system has no source of randomness.
+    #[error("the system gives no random number, by which this start is told from others: {0}")]
+    Random(#[source] io::Error),
     /// No thread could be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[source] io::Error),
@@ -219,8 +223,9 @@ impl ClusterConfig {
         let before = self.members.iter().take_while(|other| other.name != member.name);
         let place = before.filter(|other| part.address(other).is_some()).count();
         let me = Me::new(part.party(place), Arc::clone(cluster));
-        let journal_of = (journal.id(), recovered.entries == 0);
-        let admission = Admission::new(me.party(), journal_of, peers, &conditions.without);
+        let life = unique().map_err(MemberError::Random)?;
+        let opened = Opened { journal: journal.id(), life, began: journal.age() };
+        let admission = Admission::new(me.party(), opened, peers, &conditions.without);
         let role = self.role(me.party(), machine.clone())?;
         let node = Node::new(role, Saving::Changes, self.timing.clone());
         Ok(Ready { part, me, node, socket, journal, recovered, admission })

@@ -20,7 +20,7 @@ use super::machine::{Answer, AnyStateMachine};
 pub struct Panic {
     /// The instance of the command that it was to apply.
     pub instance: Instance,
-    /// Whether that command had been applied before without a panic, so that the machine depends on
+    /// True if that command had been applied before without a panic, so that the machine depends on
     /// something beside its state and the command.
     pub again: bool,
 }
@@ -46,14 +46,19 @@ pub(super) struct Checkpointed {
     checkpoint: Arc<AnyStateMachine>,
     /// How many commands had been applied when it was taken.
     applied: usize,
+    /// The last panics, and how many there were in all.
     panics: Vec<Panic>,
+    count: u64,
 }
+
+/// So many panics are remembered.
+const KEPT: usize = 16;
 
 impl Checkpointed {
     /// A machine that nothing was applied to yet.
     pub(super) fn new(machine: AnyStateMachine) -> Self {
         let checkpoint = Arc::new(machine.clone());
-        Checkpointed { machine, checkpoint, applied: 0, panics: Vec::new() }
+        Checkpointed { machine, checkpoint, applied: 0, panics: Vec::new(), count: 0 }
     }
 
     /// The state that the commands have led to.
@@ -61,9 +66,17 @@ impl Checkpointed {
         &self.machine
     }
 
-    /// All panics so far.
-    pub(super) fn panics(&self) -> &[Panic] {
-        &self.panics
+    /// The last panics, in order, and how many there were in all.
+    pub(super) fn panics(&self) -> (&[Panic], u64) {
+        (&self.panics, self.count)
+    }
+
+    fn note(&mut self, panic: Panic) {
+        if self.panics.len() >= KEPT {
+            self.panics.remove(0);
+        }
+        self.panics.push(panic);
+        self.count += 1;
     }
 
     /// Applies a command after those of the instances `before`, whose commands `log` knows.
@@ -76,7 +89,7 @@ impl Checkpointed {
         if let Ok(answer) = self.machine.apply(&command.payload) {
             return answer;
         }
-        self.panics.push(Panic { instance, again: false });
+        self.note(Panic { instance, again: false });
         let since = before.get(self.applied..).unwrap_or_default();
         let commands: Vec<_> = since.iter().filter_map(|i| Some((*i, log(*i)?))).collect();
         debug_assert_eq!(commands.len(), since.len(), "what was applied is in the log");
@@ -97,7 +110,7 @@ impl Checkpointed {
                 |(_, command): &&(Instance, &Command)| machine.apply(&command.payload).is_err();
             let Some((instance, _)) = kept.find(panics) else { return machine };
             left_out.insert(*instance);
-            self.panics.push(Panic { instance: *instance, again: true });
+            self.note(Panic { instance: *instance, again: true });
         }
     }
 }
@@ -210,7 +223,8 @@ mod tests {
                 }
             }
             prop_assert_eq!(machine.machine().snapshot(), alone.snapshot());
-            prop_assert_eq!(machine.panics(), panics);
+            let last = &panics[panics.len().saturating_sub(KEPT)..];
+            prop_assert_eq!(machine.panics(), (last, panics.len() as u64));
         }
     }
 
@@ -286,8 +300,8 @@ mod tests {
         let (machine, _) = applied(Fickle::default(), &log);
         assert_eq!(machine.machine().snapshot(), [1, 2, 3]);
         let panic = |instance, again| Panic { instance: Instance(instance), again };
-        assert_eq!(machine.panics(), [panic(3, false), panic(1, true)]);
-        let said = machine.panics().iter().map(Panic::to_string).collect::<Vec<_>>();
+        assert_eq!(machine.panics().0, [panic(3, false), panic(1, true)]);
+        let said = machine.panics().0.iter().map(Panic::to_string).collect::<Vec<_>>();
         assert!(said[0].contains("instance 3: it has no effect"), "{}", said[0]);
         assert!(said[1].contains("not deterministic"), "{}", said[1]);
     }

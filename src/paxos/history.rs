@@ -30,8 +30,8 @@ impl History {
         self.machine.machine()
     }
 
-    /// All panics of the state machine.
-    pub fn panics(&self) -> &[Panic] {
+    /// The last panics of the state machine, in order, and how many there were in all.
+    pub fn panics(&self) -> (&[Panic], u64) {
         self.machine.panics()
     }
 

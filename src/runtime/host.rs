@@ -60,8 +60,8 @@ pub enum HostError {
     },
     /// A peer remembers that this role's journal was longer.
     #[error(
-        "{member} has a journal of {found} entries, and {peer} remembers that it had {remembered}: this \
-         is an older copy, such as a backup, and what it promised since is not in it, so it must not \
+        "{member} began with a journal of {found} entries, and {peer} remembers that it had {remembered}: \
+         this is an older copy, such as a backup, and what it promised since is not in it, so it must not \
          vote again: leave it down, the others go on without it. RECOVERY.md says more"
     )]
     WentBack {
@@ -141,8 +141,13 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         Ok(host)
     }
 
-    /// What the actor knows in the end.
-    pub fn into_state(self) -> State {
+    /// What the actor knows in the end. What was noted of the others is saved, so that no older copy of
+    /// a journal is taken for the last one after an orderly stop.
+    pub fn into_state(mut self) -> State {
+        let saved = self.admission.as_mut().map_or(Ok(()), Admission::save_now);
+        if let Err(error) = saved {
+            tracing::warn!("cannot save how old the others' journals are: {error}");
+        }
         self.state.into_owned()
     }
 
@@ -214,10 +219,9 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         asked: &mut Asked,
     ) -> Result<(), HostError> {
         let Header { from, age, .. } = *header;
-        let own = self.journal.age();
         let answer = match self.admission.as_mut() {
             None => Answer::Rejected,
-            Some(admission) => admission.hear((from, age), handshake, own, Instant::now())?,
+            Some(admission) => admission.hear((from, age), handshake, Instant::now())?,
         };
         match answer {
             Answer::Handshake(answer) => asked.handshakes.push((from, answer)),
@@ -250,6 +254,9 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
     fn hear_notice(&mut self, datagram: &Datagram, opened: &Opened<'_>) {
         self.counters.foreign.add(1);
         let Ok(notice) = opened.message::<Notice>() else { return };
+        if let Some(admission) = &mut self.admission {
+            admission.hear_of(&notice.cluster);
+        }
         if self.warnings.allows(Instant::now()) {
             let words = notice.in_words("a member", self.me.cluster());
             tracing::warn!(at = %datagram.from, "{words}");
@@ -349,10 +356,11 @@ impl<A: Member, O: Outlet, J: Journal> Turn for Host<A, O, J> {
 
     /// Messages first, then the timers that they have not put off.
     fn turn(&mut self, batch: &mut Vec<Datagram>) -> Result<(), HostError> {
-        let (before, panics) = (self.standing(), self.panics().len());
+        let (before, (_, panics)) = (self.standing(), self.panics());
         let turned = self.take_turn(batch);
-        for panic in self.panics().iter().skip(panics) {
-            tracing::error!(name = self.actor.name(), "{panic}");
+        let (last, count) = self.panics();
+        if count > panics && self.warnings.allows(Instant::now()) {
+            tracing::error!(name = self.actor.name(), "{}; {count} panics so far", last);
         }
         let after = self.standing();
         if let Some((standing, ballot)) = after.filter(|_| after != before) {
@@ -367,8 +375,10 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         self.state.as_leader().map(leader::State::standing)
     }
 
-    fn panics(&self) -> &[Panic] {
-        self.state.as_leader().map_or(&[], |leader| leader.history().panics())
+    /// The last panic of the state machine in words, and how many there were.
+    fn panics(&self) -> (String, u64) {
+        let (last, count) = self.state.as_leader().map_or((&[][..], 0), |it| it.history().panics());
+        (last.last().map_or(String::new(), Panic::to_string), count)
     }
 
     fn take_turn(&mut self, batch: &mut Vec<Datagram>) -> Result<(), HostError> {
@@ -396,7 +406,11 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
     fn take_part(&mut self) -> Result<bool, HostError> {
         let now = Instant::now();
         if let Some(admission) = &mut self.admission {
-            admission.save(now)?;
+            if let Err(error) = admission.save(now)
+                && self.warnings.allows(now)
+            {
+                tracing::warn!("cannot save how old the others' journals are: {error}");
+            }
             let (handshakes, admitted) = (admission.due(now), admission.may_take_part(now)?);
             self.perform(Asked { handshakes, ..Asked::default() })?;
             if !admitted {
@@ -411,8 +425,7 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
 
     /// The roles of others that it must hear from before it takes part.
     fn waits_for(&self) -> Vec<String> {
-        let names = self.admission.as_ref().map(Admission::waits_for).unwrap_or_default();
-        names.into_iter().map(str::to_owned).collect()
+        self.admission.as_ref().map(Admission::waits_for).unwrap_or_default()
     }
 }
 

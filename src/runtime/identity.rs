@@ -2,7 +2,8 @@
 //!
 //! Two members that differ in any of it may choose two values for one instance, or come to two
 //! states from one history. So its digest stands in every journal, and in the header of every
-//! datagram, and whoever has another is refused. Addresses, data directories, timings and windows
+//! datagram, and whoever has another is refused. (The state machine counts by the name in the file: which
+//! one an embedding program really applies commands to is up to the program.) Addresses, data directories, timings and windows
 //! are not in it: those may change from one start to the next.
 
 use std::fmt;

@@ -18,8 +18,8 @@ use synod::paxos::{Message, Record};
 use targets::{Read, Target, targets, the_old_way};
 
 /// A decoder may allocate so many bytes, all told, for each byte that it is given: a no-op has one
-/// byte in a page and some fifty in memory, and a list that grows has had four times its room by then.
-const FACTOR: u64 = 256;
+/// byte in a page and some eighty in memory, and a list that grows has had four times its room by then.
+const FACTOR: u64 = 384;
 /// The room of a first element, and of the words of an error.
 const FIRST: u64 = 1024;
 

@@ -213,11 +213,12 @@ fn journal_id(random: &mut Rng) -> JournalId {
 
 fn handshake(random: &mut Rng) -> Handshake {
     let remembered = |random: &mut Rng| {
-        let (journal, age) = (journal_id(random), number(random));
-        Remembered { journal, age }
+        let (journal, life, age) = (journal_id(random), random.u128(..), number(random));
+        Remembered { journal, life, age }
     };
     let (journal, remembers) = (journal_id(random), maybe(random, remembered));
-    Handshake { journal, remembers, asks: random.bool() }
+    let (life, began) = (random.u128(..), number(random));
+    Handshake { journal, life, began, remembers, asks: random.bool() }
 }
 
 pub(crate) fn identity(random: &mut Rng) -> ClusterIdentity {

@@ -56,6 +56,7 @@ pub(crate) fn targets(samples: &Samples) -> Vec<Target> {
     };
     let stores: Vec<_> = samples.lists.iter().map(sorted).collect();
     vec![
+        header(&samples.handshakes),
         framed::<Message>("message", 400, &samples.messages),
         framed::<Inquiry>("inquiry", 40, &samples.inquiries),
         framed::<Report>("report", 100, &samples.reports),
@@ -110,6 +111,20 @@ fn framed<T: Framed>(name: &'static str, weight: u32, samples: &[T]) -> Target {
         Err(_) => Read::Outside,
     };
     Target { name, weight, bodies, wrap: Box::new(wrap), read: Box::new(read), fixed: 0 }
+}
+
+/// All of a frame but its checksum, which is right.
+fn header(samples: &[Handshake]) -> Target {
+    let frame = |sample| encode_one(Header::NOBODYS, sample).unwrap()[4..].to_vec();
+    let bodies = samples.iter().map(frame).collect();
+    let wrap = |checked: &[u8]| [&crc(&[checked])[..], checked].concat();
+    let read = |bytes: &[u8]| match open(bytes) {
+        Ok(opened) => Read::of(opened.messages::<Handshake>().ok()),
+        Err(WireError::Checksum) => Read::Outside,
+        Err(_) => Read::Refused,
+    };
+    let (wrap, read) = (Box::new(wrap), Box::new(read));
+    Target { name: "header", weight: 100, bodies, wrap, read, fixed: 0 }
 }
 
 /// A journal in memory.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::paxos::{AcceptorId, LeaderId};
-use crate::runtime::identity::{ClusterId, MemberRoles};
+use crate::runtime::identity::{ClusterId, ClusterIdentity, MemberRoles};
 use crate::runtime::journal::folder::Directory;
 use crate::runtime::journal::identity::Identity;
 use crate::runtime::wire::{Header, encode_one, open};
@@ -32,6 +32,7 @@ struct Disks {
 /// One role that is up.
 struct Up {
     admission: Admission,
+    /// The age of its journal now.
     age: u64,
 }
 
@@ -64,8 +65,9 @@ impl Disks {
         let folder = Directory::look(&self.path(role));
         let peers = Peers::open(folder, &Identity { cluster, member }).unwrap();
         let without = without.iter().map(|name| (*name).to_owned()).collect();
-        let admission = Admission::new(role, (JournalId(journal), age == 0), peers, &without);
-        Up { admission, age }
+        let life = crate::runtime::identity::unique().unwrap();
+        let opened = Opened { journal: JournalId(journal), life, began: age };
+        Up { admission: Admission::new(role, opened, peers, &without), age }
     }
 }
 
@@ -99,7 +101,7 @@ fn meet(from: Party, up: &mut Roles) -> Result<(), HostError> {
     while let Some((from, to, handshake)) = said.pop() {
         let age = up[&from].age;
         let Some(hearer) = up.get_mut(&to) else { continue };
-        match hearer.admission.hear((from, age), &handshake, hearer.age, now)? {
+        match hearer.admission.hear((from, age), &handshake, now)? {
             Answer::Handshake(answer) => said.push((to, from, answer)),
             Answer::Nothing => {}
             Answer::Rejected => panic!("{handshake:?} was rejected"),
@@ -177,7 +179,7 @@ fn members_that_will_never_answer_are_not_waited_for() {
     assert!(!takes_part(&mut up, acceptor(1)));
 }
 
-/// A cluster of three that has run, all of it down; the acceptor n1 had written 100 entries.
+/// A cluster of three that has run, all of it down in order; the acceptor n1 had written 100 entries.
 fn has_run(name: &str) -> Disks {
     let disks = Disks::new(name, 3);
     let mut up = first_start(&disks, &["n1", "n2", "n3"], &[]);
@@ -187,7 +189,7 @@ fn has_run(name: &str) -> Disks {
     for (role, other) in &mut up {
         if *role != acceptor(1) {
             other.admission.note(acceptor(1), 100, later());
-            other.admission.save(later() + Duration::from_secs(60)).unwrap();
+            other.admission.save_now().unwrap();
         }
     }
     disks
@@ -207,46 +209,6 @@ fn one_that_has_run_needs_as_many_others_as_a_quorum_does() {
     assert!(!takes_part(&mut up, acceptor(1)), "its own leader, and one role of another");
     up.extend([start(acceptor(2), 5)]);
     meet(acceptor(2), &mut up).unwrap();
-    assert!(takes_part(&mut up, acceptor(1)));
-}
-
-#[test]
-fn roles_apart_need_no_more_than_a_quorum_and_a_leader() {
-    let member =
-        |name: &str, leader| MemberRoles { name: name.to_owned(), leader, acceptor: !leader };
-    let apart = |leaders: usize| ClusterIdentity {
-        members: [vec![member("l", true); leaders], vec![member("a", false); 3]].concat(),
-        ..cluster(3)
-    };
-    let needs = |cluster: &ClusterIdentity, own| match again(cluster, Some(own)) {
-        Rule::Again { members, leader } => (members, leader),
-        rule => panic!("{rule:?}"),
-    };
-    for leaders in [1, 2, 9] {
-        assert_eq!(needs(&apart(leaders), 0), (2, false), "a leader needs two acceptors");
-        assert_eq!(needs(&apart(leaders), leaders), (2, true), "an acceptor, one, and a leader");
-    }
-    let together = [1, 2, 3, 4, 5, 9].map(|n| needs(&cluster(n), 0));
-    assert_eq!(together, [1, 1, 1, 2, 2, 4].map(|members| (members, false)));
-    let unequal = ClusterIdentity { quorums: (3, 1), ..cluster(3) };
-    assert_eq!(needs(&unequal, 0), (1, false));
-}
-
-/// An acceptor that hears from acceptors only does not hear from those who are told of its votes.
-#[test]
-fn an_acceptor_waits_for_a_leader_too() {
-    let member =
-        |name: &str, leader| MemberRoles { name: name.to_owned(), leader, acceptor: !leader };
-    let mut disks = Disks::new("leader-too", 1);
-    let members = ["l1", "a1", "a2", "a3"].map(|name| member(name, name == "l1"));
-    disks.cluster = ClusterIdentity { members: members.to_vec(), ..cluster(3) };
-    disks.cluster.roles().for_each(|(role, ..)| disks.lose(role));
-    let start = |role| (role, disks.start(role, 1, 9, &[]));
-    let mut up = Roles::from([1, 2, 3].map(|n| start(acceptor(n))));
-    meet(acceptor(1), &mut up).unwrap();
-    assert!(!takes_part(&mut up, acceptor(1)), "two acceptors have answered");
-    up.extend([start(leader(1))]);
-    meet(leader(1), &mut up).unwrap();
     assert!(takes_part(&mut up, acceptor(1)));
 }
 
@@ -290,6 +252,83 @@ fn whoever_has_gone_back_in_time_stops_and_by_one_entry_is_enough() {
     }
 }
 
+/// A copy that has grown past what is remembered is noticed all the same, by one who knew the journal
+/// in another life.
+#[test]
+fn an_older_copy_is_noticed_however_much_it_has_grown() {
+    let disks = has_run("grown");
+    let mut up = Roles::from([
+        (leader(2), disks.start(leader(2), 2, 5, &[])),
+        (acceptor(1), disks.start(acceptor(1), FIRST, 99, &[])),
+    ]);
+    up.get_mut(&acceptor(1)).unwrap().age = 500;
+    let error = meet(leader(2), &mut up).unwrap_err().to_string();
+    assert!(error.contains("began with a journal of 99 entries"), "{error}");
+}
+
+/// A peer that comes back finds another as old as it has become meanwhile, in the same life or not.
+#[test]
+fn one_that_has_grown_in_its_life_is_sound_to_whoever_comes_back() {
+    let disks = has_run("sound");
+    let one = |age| (acceptor(1), disks.start(acceptor(1), FIRST, age, &[]));
+    let two = || (leader(2), disks.start(leader(2), 2, 5, &[]));
+    let mut up = Roles::from([one(100), two()]);
+    meet(leader(2), &mut up).unwrap();
+    for age in [150, 200] {
+        up.get_mut(&acceptor(1)).unwrap().age = age;
+        up.get_mut(&leader(2)).unwrap().admission.note(acceptor(1), age, later());
+        up.get_mut(&leader(2)).unwrap().admission.save_now().unwrap();
+        up.extend([two()]);
+        meet(leader(2), &mut up).unwrap();
+        assert!(up[&leader(2)].admission.trusts(acceptor(1)));
+    }
+    up.extend([one(200)]);
+    meet(acceptor(1), &mut up).unwrap();
+    assert!(up[&leader(2)].admission.trusts(acceptor(1)));
+    up.extend([one(199)]);
+    assert!(meet(acceptor(1), &mut up).is_err());
+}
+
+/// One who is known by another journal confirms nothing, whatever it says.
+#[test]
+fn a_witness_that_is_not_believed_does_not_count() {
+    let disks = has_run("witness");
+    let mut up = Roles::from([(acceptor(1), disks.start(acceptor(1), FIRST, 100, &[]))]);
+    for (role, journal) in [(leader(2), 2), (acceptor(2), 5)] {
+        let remembers = Some(Remembered { journal: JournalId(FIRST), life: 9, age: 7 });
+        let one = |journal| Handshake {
+            journal: JournalId(journal),
+            life: 8,
+            began: 0,
+            remembers,
+            asks: false,
+        };
+        let admission = &mut up.get_mut(&acceptor(1)).unwrap().admission;
+        admission.hear((role, 0), &one(journal), later()).unwrap();
+        admission.hear((role, 0), &one(77), later()).unwrap();
+    }
+    assert!(!takes_part(&mut up, acceptor(1)));
+}
+
+/// A role that has never run, and hears of its cluster by another file, does not take part.
+#[test]
+fn one_that_was_added_by_hand_does_not_take_part() {
+    let disks = Disks::new("added", 4);
+    let mut up = first_start(&disks, &["n2", "n3", "n4"], &[]);
+    let (old, strange) = (cluster(1), ClusterIdentity { id: ClusterId(7 << 96), ..cluster(1) });
+    let hear_of = |up: &mut Roles, cluster: &ClusterIdentity| {
+        up.get_mut(&leader(2)).unwrap().admission.hear_of(&cluster.brief());
+    };
+    hear_of(&mut up, &strange);
+    hear_of(&mut up, &cluster(4));
+    assert!(up[&leader(2)].admission.waits_for().is_empty(), "strangers decide nothing");
+    hear_of(&mut up, &old);
+    assert!(!takes_part(&mut up, leader(2)) && takes_part(&mut up, leader(3)));
+    hear_of(&mut up, &old);
+    let waits = up[&leader(2)].admission.waits_for();
+    assert_eq!(waits, ["an operator, as other members have another file"]);
+}
+
 /// An age is believed only of the journal that is remembered.
 #[test]
 fn ages_are_noted_of_the_journal_that_is_remembered() {
@@ -320,18 +359,32 @@ fn where_nobody_remembers_nobody_notices() {
 
 fn handshakes() -> impl Strategy<Value = Handshake> {
     let journals = || (0..3u128).prop_map(JournalId);
-    let remembers = (journals(), 0..4u64).prop_map(|(journal, age)| Remembered { journal, age });
-    (journals(), proptest::option::of(remembers), any::<bool>())
-        .prop_map(|(journal, remembers, asks)| Handshake { journal, remembers, asks })
+    let remembers = (journals(), 0..3u128, 0..4u64).prop_map(|(journal, life, age)| Remembered {
+        journal,
+        life,
+        age,
+    });
+    let rest = (0..3u128, 0..5u64, proptest::option::of(remembers), any::<bool>());
+    (journals(), rest).prop_map(|(journal, (life, began, remembers, asks))| Handshake {
+        journal,
+        life,
+        began,
+        remembers,
+        asks,
+    })
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn what_is_framed_comes_out_the_same(handshake in handshakes(), numbers in any::<(u128, u64)>()) {
-        let (journal, age) = (JournalId(numbers.0), numbers.1);
-        let handshake = Handshake { journal, remembers: Some(Remembered { journal, age }), ..handshake };
+    fn what_is_framed_comes_out_the_same(
+        handshake in handshakes(),
+        (journal, life, age) in any::<(u128, u128, u64)>(),
+    ) {
+        let journal = JournalId(journal);
+        let remembers = Some(Remembered { journal, life, age });
+        let handshake = Handshake { journal, life, began: age, remembers, ..handshake };
         let bytes = encode_one(Header::NOBODYS, &handshake).unwrap();
         let opened = open(&bytes).unwrap();
         prop_assert_eq!(opened.message::<Handshake>().unwrap(), handshake);
@@ -349,14 +402,16 @@ fn handshakes_of_any_kind_are_survived() {
     let mut runner = proptest::test_runner::TestRunner::new(config);
     let me = std::cell::RefCell::new(me.admission);
     let journal = JournalId(2);
-    me.borrow_mut().peers.remember("n1/acceptor", journal, 1, later()).unwrap();
+    let known = Remembered { journal, life: 1, age: 1 };
+    me.borrow_mut().peers.remember("n1/acceptor", known).unwrap();
     let others =
         prop_oneof![Just(acceptor(1)), Just(acceptor(2)), Just(leader(1)), Just(Party::Client)];
     let law = |(from, age, handshake): (Party, u64, Handshake)| {
         let mut me = me.borrow_mut();
         let before = me.peers.of("n1/acceptor").unwrap();
-        let heard = me.hear((from, age), &handshake, 2, later());
+        let heard = me.hear((from, age), &handshake, later());
         let may = from == acceptor(1);
+        // No life here has the name of this one.
         let refused =
             handshake.remembers.is_some_and(|it| it.journal != JournalId(1) || it.age > 2);
         match heard {
@@ -366,6 +421,11 @@ fn handshakes_of_any_kind_are_survived() {
         }
         let after = me.peers.of("n1/acceptor").unwrap();
         prop_assert!(after.journal == journal && after.age >= before.age);
+        let sound = handshake.journal == journal
+            && (handshake.life == before.life || handshake.began >= before.age);
+        if may && !refused {
+            prop_assert_eq!(me.trusts(acceptor(1)), sound);
+        }
         Ok(())
     };
     runner.run(&(others, 0..5u64, handshakes()), law).unwrap();

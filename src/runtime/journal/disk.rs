@@ -15,7 +15,7 @@ pub use super::error::JournalError;
 use super::error::{at, damaged};
 use super::folder::{Folder, Medium};
 use super::identity::{Bound, Identity, JournalId, Label};
-use super::owner::{Owner, bind, new_label, read_label, write_label};
+use super::owner::{Owner, new_label, read_label, write_label};
 use super::segment::{self, SEAL, Scanned};
 pub use super::segment::{SEGMENT, SMALLEST_SEGMENT};
 use super::{Journal, JournalStats};
@@ -193,9 +193,6 @@ impl<D: Folder> DiskJournal<D> {
     /// cleared.
     pub fn open(mut folder: D, identity: &Identity) -> Result<(Self, Recovered), JournalError> {
         let read = read(&folder, Some(identity))?;
-        if read.owner.cluster.is_none() {
-            bind(&mut folder, &identity.cluster)?;
-        }
         let after = FIRST + read.scanned.len() as u64;
         let mut next = FIRST;
         let mut now = None;

@@ -80,7 +80,7 @@ pub enum JournalError {
     #[error(
         "{file} is damaged at byte {at}: {why}. What this member promised is not known any more, so \
          it must not vote again: leave it down, the others go on without it. An older copy of its \
-         files does not help, and is refused. RECOVERY.md says more"
+         files does not help, and must not be used. RECOVERY.md says more"
     )]
     Damaged {
         /// Which file.

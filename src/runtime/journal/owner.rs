@@ -1,6 +1,8 @@
 //! Whose journal it is: how that is written down, read and checked. See [`identity`](super::identity)
 //! for the files.
 
+use std::io;
+
 use super::error::{JournalError, at, damaged};
 use super::folder::Folder;
 use super::identity::{
@@ -32,8 +34,7 @@ pub(super) fn write_label<D: Folder>(
     folder.create(IDENTITY, label.encode().as_bytes()).map_err(at(IDENTITY))
 }
 
-/// Writes down, for people and for error texts, which cluster a journal is of; and binds a journal
-/// of version 1 to it.
+/// Writes down which cluster a journal is of, for people and for error texts.
 pub(super) fn bind<D: Folder>(
     folder: &mut D,
     cluster: &ClusterIdentity,
@@ -41,12 +42,22 @@ pub(super) fn bind<D: Folder>(
     folder.create(CLUSTER, seal(&cluster.to_string()).as_bytes()).map_err(at(CLUSTER))
 }
 
+/// Binds a journal of version 1 to the cluster that its role has been admitted to. Nothing is done if
+/// it is bound already.
+pub(super) fn bind_if_unbound<D: Folder>(
+    folder: &mut D,
+    cluster: &ClusterIdentity,
+) -> io::Result<()> {
+    let bound = folder.names()?.iter().any(|name| name == CLUSTER);
+    if bound { Ok(()) } else { folder.create(CLUSTER, seal(&cluster.to_string()).as_bytes()) }
+}
+
 /// Whose a journal is, as it was read.
 pub(super) struct Owner {
     /// The file that the label is in. It is a part of all checksums of the journal.
     pub(super) bytes: Vec<u8>,
     pub(super) label: Label,
-    /// None only of version 1, before it was opened by this version.
+    /// None of version 1 until its role takes part under this version, or if the file is gone.
     pub(super) cluster: Option<ClusterIdentity>,
 }
 
@@ -64,15 +75,15 @@ pub(super) fn read_label<D: Folder>(
         BadLabel::Damaged => damaged(IDENTITY, 0, "its checksum is wrong"),
         BadLabel::Version(found) => JournalError::Version { file: IDENTITY.to_owned(), found },
     })?;
-    let cluster = match names.iter().any(|name| name == CLUSTER) {
-        false if matches!(label.cluster, Bound::InWords(_)) => None,
-        false => return Err(damaged(CLUSTER, 0, "it is missing")),
-        true => {
-            let text = folder.read(CLUSTER, MAX_TEXT).map_err(at(CLUSTER))?;
-            let cluster = unseal(&text).and_then(|text| text.parse().ok());
-            Some(cluster.ok_or_else(|| damaged(CLUSTER, 0, "its checksum is wrong"))?)
-        }
-    };
+    let found = names.iter().any(|name| name == CLUSTER);
+    let text =
+        if found { folder.read(CLUSTER, MAX_TEXT).map_err(at(CLUSTER))? } else { Vec::new() };
+    let cluster: Option<ClusterIdentity> = unseal(&text).and_then(|text| text.parse().ok());
+    // From version 2 on, the label decides, and this file is for words only.
+    if found && cluster.is_none() && matches!(label.cluster, Bound::InWords(_)) {
+        return Err(damaged(CLUSTER, 0, "its checksum is wrong"));
+    }
+    let cluster = cluster.filter(|cluster| label.cluster.admits(cluster));
     if let Some(expected) = expected {
         check(&label, cluster.as_ref(), expected)?;
     }
@@ -113,7 +124,7 @@ mod tests {
     use std::fs;
     use std::path::PathBuf;
 
-    use super::super::disk::DiskJournal;
+    use super::super::disk::{DiskJournal, create};
     use super::super::folder::Directory;
     use super::super::segment;
     use super::*;
@@ -149,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_of_version_1_is_opened_and_bound_to_the_cluster_that_opens_it_first() {
+    fn a_journal_of_version_1_is_bound_to_the_cluster_that_admits_its_role() {
         let path = version_1("binds");
         let open = |cluster| {
             let identity = Identity { cluster, member: "n1/leader".to_owned() };
@@ -162,7 +173,11 @@ mod tests {
             "{error}"
         );
         assert_eq!(open(cluster(1)).unwrap(), JournalId(5));
-        assert_eq!(open(cluster(1)).unwrap(), JournalId(5), "and again");
+        assert_eq!(open(cluster(2)).unwrap(), JournalId(5), "it is bound when its role takes part");
+        for _ in 0..2 {
+            bind_if_unbound(&mut Directory::look(&path), &cluster(1)).unwrap();
+            assert_eq!(open(cluster(1)).unwrap(), JournalId(5));
+        }
         let error = open(cluster(2)).unwrap_err().to_string();
         assert!(
             error.contains("it is cluster 'test' (id 00000001...) and not 'test' (id 00000002"),
@@ -171,6 +186,30 @@ mod tests {
         let text = fs::read_to_string(path.join(CLUSTER)).unwrap();
         fs::write(path.join(CLUSTER), text.replace("member n1", "member n2")).unwrap();
         assert!(matches!(open(cluster(1)), Err(JournalError::Damaged { .. })));
+        fs::remove_dir_all(&path).unwrap();
+    }
+
+    /// The label decides whose a journal is; the other file is for words only.
+    #[test]
+    fn without_the_words_for_its_cluster_a_journal_opens_and_is_refused_to_others() {
+        let path = std::env::temp_dir().join(format!("synod-words-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        let identity = |cluster| Identity { cluster, member: "n1/leader".to_owned() };
+        let lock = || Directory::lock(&path).unwrap();
+        create(&mut lock(), &identity(cluster(1)), SMALLEST_SEGMENT).unwrap();
+        let open = |cluster| DiskJournal::open(lock(), &identity(cluster)).map(|_| ());
+        let text = fs::read(path.join(CLUSTER)).unwrap();
+        for words in [None, Some(&text[..60]), Some(&[0xff; 9][..])] {
+            fs::remove_file(path.join(CLUSTER)).unwrap();
+            fs::write(path.join(CLUSTER), words.unwrap_or_default()).unwrap();
+            if words.is_none() {
+                fs::remove_file(path.join(CLUSTER)).unwrap();
+            }
+            open(cluster(1)).unwrap();
+            let refused = open(cluster(2)).unwrap_err().to_string();
+            assert!(refused.contains("its digest is "), "{refused}");
+            fs::write(path.join(CLUSTER), &text).unwrap();
+        }
         fs::remove_dir_all(&path).unwrap();
     }
 }

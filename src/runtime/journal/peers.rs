@@ -18,6 +18,7 @@ use thiserror::Error;
 
 use super::folder::{Directory, Folder};
 use super::identity::{Bound, Identity, JournalId, MAX_TEXT, seal, unseal};
+use super::owner::bind_if_unbound;
 use crate::runtime::identity::ClusterIdentity;
 
 /// Why it cannot be known which journals the others have.
@@ -38,13 +39,20 @@ pub enum PeersError {
     Version,
     /// Another role's.
     #[error("the file '{FILE}' is that of {0}: look whether data directories were exchanged")]
-    Foreign(String),
+    OtherMember(String),
+    /// Another cluster's.
+    #[error(
+        "the file '{FILE}' is of another cluster, or of this one by another file: use the file that the \
+         journal beside it was made with"
+    )]
+    OtherCluster,
 }
 
 const FILE: &str = "peers";
 const TITLE: &str = "synod peers ";
 
-/// The time within which a new age is durable. A sync now and then, beside those of the journal.
+/// The time within which a new age is handed to the disk. After a power cut the file may be as old as
+/// the file system lets names be. One sync now and then, beside those of the journal.
 pub const LAG: Duration = Duration::from_secs(2);
 
 /// What one role remembers of the others.
@@ -62,7 +70,9 @@ pub struct Peers {
 pub struct Remembered {
     /// Which journal that is.
     pub journal: JournalId,
-    /// The highest age of it that was heard of.
+    /// The last life of its owner that was heard of; 0 of version 1.
+    pub life: u128,
+    /// The highest age of it that was heard of, in that life or before.
     pub age: u64,
 }
 
@@ -89,8 +99,11 @@ impl Peers {
             }
             read => Known::decode(&read?)?,
         };
-        if known.member != owner.member || !known.cluster.admits(&owner.cluster) {
-            return Err(PeersError::Foreign(known.member));
+        if !known.cluster.admits(&owner.cluster) {
+            return Err(PeersError::OtherCluster);
+        }
+        if known.member != owner.member {
+            return Err(PeersError::OtherMember(known.member));
         }
         // Whoever wrote the file may not have come to that.
         folder.sync()?;
@@ -118,50 +131,52 @@ impl Peers {
         self.known.joined
     }
 
-    /// Writes down that the role takes part from now on. Durable when this returns.
+    /// Writes down that the role takes part from now on, and in which cluster, should its journal be of
+    /// version 1, which does not say. Durable when this returns.
     pub fn join(&mut self) -> io::Result<()> {
-        self.change(|known| known.joined = true)
+        bind_if_unbound(&mut self.folder, &self.owner.cluster)?;
+        if self.known.joined { Ok(()) } else { self.change(|known| known.joined = true) }
     }
 
-    /// Remembers the journal of another, unless it is known to have one already, and its age if it
-    /// is that one. Gives what is remembered; the journal is durable then.
-    pub fn remember(
-        &mut self,
-        peer: &str,
-        journal: JournalId,
-        age: u64,
-        now: Instant,
-    ) -> io::Result<Remembered> {
-        match self.of(peer) {
-            Some(known) if known.journal == journal => self.grow(peer, age, now),
-            Some(_) => {}
-            None => self.change(|known| {
-                known.peers.insert(peer.to_owned(), Remembered { journal, age });
-            })?,
+    /// Remembers the journal of another, unless it is known to have one already. Gives what is
+    /// remembered, which is durable then.
+    pub fn remember(&mut self, peer: &str, heard: Remembered) -> io::Result<Remembered> {
+        if self.of(peer).is_none() {
+            self.change(|known| {
+                known.peers.insert(peer.to_owned(), heard);
+            })?;
         }
-        Ok(self.of(peer).unwrap_or(Remembered { journal, age }))
+        Ok(self.of(peer).unwrap_or(heard))
     }
 
-    /// Takes note of the age of the journal that another is known to have. Durable within [`LAG`].
-    pub fn grow(&mut self, peer: &str, age: u64, now: Instant) {
-        let known = self.known.peers.get_mut(peer).filter(|known| known.age < age);
-        let Some(known) = known else { return };
-        known.age = age;
-        self.save_at.get_or_insert(now + LAG);
+    /// Takes note of a new life of another, and of the age of its journal. Saved within [`LAG`].
+    pub fn note(&mut self, peer: &str, life: u128, age: u64, now: Instant) {
+        let Some(known) = self.known.peers.get_mut(peer) else { return };
+        if (known.life, known.age) != (life, known.age.max(age)) {
+            (known.life, known.age) = (life, known.age.max(age));
+            self.save_at.get_or_insert(now + LAG);
+        }
     }
 
-    /// When there is something to save; none if all is durable.
+    /// When there is something to save; none if all was saved.
     pub fn save_at(&self) -> Option<Instant> {
         self.save_at
     }
 
-    /// Saves what was noted, if it is time.
+    /// Saves what was noted, if it is time. After an error it is tried again after [`LAG`].
     pub fn save(&mut self, now: Instant) -> io::Result<()> {
-        if self.save_at.is_some_and(|at| at <= now) {
-            self.folder.replace_soon(FILE, self.known.encode().as_bytes())?;
-            self.save_at = None;
+        if self.save_at.is_none_or(|at| at > now) {
+            return Ok(());
         }
+        self.save_at = Some(now + LAG);
+        self.folder.replace_soon(FILE, self.known.encode().as_bytes())?;
+        self.save_at = None;
         Ok(())
+    }
+
+    /// Saves what was noted, durably.
+    pub fn save_now(&mut self) -> io::Result<()> {
+        if self.save_at.is_some() { self.change(|_| ()) } else { Ok(()) }
     }
 
     /// Changes what is known, once the change is durable.
@@ -183,10 +198,10 @@ impl Known {
                 format!("{TITLE}2\ncluster {digest}\nmember {member}\njoined {joined}\n")
             }
         };
-        for (peer, Remembered { journal, age }) in peers {
+        for (peer, Remembered { journal, life, age }) in peers {
             text.push_str(&match cluster {
                 Bound::InWords(_) => format!("peer {peer} {journal}\n"),
-                Bound::To(_) => format!("peer {peer} {journal} {age}\n"),
+                Bound::To(_) => format!("peer {peer} {journal} {life:032x} {age}\n"),
             });
         }
         seal(&text)
@@ -216,8 +231,14 @@ impl Known {
         let peer = |line: &str| {
             let mut words = line.strip_prefix("peer ")?.split(' ');
             let (name, journal) = (words.next()?.to_owned(), words.next()?.parse().ok()?);
-            let age = if in_words { 0 } else { words.next()?.parse().ok()? };
-            words.next().is_none().then_some((name, Remembered { journal, age }))
+            let (life, age) = match in_words {
+                true => (0, 0),
+                false => {
+                    let life = u128::from_str_radix(words.next()?, 16).ok()?;
+                    (life, words.next()?.parse().ok()?)
+                }
+            };
+            words.next().is_none().then_some((name, Remembered { journal, life, age }))
         };
         let peers = lines.map(peer).collect::<Option<_>>()?;
         Some(Known { cluster, member, joined, peers })
@@ -237,8 +258,8 @@ mod tests {
     }
 
     fn knowledge(most: usize) -> impl Strategy<Value = Known> {
-        let peer = (any::<u128>(), any::<u64>())
-            .prop_map(|(journal, age)| Remembered { journal: JournalId(journal), age });
+        let peer = (any::<u128>(), any::<u128>(), any::<u64>())
+            .prop_map(|(journal, life, age)| Remembered { journal: JournalId(journal), life, age });
         let peers = proptest::collection::btree_map(names(), peer, 0..=most);
         (any::<[u8; 16]>(), names(), any::<bool>(), peers).prop_map(
             |(digest, member, joined, peers)| {
@@ -298,43 +319,53 @@ mod tests {
         path
     }
 
+    fn at(journal: u128, life: u128, age: u64) -> Remembered {
+        Remembered { journal: JournalId(journal), life, age }
+    }
+
     #[test]
     fn what_is_remembered_stays_and_is_there_in_the_next_life() {
         let path = folder("stays");
         let open = || Peers::open(Directory::look(&path), &owner("n1/leader")).unwrap();
-        let (mut peers, now) = (open(), Instant::now());
-        let at = |journal, age| Remembered { journal: JournalId(journal), age };
+        let mut peers = open();
         assert_eq!((peers.of("n2/leader"), peers.joined()), (None, false));
-        assert_eq!(peers.remember("n2/leader", JournalId(7), 3, now).unwrap(), at(7, 3));
-        assert_eq!(peers.remember("n3/leader", JournalId(8), 0, now).unwrap(), at(8, 0));
+        assert_eq!(peers.remember("n2/leader", at(7, 1, 3)).unwrap(), at(7, 1, 3));
+        assert_eq!(peers.remember("n3/leader", at(8, 1, 0)).unwrap(), at(8, 1, 0));
         peers.join().unwrap();
         let mut peers = open();
         assert!(peers.joined());
-        assert_eq!(peers.remember("n2/leader", JournalId(9), 90, now).unwrap(), at(7, 3));
-        assert_eq!(peers.of("n3/leader"), Some(at(8, 0)));
+        assert_eq!(peers.remember("n2/leader", at(9, 2, 90)).unwrap(), at(7, 1, 3));
+        assert_eq!(peers.of("n3/leader"), Some(at(8, 1, 0)));
         fs::remove_dir_all(&path).unwrap();
-        assert!(peers.remember("n4/leader", JournalId(1), 1, now).is_err());
+        assert!(peers.remember("n4/leader", at(1, 1, 1)).is_err());
         assert_eq!(peers.of("n4/leader"), None, "what is not durable is not known");
     }
 
     #[test]
-    fn ages_only_grow_and_are_durable_within_the_lag() {
+    fn ages_only_grow_and_are_saved_within_the_lag_or_at_the_end() {
         let path = folder("ages");
         let open = || Peers::open(Directory::look(&path), &owner("n1/leader")).unwrap();
-        let age = |peers: &Peers| peers.of("n2/leader").unwrap().age;
+        let known = |peers: &Peers| peers.of("n2/leader").unwrap();
         let (mut peers, now) = (open(), Instant::now());
-        peers.remember("n2/leader", JournalId(7), 3, now).unwrap();
+        peers.remember("n2/leader", at(7, 1, 3)).unwrap();
         assert_eq!(peers.save_at(), None);
-        peers.grow("n2/leader", 5, now);
-        peers.grow("n2/leader", 4, now + LAG / 2);
-        peers.grow("n3/leader", 9, now);
-        assert_eq!((age(&peers), peers.save_at(), age(&open())), (5, Some(now + LAG), 3));
+        peers.note("n2/leader", 1, 5, now);
+        peers.note("n2/leader", 1, 4, now + LAG / 2);
+        peers.note("n3/leader", 1, 9, now);
+        assert_eq!((known(&peers), peers.save_at()), (at(7, 1, 5), Some(now + LAG)));
         peers.save(now + LAG / 2).unwrap();
-        assert_eq!(age(&open()), 3);
+        assert_eq!(known(&open()), at(7, 1, 3));
         peers.save(now + LAG).unwrap();
-        assert_eq!((age(&open()), peers.save_at()), (5, None));
+        assert_eq!((known(&open()), peers.save_at()), (at(7, 1, 5), None));
         assert_eq!(open().of("n3/leader"), None);
+        peers.note("n2/leader", 2, 4, now);
+        assert_eq!(known(&peers), at(7, 2, 5), "another life, which has the age of the last");
+        peers.save_now().unwrap();
+        assert_eq!((known(&open()), peers.save_at()), (at(7, 2, 5), None));
         fs::remove_dir_all(&path).unwrap();
+        peers.note("n2/leader", 2, 9, now);
+        assert!(peers.save(now + LAG).is_err());
+        assert_eq!(peers.save_at(), Some(now + LAG + LAG), "it is tried again");
     }
 
     #[test]
@@ -351,11 +382,11 @@ mod tests {
         let open = || Peers::open(Directory::look(&path), &owner("n1/leader"));
         write(7);
         let known = open().unwrap().of("n2/leader");
-        assert_eq!(known, Some(Remembered { journal: JournalId(7), age: 0 }));
+        assert_eq!(known, Some(at(7, 0, 0)));
         open().unwrap().join().unwrap();
         assert_eq!(open().unwrap().of("n2/leader"), known);
         write(8);
-        assert!(matches!(open(), Err(PeersError::Foreign(_))));
+        assert!(matches!(open(), Err(PeersError::OtherCluster)));
         fs::write(path.join(FILE), seal("synod peers 3\n")).unwrap();
         assert!(matches!(open(), Err(PeersError::Version)));
         fs::remove_dir_all(&path).unwrap();
@@ -365,8 +396,7 @@ mod tests {
     fn what_is_damaged_or_somebody_elses_is_refused_and_the_error_says_what_to_do() {
         let path = folder("refused");
         let open = |member| Peers::open(Directory::look(&path), &owner(member));
-        let now = Instant::now();
-        open("n1/leader").unwrap().remember("n2/leader", JournalId(7), 0, now).unwrap();
+        open("n1/leader").unwrap().remember("n2/leader", at(7, 1, 0)).unwrap();
         let error = open("n2/leader").unwrap_err().to_string();
         assert!(error.contains("is that of n1/leader: look"), "{error}");
         let mut bytes = fs::read(path.join(FILE)).unwrap();
