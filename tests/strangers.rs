@@ -75,7 +75,8 @@ fn a_member_whose_file_decides_otherwise_than_its_journal_is_refused() {
     };
     let quorums = "\n[quorums]\nphase1 = 3\nphase2 = 1\n";
     let id = format!("id = \"{}\"\n", "f".repeat(32));
-    let changes: [(String, Box<dyn Fn(String) -> String>); 8] = [
+    type Change<'a> = Box<dyn Fn(String) -> String + 'a>;
+    let changes: [(String, Change); 8] = [
         (format!("{all} n2 leader acceptor, n1"), Box::new(|file| exchange(&file, 1, 2))),
         (format!("{all} n1"), Box::new(|file| grow(&file, &member("n4", (1, 2))))),
         (format!("{all} n9"), Box::new(|file| file.replace("\"n1\"", "\"n9\""))),

@@ -67,7 +67,8 @@ fn each_part_is_in_the_digest_and_in_the_words() {
     let same = identity();
     assert_eq!(same.digest(), identity().digest());
     assert!(ClusterIdentity::differences(&same, &identity()).is_empty());
-    let changes: [(fn(&mut ClusterIdentity), &str); 10] = [
+    type Change = fn(&mut ClusterIdentity);
+    let changes: [(Change, &str); 10] = [
         (|it| it.id = ClusterId(8 << 96), "it is cluster 'c' (id 00000008...) and not"),
         (|it| it.id = ClusterId((7 << 96) + 1), "its id is"),
         (|it| it.name = "d".to_owned(), "it is cluster 'd'"),
