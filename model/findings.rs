@@ -370,10 +370,42 @@ mod tests {
     use super::*;
     use crate::paxos::{ClientId, Command, Quorums};
 
+    fn members() -> Members {
+        Members::new(vec![0.into()], vec![1.into()], Quorums::Majority).unwrap()
+    }
+
+    /// An answer may lose its reply, and nothing else of it may change.
+    #[test]
+    fn an_answer_without_its_reply_is_the_same_and_any_other_is_another() {
+        let reply = |text: &str| Answer::Reply(text.as_bytes().into());
+        let answered = |(instance, position, answer): (u64, u64, Answer)| {
+            Fact::Answered(
+                RequestId::default(),
+                Done { instance: Instance(instance), position, answer },
+            )
+        };
+        let two = |one, other| {
+            let facts = [(1, 0, one), other].map(answered).into_iter().collect();
+            two_answers(&members(), &facts).is_some()
+        };
+        assert!(!two(reply("a"), (1, 0, Answer::NotKept(1))));
+        assert!(!two(Answer::NotKept(1), (1, 0, reply("a"))));
+        assert!(two(reply("a"), (1, 0, reply("b"))));
+        assert!(two(reply("a"), (1, 0, Answer::NotKept(2))));
+        assert!(two(reply("a"), (2, 0, Answer::NotKept(1))));
+        assert!(two(reply("a"), (1, 1, Answer::NotKept(1))));
+        let all =
+            [reply("a"), Answer::NotKept(1), reply("b")].map(|answer| answered((1, 0, answer)));
+        assert!(
+            two_answers(&members(), &all.into()).is_some(),
+            "the reply that is gone hides nothing"
+        );
+    }
+
     /// Nobody goes by these votes any more, and nobody was told of them.
     #[test]
     fn what_was_chosen_otherwise_is_found_when_its_votes_are_lost() {
-        let members = Members::new(vec![0.into()], vec![1.into()], Quorums::Majority).unwrap();
+        let members = members();
         let cast = |client, round| {
             let id = RequestId { client: ClientId::original(client), sequence: 0 };
             let command = Command { id, acknowledged: 0, payload: [][..].into() };

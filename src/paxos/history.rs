@@ -75,8 +75,10 @@ impl History {
 
     /// What its client is told of a request that was chosen, and is not open any more.
     pub fn verdict(&self, id: RequestId) -> Message {
-        let reason = if self.forgotten(id) { Refusal::Forgotten } else { Refusal::Expired };
-        self.reply(id).unwrap_or(Message::Refused { id, reason })
+        self.reply(id).unwrap_or_else(|| {
+            let reason = if self.forgotten(id) { Refusal::Forgotten } else { Refusal::Expired };
+            Message::Refused { id, reason }
+        })
     }
 
     /// Whether the request was applied, or counts as answered for good.

@@ -106,11 +106,12 @@ impl Sessions {
         {
             self.recent.pop_front();
             self.bare = self.bare.saturating_sub(1);
-            self.forget(id);
             let Some(session) = self.clients.get(&id.client).copied() else { continue };
             if session.last == applied {
+                self.forget(id);
                 self.clients.remove(&id.client);
-            } else {
+            } else if session.acknowledged <= id.sequence {
+                self.forget(id);
                 let acknowledged = (rules.acknowledge_forgotten)(session.acknowledged, id.sequence);
                 self.acknowledge(id.client, acknowledged);
             }
@@ -150,8 +151,11 @@ impl Sessions {
     /// Requests below this count as answered for good.
     fn acknowledge(&mut self, client: ClientId, below: u64) {
         let Some(session) = self.clients.get_mut(&client) else { return };
-        session.acknowledged = session.acknowledged.max(below);
-        let [from, to] = [0, session.acknowledged].map(|sequence| RequestId { client, sequence });
+        if below <= session.acknowledged {
+            return;
+        }
+        let before = std::mem::replace(&mut session.acknowledged, below);
+        let [from, to] = [before, below].map(|sequence| RequestId { client, sequence });
         while let Some((id, _)) = self.answers.range(from..to).next() {
             self.forget(*id);
         }

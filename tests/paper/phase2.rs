@@ -1,6 +1,7 @@
 //! Phase 2: what a primary proposes, when it is chosen, and when clients are told.
 
 use super::bench::*;
+use synod::machine::ledger::Ledger;
 use synod::paxos::*;
 
 const MINE: Ballot = Ballot { round: 2, leader: LeaderId(0) };
@@ -261,6 +262,32 @@ fn a_client_that_was_forgotten_is_told_so_and_nothing_is_done_twice() {
     let sent = learn(&mut bench, 5);
     assert_eq!(sent.first(), Some(&(client(0), expired(again))));
     assert_eq!(bench.as_leader().history().applied(), [0, 1].map(Instance));
+}
+
+/// House rule: whoever waits for an answer gets it whole. Whoever asks again later is told what is still
+/// known: that it was done; and after a lease, nothing. It is done once in any case.
+#[test]
+fn whoever_asks_again_is_told_what_is_still_remembered() {
+    let limits = Limits { lease: 3, reply_bytes: 1, ..Limits::default() };
+    let (mine, mut leader) = (ballot(1, 0), a_leader(0, Start::Campaign, three(limits)));
+    leader.machine = AnyStateMachine::new(Ledger::default());
+    let mut bench = Bench::start(Role::Leader(leader), Saving::Changes, None);
+    (0..2).for_each(|n| drop(bench.hear(acceptor(n), promise(mine, &[]))));
+    let answer = |n: u64, answer| {
+        let done = Done { instance: Instance(n), position: n, answer };
+        (client(0), Message::Reply { id: id(n), done })
+    };
+    let mut done = |n: u64| {
+        bench.hear(client(0), request(n));
+        let sent = bench.hear_votes(2, &vote(mine, n, decree(n)));
+        assert_eq!(sent, [answer(n, Answer::Reply(n.to_string().into_bytes().into()))]);
+        bench.hear(client(0), request(0))
+    };
+    assert_eq!(done(0), [answer(0, Answer::Reply(b"0"[..].into()))]);
+    assert_eq!(done(1), [answer(0, Answer::NotKept(1))]);
+    assert_eq!(done(2), [answer(0, Answer::NotKept(1))]);
+    assert_eq!(done(3), [(client(0), refused(0, Refusal::Forgotten))]);
+    assert_eq!(bench.as_leader().history().applied().len(), 4);
 }
 
 /// House rule: a request beyond the bounds is refused, one that meets them is not.

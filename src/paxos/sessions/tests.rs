@@ -9,7 +9,7 @@ use super::super::history::History;
 use super::super::limits::{Limits, MAX_REPLY};
 use super::super::machine::{AnyStateMachine, RestoreError, StateMachine};
 use super::super::message::{Message, Refusal};
-use super::super::rules::PAXOS;
+use super::super::rules::{PAXOS, Rules};
 use super::*;
 
 /// Replies with as many bytes as the command says, each of them the number of commands so far.
@@ -249,37 +249,75 @@ fn retentions() -> impl Strategy<Value = Retention> {
     (1u64..12, reply_bytes).prop_map(|(lease, reply_bytes)| Retention { lease, reply_bytes })
 }
 
+/// What goes wrong, by these rules, if these commands are chosen so many instances apart: something is
+/// applied twice, what is counted is not there or beyond the bounds, or the list remembers otherwise.
+fn fault(stream: &[(u64, Command)], retention: Retention, rules: &Rules) -> Option<String> {
+    let (mut history, mut list) = (empty(), List::default());
+    let (mut instance, mut applied) = (Instance(0), BTreeSet::new());
+    for (step, command) in stream {
+        instance = instance.plus(*step);
+        let before = history.applied().len();
+        history.execute((instance, command), |_| None, retention, rules);
+        let new = history.applied().len() > before;
+        if new && !applied.insert(command.id) {
+            return Some(format!("{} is applied twice", command.id));
+        }
+        let Sessions { clients, answers, recent, bare, reply_bytes } = history.sessions();
+        let counted: u64 = answers.values().map(|done| done.answer.reply_bytes()).sum();
+        if *reply_bytes != counted || counted > retention.reply_bytes {
+            return Some(format!("{counted} bytes, not {reply_bytes}"));
+        }
+        let most = [answers.len(), clients.len(), *bare].into_iter().max();
+        if recent.len() as u64 > retention.lease || most > Some(recent.len()) {
+            return Some(format!("{most:?} of {} within the lease", recent.len()));
+        }
+        if new != list.execute(instance, command, retention) || !list.agrees(&history) {
+            return Some(format!("{:?} after {command} at {instance}", history.sessions()));
+        }
+    }
+    None
+}
+
+#[test]
+fn faults_are_noticed() {
+    let stream: Vec<(u64, Command)> =
+        [asked(1, 0, 1), asked(1, 1, 1), asked(1, 2, 1), asked(1, 3, 1)]
+            .into_iter()
+            .chain([asked(1, 0, 1), asked(2, 0, 1)])
+            .map(|command| (1, command))
+            .collect();
+    let retention = Retention { lease: 3, reply_bytes: 1 };
+    let faulty = [
+        Rules { without_reply: |_| None, ..PAXOS },
+        Rules { without_reply: |answer| Some(answer.clone()), ..PAXOS },
+        Rules { acknowledge_forgotten: |acknowledged, _| acknowledged, ..PAXOS },
+        Rules { acknowledge_forgotten: |_, sequence| sequence + 2, ..PAXOS },
+        Rules { may_open: |_, _, _| true, ..PAXOS },
+        Rules { is_new: |_, _| true, ..PAXOS },
+    ];
+    assert_eq!(fault(&stream, retention, &PAXOS), None);
+    for (number, rules) in faulty.iter().enumerate() {
+        assert!(fault(&stream, retention, rules).is_some(), "fault {number} goes unnoticed");
+    }
+}
+
 proptest! {
-    /// Whatever is chosen: nothing is applied twice, what is counted is there and within the bounds, a
-    /// slow list remembers the same, and equal decrees make equal histories.
+    /// Whatever is chosen, nothing goes wrong, and equal decrees make equal histories.
     #[test]
     fn what_is_remembered_is_bounded_and_a_function_of_what_is_chosen(
         stream in prop::collection::vec(commands(), 0..60),
         retention in retentions(),
     ) {
-        let (mut history, mut again, mut list) = (empty(), empty(), List::default());
-        let (mut instance, mut applied) = (Instance(0), BTreeSet::new());
-        for (step, command) in &stream {
-            instance = instance.plus(*step);
-            let before = history.applied().len();
-            history.execute((instance, command), |_| None, retention, &PAXOS);
-            let new = history.applied().len() > before;
-            prop_assert_eq!(new, list.execute(instance, command, retention));
-            prop_assert!(!new || applied.insert(command.id), "{} was applied twice", command.id);
-            prop_assert!(list.agrees(&history), "{:?}", history.sessions());
-            let Sessions { clients, answers, recent, bare, reply_bytes } = history.sessions();
-            let counted: u64 = answers.values().map(|done| done.answer.reply_bytes()).sum();
-            prop_assert_eq!(*reply_bytes, counted);
-            prop_assert!(counted <= retention.reply_bytes);
-            prop_assert!(recent.len() as u64 <= retention.lease && *bare <= recent.len());
-            prop_assert!(answers.len().max(clients.len()) <= recent.len());
-        }
-        instance = Instance(0);
-        for (step, command) in &stream {
-            instance = instance.plus(*step);
-            again.execute((instance, command), |_| None, retention, &PAXOS);
-        }
-        prop_assert_eq!(history, again);
+        prop_assert_eq!(fault(&stream, retention, &PAXOS), None);
+        let [one, two] = [(), ()].map(|()| {
+            let (mut history, mut instance) = (empty(), Instance(0));
+            for (step, command) in &stream {
+                instance = instance.plus(*step);
+                history.execute((instance, command), |_| None, retention, &PAXOS);
+            }
+            history
+        });
+        prop_assert_eq!(one, two);
     }
 
     /// Whatever may be sent in the order in which it was asked, however often, is applied in that
