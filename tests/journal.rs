@@ -338,7 +338,8 @@ fn a_disk_that_fails_once_is_not_trusted_again() {
 /// of these, and did not open the journal again.
 #[test]
 fn what_is_acknowledged_is_read_whatever_a_batch_is_made_of() {
-    let shapes = [(1000, 200), (4096, 100), (4096, 180), (4096, 1000), (20_000, 10), (40, 30_000)];
+    let shapes =
+        [(4096, 200), (1100, 1000), (2000, 1000), (4096, 1000), (20_000, 10), (40, 30_000)];
     for segment in [SMALLEST_SEGMENT, SEGMENT] {
         for (count, payload) in shapes {
             let batch: Vec<_> = (0..count).map(|n| vote(n, vec![7; payload])).collect();
