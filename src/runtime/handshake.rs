@@ -7,7 +7,7 @@
 //! another journal than it has, or with an older one, stops, before it says anything else.
 //!
 //! A role takes part only once enough others have answered. **No delay replaces an answer.** How many
-//! that are is in [`admission`].
+//! that are is in `handshake/admission.rs`.
 //!
 //! Each start of a role is a **life**, named by 128 random bits. A handshake says how old the journal
 //! was when this life began. If that is less than what a peer has heard of in another life, something
