@@ -154,7 +154,7 @@ fn cluster(chaos: &Chaos) -> Result<(Cast, String), ProcessError> {
     let members = members.chain(cast.acceptors.iter().map(|name| (name, "acceptor")));
     let ports = free_ports(cast.leaders.len() + cast.acceptors.len())?;
     // Small, so that they are met.
-    let limits = "[limits]\nwindow = 256\nclient_window = 256\nlease = 1024\nreply_bytes = 32768\n";
+    let limits = "[limits]\nwindow = 256\nclient_window = 256\nlease = 1024\n";
     let mut file = format!("cluster = \"chaos\"\n{limits}");
     for ((name, role), port) in members.zip(ports) {
         file.push_str(&format!(
