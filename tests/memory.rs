@@ -42,7 +42,7 @@ impl Learning {
     fn learn(&mut self, command: &KvCommand) {
         let instance = Instance(self.next);
         // In no order, as names are drawn.
-        let number = self.next.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let number = (self.next as u32).wrapping_mul(0x9e37_79b9);
         let client = ClientId { born: instance, number: number.into() };
         let payload = command.encode().unwrap().into();
         let id = RequestId { client, sequence: 0 };

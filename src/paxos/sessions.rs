@@ -169,13 +169,14 @@ impl Sessions {
 }
 
 /// The most bytes for each entry of a map of the standard library: nodes have 11 places, of which 5
-/// at least are taken, and there is an inner node, with 12 pointers beside, for 6 leaves at least.
+/// at least are taken, and for 5 leaves there is at most one inner node, with 12 pointers beside.
 const fn in_map<K, V>() -> usize {
     let leaf = 11 * (size_of::<K>() + size_of::<V>()) + 32;
-    leaf / 5 + (leaf + 12 * size_of::<usize>()) / (5 * 6)
+    leaf / 5 + (leaf + 12 * size_of::<usize>()) / (5 * 5)
 }
 
-/// A queue doubles its places. Shared bytes have two counters, and the allocator rounds up.
+/// A queue has twice the places that it needs, at most. Shared bytes have two counters, and the allocator
+/// rounds up.
 const _: () = assert!(
     in_map::<ClientId, Session>()
         + in_map::<RequestId, Done>()
