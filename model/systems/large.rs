@@ -42,6 +42,7 @@ pub static LARGE: [System; 2] = [
             ..BASE
         },
         also: &LOOKED_FOR,
+        left_out: &[],
         states: 0,
         effort: Effort::Never,
         stock: None,
@@ -65,6 +66,7 @@ pub static LARGE: [System; 2] = [
             ..BASE
         },
         also: &LOOKED_FOR,
+        left_out: &[],
         states: 0,
         effort: Effort::Never,
         stock: None,
