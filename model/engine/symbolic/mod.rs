@@ -16,12 +16,14 @@
 //! | --- | --- |
 //! | this one | environments and the closure |
 //! | `moves` | one step forward and back |
+//! | `offers` | the messages that were sent in a set |
 //! | `select` | the states in which something is found |
 //! | `path` | shortest runs |
 //! | `alone` | the situations of one actor, and its steps |
 
 mod alone;
 mod moves;
+mod offers;
 mod path;
 mod select;
 
@@ -39,6 +41,7 @@ use super::diagram::{Diagram, EMPTY, END, Node, Value, Variable};
 use super::universe::{MessageId, NOTHING, Outcome, SetId, Universe, UniverseError};
 
 pub use alone::Alone;
+use offers::Offers;
 
 /// What the blocks above do to those from some one on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -90,6 +93,7 @@ pub struct Symbolic<'u, A: Actor> {
     stepped: FxHashMap<(Node, EnvironmentId), Node>,
     filtered: Cache<(Node, MessageId)>,
     noted: Cache<(Node, SetId)>,
+    offers: Offers,
     trimmed: Cache<(Node, u8)>,
     /// Nodes under construction; nothing of them may be collected.
     frames: Vec<Slots>,
@@ -128,6 +132,7 @@ where
             stepped: FxHashMap::default(),
             filtered: Cache::default(),
             noted: Cache::default(),
+            offers: Offers::default(),
             trimmed: Cache::default(),
             frames: Vec::new(),
             kept: Vec::new(),
@@ -319,6 +324,7 @@ where
         self.closed.retain(|key, result| [key.0, key.1, *result].iter().all(|n| live.has(*n)));
         self.stepped.retain(|key, result| live.has(key.0) && live.has(*result));
         self.filtered.retain(|key, result| live.has(key.0) && live.has(result));
+        self.offers.retain(&live);
         self.noted.retain(|key, result| live.has(key.0) && live.has(result));
         self.trimmed.retain(|key, result| live.has(key.0) && live.has(result));
         self.collect_at = COLLECT_AT.max(self.diagram.len() * 2);

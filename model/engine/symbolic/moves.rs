@@ -8,6 +8,7 @@ use stateright::actor::Actor;
 
 use super::super::diagram::{EMPTY, END, Node, Variable};
 use super::super::universe::{CoreId, MessageId, Outcome, SetId};
+use super::offers::Offered;
 use super::{EnvironmentId, Symbolic};
 
 /// Messages by where they are noted, from the top down.
@@ -38,13 +39,14 @@ where
             let outcomes = self.universe.hear(core, message).iter();
             moves.extend(outcomes.map(|outcome| (*outcome, states)));
         }
+        self.note_offers(states);
         for place in 0..self.universe.inbox(actor).len() {
             let message = self.universe.inbox(actor)[place];
             let (from, to, _) = self.universe.message(message);
             if self.block[from] < self.block[to] || self.universe.ignores(actor, core, message) {
                 continue;
             }
-            let offered = self.filter(states, message);
+            let offered = self.filter_noted(states, message);
             if offered != EMPTY {
                 let outcomes = self.universe.hear(core, message).iter();
                 moves.extend(outcomes.map(|outcome| (*outcome, offered)));
@@ -77,20 +79,28 @@ where
 
     /// The states in which this message was sent.
     pub(super) fn filter(&mut self, states: Node, message: MessageId) -> Node {
-        let (from, to, _) = self.universe.message(message);
-        let outbox = Variable::outbox(self.block[from], to);
-        let variable = self.diagram.variable(states);
-        if states == EMPTY || variable > outbox {
-            return EMPTY;
+        self.note_offers(states);
+        self.filter_noted(states, message)
+    }
+
+    /// The same, if it is noted what was sent in them.
+    fn filter_noted(&mut self, states: Node, message: MessageId) -> Node {
+        match self.offers.of(states, message) {
+            Offered::Nowhere => return EMPTY,
+            Offered::Everywhere => return states,
+            Offered::Somewhere => {}
         }
         if let Some(known) = self.filtered.get((states, message)) {
             return known;
         }
+        let (from, to, _) = self.universe.message(message);
+        let outbox = Variable::outbox(self.block[from], to);
+        let variable = self.diagram.variable(states);
         let mut edges = self.diagram.edges(states).to_vec();
         if variable == outbox {
             edges.retain(|(sent, _)| self.universe.members(*sent).binary_search(&message).is_ok());
         } else {
-            edges.iter_mut().for_each(|(_, child)| *child = self.filter(*child, message));
+            edges.iter_mut().for_each(|(_, child)| *child = self.filter_noted(*child, message));
         }
         let filtered = self.diagram.node(variable, edges);
         self.filtered.put((states, message), filtered);
