@@ -20,7 +20,8 @@ use super::facts::Lens;
 use super::hunt::hunt;
 use super::mutants::Mutant;
 use super::properties::{Kind, Property};
-use super::refinement;
+use super::refinement::{ALONE, STATES, STEPS};
+use super::report::{Outcome, Report, Verdict};
 use super::stock;
 use super::system::System;
 use super::systems::system;
@@ -95,6 +96,17 @@ impl Backend {
             Backend::Stock => "stock",
         }
     }
+
+    /// The reason why it cannot judge properties of this kind, if it cannot.
+    fn cannot_look_at(self, kind: Kind) -> Option<&'static str> {
+        match (self, kind) {
+            (Backend::Stock, Kind::Throughout) => {
+                Some("its states do not remember the way to them")
+            }
+            (Backend::Stock, Kind::Eventually) => Some("its own check of fair runs misses some"),
+            _ => None,
+        }
+    }
 }
 
 /// What a system is held to.
@@ -102,87 +114,49 @@ impl Backend {
 pub enum Held {
     /// To its properties.
     ToProperties,
-    /// To the specification that is proved: see [`refinement`].
+    /// To the specification that is proved: see [`refinement`](super::refinement).
     ToSpecification,
 }
 
-impl Held {
-    /// The properties that this comes to.
-    fn properties(self, system: &'static System, backend: Backend) -> Vec<&'static Property> {
-        match (self, backend) {
-            (Held::ToProperties, _) => system.properties().collect(),
-            (Held::ToSpecification, Backend::Symbolic) => {
-                refinement::STATES.iter().chain([&refinement::ALONE]).collect()
-            }
+/// The properties of a check.
+struct Plan {
+    /// Those that the back end judges.
+    judged: Vec<&'static Property>,
+    /// Those that it cannot look at, and why.
+    beyond: Vec<(&'static Property, &'static str)>,
+}
+
+impl Plan {
+    fn new(held: Held, system: &System, backend: Backend) -> Self {
+        match (held, backend) {
+            (Held::ToSpecification, Backend::Symbolic) => Plan {
+                judged: STATES.iter().chain([&ALONE]).collect(),
+                beyond: STEPS
+                    .iter()
+                    .map(|step| (step, "diagrams do not tell steps apart"))
+                    .collect(),
+            },
             (Held::ToSpecification, _) => {
-                refinement::STATES.iter().chain(&refinement::STEPS).collect()
+                Plan { judged: STATES.iter().chain(&STEPS).collect(), beyond: Vec::new() }
             }
-        }
-    }
-}
-
-/// What a check showed.
-#[derive(Debug)]
-pub struct Report {
-    /// The system that was checked.
-    pub system: &'static System,
-    /// What explored it.
-    pub backend: Backend,
-    /// How many states were reached, each counted once.
-    pub states: BigUint,
-    /// How many of them were visited one by one: all, or one for all that differ in the acceptors'
-    /// names only.
-    pub visited: Option<usize>,
-    /// How many steps were taken, into known states too; diagrams take none.
-    pub steps: Option<u64>,
-    /// How many of the steps say something new, where steps are looked at. On diagrams: how many
-    /// steps of acceptors alone.
-    pub judged: Option<u64>,
-    /// The number of steps to the state that is furthest from the start.
-    pub depth: Option<usize>,
-    /// How many nodes the diagram of all states has.
-    pub nodes: Option<usize>,
-    /// The most nodes there were at a time.
-    pub peak_nodes: Option<usize>,
-    /// How long it took.
-    pub elapsed: Duration,
-    /// Whether every reachable state was visited. A check that is not complete shows nothing.
-    pub complete: bool,
-    /// Each property, and what became of it.
-    pub outcomes: Vec<Outcome>,
-}
-
-/// What became of a property.
-#[derive(Debug)]
-pub struct Outcome {
-    /// The property.
-    pub property: &'static Property,
-    /// Whether it holds.
-    pub holds: bool,
-    /// The shortest run that shows the opposite, where there can be one.
-    pub counterexample: Option<Trace>,
-}
-
-impl Report {
-    /// Whether the check was complete, every property holds, and the number of states is the one
-    /// that was expected.
-    pub fn passes(&self) -> bool {
-        self.complete && self.as_expected() && self.outcomes.iter().all(|outcome| outcome.holds)
-    }
-
-    /// How many states were expected; none if nobody knows.
-    pub fn expected(&self) -> Option<BigUint> {
-        match self.backend {
-            Backend::Stock => self.system.stock.map(BigUint::from),
-            Backend::Explicit | Backend::Alike | Backend::Symbolic => {
-                Some(BigUint::from(self.system.states))
+            (Held::ToProperties, _) => {
+                let mut plan = Plan { judged: Vec::new(), beyond: Vec::new() };
+                for property in system.properties() {
+                    match backend.cannot_look_at(property.kind) {
+                        Some(why) => plan.beyond.push((property, why)),
+                        None => plan.judged.push(property),
+                    }
+                }
+                plan
             }
         }
     }
 
-    /// Whether the number of states is the one that was expected.
-    pub fn as_expected(&self) -> bool {
-        self.expected().as_ref() == Some(&self.states)
+    /// Adds to a report what the back end cannot look at, so that nothing is passed over in silence.
+    fn complete(self, mut report: Report) -> Report {
+        let beyond = self.beyond.into_iter();
+        report.outcomes.extend(beyond.map(|(property, why)| Outcome::not_looked_at(property, why)));
+        report
     }
 }
 
@@ -195,37 +169,38 @@ pub fn check(
     progress: &dyn Fn(&BigUint),
 ) -> Result<Report, CheckError> {
     let start = Instant::now();
-    let to = held.properties(system, backend);
+    let plan = Plan::new(held, system, backend);
+    let to = &plan.judged;
     let report = match backend {
         Backend::Stock if held == Held::ToSpecification => {
             return Err(CheckError::StepsInStock(system.name));
         }
-        Backend::Stock => check_stock(system, progress)?,
-        Backend::Explicit | Backend::Alike => check_explicit(system, &to, backend, progress)?,
-        Backend::Symbolic => check_symbolic(system, (&Paxos, Machine::Sound), &to, progress)?,
+        Backend::Stock => check_stock(system, to, progress)?,
+        Backend::Explicit | Backend::Alike => check_explicit(system, to, backend, progress)?,
+        Backend::Symbolic => check_symbolic(system, (&Paxos, Machine::Sound), to, progress)?,
     };
-    Ok(Report { elapsed: start.elapsed(), ..report })
+    Ok(plan.complete(Report { elapsed: start.elapsed(), ..report }))
 }
 
-fn check_stock(system: &'static System, progress: &dyn Fn(&BigUint)) -> Result<Report, CheckError> {
+fn check_stock(
+    system: &'static System,
+    held: &[&'static Property],
+    progress: &dyn Fn(&BigUint),
+) -> Result<Report, CheckError> {
     let model = system.model(&Paxos)?;
+    let config = model.cfg.clone();
     let finished = bfs::explore(model, HasDiscoveries::All, |n| progress(&n.into()))
         .ok_or(CheckError::Panicked(system.name))?;
     let mut outcomes = Vec::new();
-    for property in system.properties() {
-        let found = finished.runs.contains_key(property.name);
-        let holds = match property.kind {
-            Kind::Sometimes => found,
-            Kind::Always => !found,
-            Kind::StaysPossible => {
-                let hunt = stock::hunt(system, &Paxos, property, &|n| progress(&n.into()))?;
-                hunt.run.is_none()
-            }
-            // Stateright's own check of the first kind misses counterexamples, and its states do
-            // not remember.
-            Kind::Eventually | Kind::Throughout => continue,
+    for property in held {
+        let (holds, looked) = if property.kind == Kind::StaysPossible {
+            let hunt = stock::hunt(system, &Paxos, property, &|n| progress(&n.into()))?;
+            (hunt.run.is_none(), hunt.looked)
+        } else {
+            let found = finished.runs.contains_key(property.name);
+            (found == (property.kind == Kind::Sometimes), config.looked(property))
         };
-        outcomes.push(Outcome { property, holds, counterexample: None });
+        outcomes.push(Outcome::new(system, property, holds, looked, None));
     }
     Ok(Report {
         system,
@@ -261,12 +236,12 @@ fn check_explicit(
     let explored =
         explore_up_to(&mut universe, &mut watches, symmetry, until, |n| progress(&n.into()))?;
     let mut outcomes = Vec::new();
-    for (property, run) in now.into_iter().zip(explored.found) {
-        let found = run.is_some();
+    let looked = watches.iter().map(Watch::looked);
+    for ((property, run), looked) in now.into_iter().zip(explored.found).zip(looked) {
+        let holds = run.is_some() == (property.kind == Kind::Sometimes);
         let shows = run.filter(|_| property.kind == Kind::Always);
         let trace = shows.map(|run| Trace::of_run(system, &universe, &members, &run, property));
-        let holds = found == (property.kind == Kind::Sometimes);
-        outcomes.push(Outcome { property, holds, counterexample: trace.transpose()? });
+        outcomes.push(Outcome::new(system, property, holds, looked, trace.transpose()?));
     }
     for property in of_runs {
         outcomes.push(of_all_runs(system, (&Paxos, Machine::Sound), property, progress)?);
@@ -282,7 +257,7 @@ fn check_explicit(
         nodes: None,
         peak_nodes: None,
         elapsed: Duration::ZERO,
-        complete: true,
+        complete: explored.exhausted,
         outcomes,
     })
 }
@@ -300,7 +275,7 @@ fn of_all_runs<R: Rulebook>(
     if few && hunt.trace.is_none() {
         return Err(CheckError::Unfinished(property.name));
     }
-    Ok(Outcome { property, holds: hunt.trace.is_none(), counterexample: hunt.trace })
+    Ok(Outcome::new(system, property, hunt.trace.is_none(), hunt.looked, hunt.trace))
 }
 
 /// Visits every reachable state of a mutant's system, on diagrams.
@@ -311,9 +286,9 @@ pub fn check_mutant(
 ) -> Result<Report, CheckError> {
     let start = Instant::now();
     let system = system(mutant.system).ok_or(mutant.misnamed(mutant.system))?;
-    let to = held.properties(system, Backend::Symbolic);
-    let report = check_symbolic(system, (&mutant, mutant.machine), &to, progress)?;
-    Ok(Report { elapsed: start.elapsed(), ..report })
+    let plan = Plan::new(held, system, Backend::Symbolic);
+    let report = check_symbolic(system, (&mutant, mutant.machine), &plan.judged, progress)?;
+    Ok(plan.complete(Report { elapsed: start.elapsed(), ..report }))
 }
 
 fn check_symbolic<R: Rulebook>(
@@ -332,35 +307,30 @@ fn check_symbolic<R: Rulebook>(
     let states = symbolic.count(reach);
     progress(&states);
     let (nodes, peak_nodes) = (symbolic.diagram().size(reach), symbolic.diagram().peak());
+    let complete = symbolic.is_closed(reach)?;
     let (mut outcomes, mut judged) = (Vec::new(), None);
     for (property, mut watches) in looks {
+        if matches!(property.kind, Kind::Eventually | Kind::Throughout) {
+            outcomes.push(of_all_runs(system, (rulebook, machine), property, progress)?);
+            continue;
+        }
         let mut holds = true;
         for watch in &mut watches {
-            holds &= match property.kind {
-                Kind::Always if property.looks_at() == Looks::Steps => {
-                    let alone = alone(&mut symbolic, reach, &acceptors, watch)?;
-                    judged = Some(judged.unwrap_or(0) + alone.judged);
-                    alone.found.is_none()
-                }
-                Kind::Always => !symbolic.finds(reach, watch),
-                Kind::Sometimes => symbolic.finds(reach, watch),
-                Kind::StaysPossible => {
-                    let goal = symbolic.select(reach, watch);
-                    symbolic.stuck(reach, goal)? == EMPTY
-                }
-                Kind::Eventually | Kind::Throughout => continue,
+            holds &= if property.looks_at() == Looks::Steps {
+                let alone = alone(&mut symbolic, reach, &acceptors, watch)?;
+                judged = Some(judged.unwrap_or(0) + alone.judged);
+                alone.found.is_none()
+            } else {
+                holds_in(&mut symbolic, reach, watch)?
             };
         }
-        outcomes.push(match property.kind {
-            Kind::Eventually | Kind::Throughout => {
-                of_all_runs(system, (rulebook, machine), property, progress)?
-            }
-            _ => Outcome { property, holds, counterexample: None },
-        });
+        let looked = watches.iter().map(Watch::looked).sum();
+        outcomes.push(Outcome::new(system, property, holds, looked, None));
     }
     let unexplained = |outcome: &&mut Outcome| {
-        let Outcome { property, holds, counterexample } = &**outcome;
-        !holds && counterexample.is_none() && property.kind != Kind::Sometimes
+        let Outcome { property, verdict, counterexample, .. } = &**outcome;
+        let fails = *verdict == Verdict::Fails && property.kind != Kind::Sometimes;
+        fails && counterexample.is_none()
     };
     for outcome in outcomes.iter_mut().filter(unexplained) {
         let property = outcome.property;
@@ -379,9 +349,24 @@ fn check_symbolic<R: Rulebook>(
         nodes: Some(nodes),
         peak_nodes: Some(peak_nodes),
         elapsed: Duration::ZERO,
-        complete: true,
+        complete,
         outcomes,
     })
+}
+
+/// Judges a property of states in these; true if it holds.
+fn holds_in<R: Rulebook>(
+    symbolic: &mut Symbolic<'_, Node<R>>,
+    reach: Set,
+    watch: &mut Watch<Node<R>, Lens>,
+) -> Result<bool, CheckError> {
+    let found = symbolic.finds(reach, watch);
+    let kind = watch.observer().property.kind;
+    if kind != Kind::StaysPossible {
+        return Ok(found == (kind == Kind::Sometimes));
+    }
+    let goal = symbolic.select(reach, watch);
+    Ok(symbolic.stuck(reach, goal)? == EMPTY)
 }
 
 /// What the steps of these actors, each alone, show.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use stateright::actor::Id;
 
-use super::engine::observe::{Looks, Observer, Remember};
+use super::engine::observe::{Judged, Looks, Observer, Remember};
 use super::properties::{Kind, Property, StepSeen};
 use crate::paxos::leader::{self, Stance};
 use crate::paxos::{
@@ -218,14 +218,14 @@ impl Lens {
         Lens { place: Some(place), ..self }
     }
 
-    /// What it finds in a state or in an actor, in words.
-    pub fn find(&self, facts: &Facts) -> Option<String> {
-        self.property.find(&self.members, facts)
+    /// Judges a state or an actor. What it finds there is in words.
+    pub fn judge(&self, facts: &Facts) -> Judged<String> {
+        self.property.judge(&self.members, facts)
     }
 
-    /// What it finds in a step, in words.
-    pub fn find_in_step(&self, step: &StepSeen<'_>) -> Option<String> {
-        self.property.find_in_step(&self.members, step)
+    /// Judges a step. What it finds there is in words.
+    pub fn judge_step(&self, step: &StepSeen<'_>) -> Judged<String> {
+        self.property.judge_step(&self.members, step)
     }
 }
 
@@ -256,12 +256,12 @@ impl<R: Rulebook> Observer<Node<R>> for Lens {
         self.property.looks_at()
     }
 
-    fn finds(&self, facts: &Facts) -> bool {
-        self.find(facts).is_some()
+    fn judge(&self, facts: &Facts) -> Judged {
+        Lens::judge(self, facts).bare()
     }
 
-    fn finds_in_step(&self, all: &Facts, before: &Facts, after: &Facts) -> bool {
-        self.find_in_step(&StepSeen { all, before, after }).is_some()
+    fn judge_step(&self, all: &Facts, before: &Facts, after: &Facts) -> Judged {
+        Lens::judge_step(self, &StepSeen { all, before, after }).bare()
     }
 }
 

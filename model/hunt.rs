@@ -39,6 +39,8 @@ pub struct Hunt {
     pub trace: Option<Trace>,
     /// How many states were visited.
     pub states: BigUint,
+    /// The amount that the property looked at: see [`Watch::looked`].
+    pub looked: u64,
     /// How long it took.
     pub elapsed: Duration,
 }
@@ -63,8 +65,8 @@ pub fn hunt<R: Rulebook>(
             .map(|hunt| hunt.into_hunt(start.elapsed()));
     }
     let sought = search(system, rulebook, machine, property, backend, progress)?;
-    let Sought { trace, states, .. } = sought;
-    Ok(Hunt { system, property, trace, states, elapsed: start.elapsed() })
+    let Sought { trace, states, looked, .. } = sought;
+    Ok(Hunt { system, property, trace, states, looked, elapsed: start.elapsed() })
 }
 
 /// What the engine has found.
@@ -77,6 +79,8 @@ pub struct Sought<R: Rulebook> {
     pub trace: Option<Trace>,
     /// How many states were visited.
     pub states: BigUint,
+    /// The amount that the property looked at.
+    pub looked: u64,
 }
 
 /// The same on the engine, whatever the back end; for those who want the run itself. The bridge is
@@ -90,30 +94,26 @@ pub fn search<R: Rulebook>(
     progress: &dyn Fn(&BigUint),
 ) -> Result<Sought<R>, CheckError> {
     let (mut universe, members) = system.universe(rulebook, machine)?;
-    let look = watch(property, &members, &universe);
+    let mut look = watch(property, &members, &universe);
     let bridge = |universe| bridge(system, universe);
     // Steps are told from one another state by state only.
     let steps = property.looks_at() == Looks::Steps;
     let backend = if steps { Backend::Explicit } else { backend };
-    let (bridge, (run, states)) = match (property.kind, backend) {
-        (Kind::Throughout, _) => {
-            let bridge = bridge(universe);
-            bridge.hold_to(Expectation::Always, property.name, look)?;
-            let found = throughout(&bridge, property, progress)?;
-            (bridge, found)
-        }
-        (Kind::Eventually, _) => {
-            let found = eventually(&mut universe, look, progress)?;
-            (bridge(universe), found)
-        }
-        (Kind::Always | Kind::Sometimes, Backend::Explicit | Backend::Alike) => {
-            let found = explicit(system, &mut universe, look, backend, progress)?;
-            (bridge(universe), found)
-        }
-        (Kind::StaysPossible, _) | (_, Backend::Symbolic | Backend::Stock) => {
-            let found = symbolic(&mut universe, look, progress)?;
-            (bridge(universe), found)
-        }
+    let (bridge, (run, states), looked) = if property.kind == Kind::Throughout {
+        let bridge = bridge(universe);
+        bridge.hold_to(Expectation::Always, property.name, look)?;
+        let found = throughout(&bridge, property, progress)?;
+        let looked = bridge.looked(property.name);
+        (bridge, found, looked)
+    } else {
+        let found = match (property.kind, backend) {
+            (Kind::Eventually, _) => eventually(&mut universe, &mut look, progress)?,
+            (Kind::Always | Kind::Sometimes, Backend::Explicit | Backend::Alike) => {
+                explicit(system, &mut universe, &mut look, backend, progress)?
+            }
+            _ => symbolic(&mut universe, &mut look, progress)?,
+        };
+        (bridge(universe), found, look.looked())
     };
     let in_words = |run| {
         let words = |u: &_| Trace::of_run(system, u, &members, run, property);
@@ -121,7 +121,7 @@ pub fn search<R: Rulebook>(
     };
     let trace = run.as_ref().map(in_words).transpose()?;
     hold_to_all(system, &members, &bridge)?;
-    Ok(Sought { bridge, run, trace, states })
+    Ok(Sought { bridge, run, trace, states, looked })
 }
 
 /// A system for Stateright's Explorer, held to all its properties that Stateright can look for.
@@ -167,20 +167,21 @@ type Found = Result<(Option<Run>, BigUint), CheckError>;
 fn explicit<R: Rulebook>(
     system: &'static System,
     universe: &mut Universe<Node<R>>,
-    watch: Watch<Node<R>, Lens>,
+    watch: &mut Watch<Node<R>, Lens>,
     backend: Backend,
     progress: &dyn Fn(&BigUint),
 ) -> Found {
     let alike = alike(system, backend)?;
     let symmetry = alike.as_ref().map(|alike| alike as &dyn Symmetry<Node<R>>);
     let progress = |n: usize| progress(&n.into());
-    let explored = explore_up_to(universe, &mut [watch], symmetry, Until::Found, progress)?;
+    let watches = std::slice::from_mut(watch);
+    let explored = explore_up_to(universe, watches, symmetry, Until::Found, progress)?;
     Ok((explored.found.into_iter().flatten().next(), explored.states.into()))
 }
 
 fn symbolic<R: Rulebook>(
     universe: &mut Universe<Node<R>>,
-    mut watch: Watch<Node<R>, Lens>,
+    watch: &mut Watch<Node<R>, Lens>,
     progress: &dyn Fn(&BigUint),
 ) -> Found {
     let mut symbolic = Symbolic::new(universe);
@@ -191,21 +192,22 @@ fn symbolic<R: Rulebook>(
     };
     let run = if watch.observer().property.kind == Kind::StaysPossible {
         let reach = symbolic.reach()?;
-        let goal = symbolic.select(reach, &mut watch);
+        symbolic.finds(reach, watch);
+        let goal = symbolic.select(reach, watch);
         let stuck = symbolic.stuck(reach, goal)?;
         symbolic.shortest_to(stuck, &mut count)?
     } else {
-        symbolic.shortest(&mut watch, &mut count)?
+        symbolic.shortest(watch, &mut count)?
     };
     Ok((run, states))
 }
 
 fn eventually<R: Rulebook>(
     universe: &mut Universe<Node<R>>,
-    mut watch: Watch<Node<R>, Lens>,
+    watch: &mut Watch<Node<R>, Lens>,
     progress: &dyn Fn(&BigUint),
 ) -> Found {
-    let fairness = fairness(universe, &mut watch, |n| progress(&n.into()))?;
+    let fairness = fairness(universe, watch, |n| progress(&n.into()))?;
     Ok((fairness.lasso.map(|lasso| lasso.stem), fairness.states.into()))
 }
 
@@ -252,10 +254,12 @@ pub fn catch_by_specification(
     let mut watches: Vec<_> = held.iter().map(|p| watch(p, &members, &universe)).collect();
     let progress = |n: usize| progress(&n.into());
     let explored = explore_up_to(&mut universe, &mut watches, None, Until::Found, progress)?;
-    let place = explored.found.iter().position(Option::is_some);
-    let property = held.get(place.unwrap_or(0)).copied().unwrap_or(&STEPS[0]);
+    let place = explored.found.iter().position(Option::is_some).unwrap_or(0);
+    let property = held.get(place).copied().unwrap_or(&STEPS[0]);
+    let looked = watches.get(place).map_or(0, Watch::looked);
     let run = explored.found.into_iter().flatten().next();
     let in_words = |run| Trace::of_run(system, &universe, &members, &run, property);
     let trace = run.map(in_words).transpose()?;
-    Ok(Hunt { system, property, trace, states: explored.states.into(), elapsed: start.elapsed() })
+    let (states, elapsed) = (explored.states.into(), start.elapsed());
+    Ok(Hunt { system, property, trace, states, looked, elapsed })
 }

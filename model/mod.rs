@@ -7,6 +7,7 @@
 //! | [`system`], [`systems`] | small clusters, with their bounds and numbers of states |
 //! | [`mutants`] | faults that the checks must find |
 //! | [`check`], [`hunt`] | run the checks, and look for counterexamples |
+//! | [`report`] | what a check showed, and of how much |
 //! | [`bfs`] | Stateright's own search |
 //! | [`walk`] | walks through at random what is too large |
 //! | [`engine`] | explores the states of any Stateright actors |
@@ -28,6 +29,7 @@ mod order;
 pub mod properties;
 pub mod reach;
 pub mod refinement;
+pub mod report;
 pub mod scope;
 pub mod stock;
 pub mod system;

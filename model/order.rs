@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use stateright::semantics::{ConsistencyTester, LinearizabilityTester, SequentialSpec};
 
+use super::engine::observe::Judged;
 use super::facts::{Fact, Facts};
 use crate::paxos::{Members, RequestId};
 
@@ -38,7 +39,10 @@ pub(super) fn what_came_first(_: &Members, before: &Facts, after: &Facts) -> Vec
 }
 
 /// Looks for answers that no order of the commands explains.
-pub(super) fn no_order_explains(_: &Members, facts: &Facts) -> Option<String> {
+pub(super) fn no_order_explains(_: &Members, facts: &Facts) -> Judged<String> {
+    if facts.iter().filter_map(answer).next().is_none() {
+        return Judged::Nothing;
+    }
     let mut ways: Vec<BTreeMap<RequestId, u64>> = vec![BTreeMap::new()];
     for (id, position) in facts.iter().filter_map(answer) {
         // A request with two answers may be taken to have had either.
@@ -52,7 +56,8 @@ pub(super) fn no_order_explains(_: &Members, facts: &Facts) -> Option<String> {
         }
         ways.extend(more);
     }
-    ways.into_iter().find_map(|way| (!explained(facts, &way)).then(|| in_words(facts, &way)))
+    let each = ways.into_iter();
+    each.map(|way| (!explained(facts, &way)).then(|| in_words(facts, &way))).collect()
 }
 
 fn answer(fact: &Fact) -> Option<(RequestId, u64)> {
@@ -127,7 +132,7 @@ mod tests {
         let answered = answers.iter().map(|(c, position)| Fact::Answered(id(*c), done(*position)));
         let precedes = first.iter().map(|(old, new)| Fact::Precedes(id(*old), id(*new)));
         let facts: Facts = requested.chain(answered).chain(precedes).collect();
-        no_order_explains(&members(), &facts).is_some()
+        no_order_explains(&members(), &facts).is_found()
     }
 
     #[test]

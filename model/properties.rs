@@ -4,7 +4,7 @@
 //! an example, or a goal, by its [`Kind`].
 
 use super::engine::bridge::numbered::MOST_PROPERTIES;
-use super::engine::observe::Looks;
+use super::engine::observe::{Judged, Looks};
 use super::facts::{Fact, Facts, Topic};
 use super::findings::*;
 use super::order::{no_order_explains, what_came_first};
@@ -61,11 +61,11 @@ pub struct Property {
 #[derive(Clone, Copy, Debug)]
 pub enum Find {
     /// In states.
-    InStates(fn(&Members, &Facts) -> Option<String>),
+    InStates(fn(&Members, &Facts) -> Judged<String>),
     /// In one actor at a time, with what that one has sent.
-    InEachActor(fn(&Members, &Facts) -> Option<String>),
+    InEachActor(fn(&Members, &Facts) -> Judged<String>),
     /// In steps.
-    InSteps(fn(&Members, &StepSeen<'_>) -> Option<String>),
+    InSteps(fn(&Members, &StepSeen<'_>) -> Judged<String>),
 }
 
 /// What is seen of a step.
@@ -91,7 +91,7 @@ impl Property {
         name: &'static str,
         kind: Kind,
         topics: &'static [Topic],
-        find: fn(&Members, &Facts) -> Option<String>,
+        find: fn(&Members, &Facts) -> Judged<String>,
     ) -> Self {
         Property::that(name, kind, topics, Find::InStates(find))
     }
@@ -100,7 +100,7 @@ impl Property {
     const fn of_each(
         name: &'static str,
         topics: &'static [Topic],
-        find: fn(&Members, &Facts) -> Option<String>,
+        find: fn(&Members, &Facts) -> Judged<String>,
     ) -> Self {
         Property::that(name, Kind::Always, topics, Find::InEachActor(find))
     }
@@ -121,18 +121,18 @@ impl Property {
         Property { one_by_one: true, ..self }
     }
 
-    /// What it finds in a state or in an actor, in words.
-    pub fn find(&self, members: &Members, facts: &Facts) -> Option<String> {
+    /// Judges a state or an actor. What it finds there is in words.
+    pub fn judge(&self, members: &Members, facts: &Facts) -> Judged<String> {
         match self.finds {
             Find::InStates(find) | Find::InEachActor(find) => find(members, facts),
-            Find::InSteps(_) => None,
+            Find::InSteps(_) => Judged::Nothing,
         }
     }
 
-    /// What it finds in a step, in words.
-    pub fn find_in_step(&self, members: &Members, step: &StepSeen<'_>) -> Option<String> {
+    /// Judges a step. What it finds there is in words.
+    pub fn judge_step(&self, members: &Members, step: &StepSeen<'_>) -> Judged<String> {
         match self.finds {
-            Find::InStates(_) | Find::InEachActor(_) => None,
+            Find::InStates(_) | Find::InEachActor(_) => Judged::Nothing,
             Find::InSteps(find) => find(members, step),
         }
     }
@@ -198,8 +198,16 @@ pub static PROPERTIES: [Property; 28] = [
         &[Topic::Executed],
         histories_differ,
     ),
-    Property::of_each("no gap is left", &[Topic::Neglected], neglected_instance),
-    Property::of_each("no request is forgotten", &[Topic::Forgotten], forgotten_request),
+    Property::of_each(
+        "no gap is left",
+        &[Topic::Neglected, Topic::Primary, Topic::Proposed],
+        neglected_instance,
+    ),
+    Property::of_each(
+        "no request is forgotten",
+        &[Topic::Forgotten, Topic::Primary, Topic::Proposed],
+        forgotten_request,
+    ),
     Property::new(
         "what was chosen stays chosen",
         Kind::Throughout,

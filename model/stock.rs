@@ -5,6 +5,9 @@
 //! engine drops the one and splits the other. So the numbers of states differ, and the verdicts do
 //! not.
 
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use stateright::actor::{ActorModel, ActorModelState, Id, Network};
@@ -13,6 +16,7 @@ use stateright::{Expectation, HasDiscoveries, Model, Path};
 use super::bfs;
 use super::check::CheckError;
 use super::engine::bridge::numbered::{self, Numbered};
+use super::engine::observe::Judged;
 use super::facts::{Facts, Situation, Topic, said};
 use super::hunt::Hunt;
 use super::properties::{Kind, Property};
@@ -29,7 +33,25 @@ pub struct Config {
     /// Who takes part.
     pub members: Members,
     /// What it is held to, in order.
-    pub held: Vec<&'static Property>,
+    pub held: Vec<HeldTo>,
+}
+
+/// A property that a model is held to.
+#[derive(Clone, Debug)]
+pub struct HeldTo {
+    /// The property.
+    pub property: &'static Property,
+    /// The number of states in which there was something for it to judge; one count, whoever has a
+    /// copy of the model. Stateright looks no further once something is found.
+    pub looked: Arc<AtomicU64>,
+}
+
+impl Config {
+    /// The number of states in which there was something for this property to judge.
+    pub fn looked(&self, property: &Property) -> u64 {
+        let held = self.held.iter().find(|held| held.property.name == property.name);
+        held.map_or(0, |held| held.looked.load(Ordering::Relaxed))
+    }
 }
 
 /// A system as a stock Stateright model.
@@ -58,8 +80,11 @@ impl System {
             Kind::Sometimes => Some((property, Expectation::Sometimes)),
             Kind::StaysPossible | Kind::Eventually | Kind::Throughout => None,
         };
-        let (held, expectations): (Vec<_>, Vec<_>) = properties.filter_map(expectation).unzip();
-        let names = expectations.into_iter().zip(&held).map(|(e, property)| (e, property.name));
+        let expected: Vec<_> = properties.filter_map(expectation).collect();
+        let properties = expected.iter().map(|(property, _)| *property);
+        let held = properties.map(|property| HeldTo { property, looked: Arc::default() }).collect();
+        let names =
+            expected.into_iter().map(|(property, expectation)| (expectation, property.name));
         let properties = numbered::properties(names);
         let config = Config { system: self, members, held };
         let mut model = ActorModel::new(config, ())
@@ -94,19 +119,21 @@ fn facts<R: Rulebook>(model: &Stock<R>, state: &StockState<R>, topics: &[Topic])
     facts
 }
 
-/// What a property finds in a state of a stock model.
-pub fn find<R: Rulebook>(
+/// Judges a state of a stock model.
+fn judge<R: Rulebook>(
     property: &Property,
     model: &Stock<R>,
     state: &StockState<R>,
-) -> Option<String> {
-    property.find(&model.cfg.members, &facts(model, state, property.topics))
+) -> Judged<String> {
+    property.judge(&model.cfg.members, &facts(model, state, property.topics))
 }
 
 impl<R: Rulebook> Numbered for Stock<R> {
     fn holds(&self, number: usize, state: &StockState<R>) -> bool {
-        let Some(property) = self.cfg.held.get(number) else { return true };
-        find(property, self, state).is_some() == (property.kind == Kind::Sometimes)
+        let Some(HeldTo { property, looked }) = self.cfg.held.get(number) else { return true };
+        let judged = judge(property, self, state);
+        looked.fetch_add(u64::from(judged.is_something()), Ordering::Relaxed);
+        judged.is_found() == (property.kind == Kind::Sometimes)
     }
 }
 
@@ -120,20 +147,22 @@ pub struct StockHunt<R: Rulebook> {
     pub run: Option<StockRun<R>>,
     /// How many states were visited.
     pub states: usize,
+    /// The number of those in which there was something for the property to judge.
+    pub looked: u64,
 }
 
 impl<R: Rulebook> StockHunt<R> {
     /// The counterexample in words.
     pub fn trace(&self) -> Option<Trace> {
         let run = self.run.as_ref()?;
-        let found = find(self.property, &self.model, run.last_state());
+        let found = judge(self.property, &self.model, run.last_state()).found();
         Some(Trace::of_stock(&self.model, run, finding(self.property, found)))
     }
 
     /// The same, without the model.
     pub fn into_hunt(self, elapsed: Duration) -> Hunt {
         let (system, property, trace) = (self.model.cfg.system, self.property, self.trace());
-        Hunt { system, property, trace, states: self.states.into(), elapsed }
+        Hunt { system, property, trace, states: self.states.into(), looked: self.looked, elapsed }
     }
 }
 
@@ -145,16 +174,22 @@ pub fn hunt<R: Rulebook>(
     progress: &dyn Fn(usize),
 ) -> Result<StockHunt<R>, CheckError> {
     let model = system.model_of(rulebook, [property].into_iter())?;
+    let looked = Cell::new(0);
     let (run, states) = if property.kind == Kind::StaysPossible {
-        let goal = |state: &StockState<R>| find(property, &model, state).is_some();
+        let goal = |state: &StockState<R>| {
+            let judged = judge(property, &model, state);
+            looked.set(looked.get() + u64::from(judged.is_something()));
+            judged.is_found()
+        };
         let graph = stays_reachable(&model, goal, progress);
         (graph.stuck.and_then(|states| run_through(&model, states)), graph.unique_states)
     } else {
         let finished = bfs::explore(model.clone(), HasDiscoveries::Any, progress)
             .ok_or(CheckError::Panicked(system.name))?;
+        looked.set(model.cfg.looked(property));
         (finished.runs.get(property.name).cloned(), finished.unique_states)
     };
-    Ok(StockHunt { model, property, run, states })
+    Ok(StockHunt { looked: looked.get(), model, property, run, states })
 }
 
 /// The run through these states.

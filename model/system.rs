@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::Serialize;
 use stateright::actor::{Id, model_timeout};
 
 use super::check::CheckError;
@@ -100,6 +101,15 @@ pub enum Effort {
     Never,
 }
 
+/// A property that a system cannot show: in none of its states is there anything to judge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// The property's name.
+    pub property: &'static str,
+    /// The reason why there is nothing.
+    pub why: &'static str,
+}
+
 /// A system to be checked.
 #[derive(Debug)]
 pub struct System {
@@ -111,6 +121,9 @@ pub struct System {
     pub bounds: Bounds,
     /// The properties it is held to beside those that hold always.
     pub also: &'static [&'static str],
+    /// The properties for which there is nothing to judge in it, and why. A check fails if any other
+    /// judges nothing.
+    pub left_out: &'static [LeftOut],
     /// How many states it has: a check that ends with another number is no check.
     pub states: u128,
     /// How long that takes.

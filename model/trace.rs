@@ -66,7 +66,8 @@ impl Trace {
             let actor = happened.as_ref().map(|(actor, ..)| *actor);
             let own = |of: &[Facts]| actor.and_then(|actor| of.get(actor).cloned());
             in_step = own(&of_each).zip(own(&now)).and_then(|(before, after)| {
-                lens.find_in_step(&StepSeen { all: &facts, before: &before, after: &after })
+                let step = StepSeen { all: &facts, before: &before, after: &after };
+                lens.judge_step(&step).found()
             });
             remembered.extend(Remember::<Node<R>>::remember(&lens, &facts, &all));
             (facts, of_each) = (all, now);
@@ -84,7 +85,7 @@ impl Trace {
             steps.push(TraceStep { event, sent });
         })?;
         facts.extend(remembered);
-        let found = lens.find(&facts).or(in_step);
+        let found = lens.judge(&facts).found().or(in_step);
         let at_the_end = matches!(property.kind, Kind::Always | Kind::Throughout | Kind::Sometimes);
         if found.is_none() && at_the_end {
             return Err(CheckError::NotShown(property.name));

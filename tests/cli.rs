@@ -116,8 +116,9 @@ fn check_lists_and_checks_systems() {
         assert_eq!(system["complete"], true);
         assert_eq!(system["unique_states"], system["expected_states"]);
         for property in system["properties"].as_array().unwrap() {
-            has_keys(property, &["name", "kind", "holds"]);
-            assert_eq!(property["holds"], true);
+            has_keys(property, &["name", "kind", "verdict", "looked_at"]);
+            let left_out = property["verdict"] == "left out" && !property["why"].is_null();
+            assert!(left_out || property["holds"] == true, "{property}");
         }
     }
     assert_eq!(report["systems"].as_array().unwrap().len(), 2);

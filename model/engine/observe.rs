@@ -21,6 +21,64 @@ pub enum Looks {
     Steps,
 }
 
+/// The result of judging the facts of a state, of an actor or of a step.
+///
+/// A property that judges nothing anywhere is true of everything, and shows nothing ("Efficient
+/// detection of vacuity in temporal model checking": Beer, Ben-David, Eisner and Rodeh 2001). So
+/// whoever judges says whether there was anything to judge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Judged<F = ()> {
+    /// Nothing was judged: none of the facts is one that could be wrong, so nothing could be found.
+    Nothing,
+    /// Something was judged, and it is not looked for.
+    Clear,
+    /// Something that is looked for.
+    Found(F),
+}
+
+impl<F> Judged<F> {
+    /// The finding, if there is one.
+    pub fn found(self) -> Option<F> {
+        match self {
+            Judged::Found(found) => Some(found),
+            Judged::Nothing | Judged::Clear => None,
+        }
+    }
+
+    /// True if there is a finding.
+    pub fn is_found(&self) -> bool {
+        matches!(self, Judged::Found(_))
+    }
+
+    /// True if anything was judged.
+    pub fn is_something(&self) -> bool {
+        !matches!(self, Judged::Nothing)
+    }
+
+    /// The same without the finding itself.
+    pub fn bare(&self) -> Judged {
+        match self {
+            Judged::Nothing => Judged::Nothing,
+            Judged::Clear => Judged::Clear,
+            Judged::Found(_) => Judged::Found(()),
+        }
+    }
+}
+
+/// The first finding among things judged one by one.
+impl<F> FromIterator<Option<F>> for Judged<F> {
+    fn from_iter<I: IntoIterator<Item = Option<F>>>(each: I) -> Self {
+        let mut judged = Judged::Nothing;
+        for one in each {
+            match one {
+                Some(found) => return Judged::Found(found),
+                None => judged = Judged::Clear,
+            }
+        }
+        judged
+    }
+}
+
 /// Looks at states or steps, in pieces: each core and each message that was ever sent shows some facts, and
 /// a state shows the facts of its pieces. So one definition serves one state as well as a whole
 /// diagram.
@@ -44,20 +102,19 @@ pub trait Observer<A: Actor> {
         Looks::States
     }
 
-    /// Whether that is in the facts which is looked for. Whoever looks at steps is not asked.
-    fn finds(&self, facts: &BTreeSet<Self::Fact>) -> bool;
+    /// Judges the facts of a state or of an actor. Whoever looks at steps is not asked.
+    fn judge(&self, facts: &BTreeSet<Self::Fact>) -> Judged;
 
-    /// Whether that is in a step which is looked for. `all` is what the whole state shows before the
-    /// step; `before` and `after`, what the actor that takes it shows, with all that it ever sent.
-    /// They differ: a step that shows nothing new is never asked about. Only whoever looks at steps
-    /// is asked.
-    fn finds_in_step(
+    /// Judges a step. `all` is what the whole state shows before the step; `before` and `after`, what
+    /// the actor that takes it shows, with all that it ever sent. They differ: a step that shows
+    /// nothing new is never asked about. Only whoever looks at steps is asked.
+    fn judge_step(
         &self,
         _all: &BTreeSet<Self::Fact>,
         _before: &BTreeSet<Self::Fact>,
         _after: &BTreeSet<Self::Fact>,
-    ) -> bool {
-        false
+    ) -> Judged {
+        Judged::Nothing
     }
 }
 
@@ -90,8 +147,9 @@ pub const NO_FACTS: FactsId = 0;
 pub struct Watch<A: Actor, O: Observer<A>> {
     observer: O,
     sets: IndexSet<BTreeSet<O::Fact>, FxBuildHasher>,
-    verdicts: Vec<bool>,
-    steps: FxHashMap<StepFacts, bool>,
+    judged: Vec<Judged>,
+    steps: FxHashMap<StepFacts, Judged>,
+    looked: u64,
     unions: FxHashMap<(FactsId, FactsId), FactsId>,
     cores: FxHashMap<(usize, CoreId), FactsId>,
     messages: Vec<FactsId>,
@@ -108,8 +166,9 @@ where
         let mut watch = Watch {
             observer,
             sets: IndexSet::default(),
-            verdicts: Vec::new(),
+            judged: Vec::new(),
             steps: FxHashMap::default(),
+            looked: 0,
             unions: FxHashMap::default(),
             cores: FxHashMap::default(),
             messages: Vec::new(),
@@ -124,12 +183,25 @@ where
         &self.observer
     }
 
+    /// The amount that it has looked at in which there was something to judge. State by state: states,
+    /// or steps. On diagrams: different sets of facts that states, or actors, show; and steps of
+    /// actors alone.
+    pub fn looked(&self) -> u64 {
+        self.looked
+    }
+
+    /// Adds to what it has looked at.
+    pub(super) fn look(&mut self, more: u64) {
+        self.looked += more;
+    }
+
     /// The set of these facts.
     pub fn number(&mut self, facts: BTreeSet<O::Fact>) -> FactsId {
         let (number, new) = self.sets.insert_full(facts);
         if new {
             let states = self.observer.looks_at() != Looks::Steps;
-            self.verdicts.push(states && self.observer.finds(&self.sets[number]));
+            let judge = || self.observer.judge(&self.sets[number]);
+            self.judged.push(if states { judge() } else { Judged::Nothing });
         }
         number as FactsId
     }
@@ -185,17 +257,21 @@ where
         all
     }
 
-    /// Whether something is found in a state.
+    /// Looks at a state; true if something is found.
     pub fn finds_in(&mut self, universe: &Universe<A>, state: &[&Situation]) -> bool {
-        if self.observer.looks_at() != Looks::EachActor {
+        let judged = if self.observer.looks_at() == Looks::EachActor {
+            let mut judged = Judged::Nothing;
+            for (actor, situation) in state.iter().enumerate() {
+                let shown = self.situation(universe, actor, situation);
+                judged = judged.max(self.judged(shown));
+            }
+            judged
+        } else {
             let all = self.facts(universe, state);
-            return self.finds(all);
-        }
-        let mut each = state.iter().enumerate();
-        each.any(|(actor, situation)| {
-            let shown = self.situation(universe, actor, situation);
-            self.finds(shown)
-        })
+            self.judged(all)
+        };
+        self.look(u64::from(judged.is_something()));
+        judged.is_found()
     }
 
     /// The facts of a set.
@@ -225,27 +301,27 @@ where
         union
     }
 
-    /// Whether a state with these facts is one that is looked for.
-    pub fn finds(&self, facts: FactsId) -> bool {
-        self.verdicts[facts as usize]
+    /// The result of judging these facts.
+    pub fn judged(&self, facts: FactsId) -> Judged {
+        self.judged[facts as usize]
     }
 
-    /// Whether a step with these facts is one that is looked for.
-    pub fn finds_in_step(&mut self, step: StepFacts) -> bool {
-        if let Some(known) = self.lookup().finds_in_step(step) {
+    /// The result of judging a step with these facts.
+    pub fn judged_step(&mut self, step: StepFacts) -> Judged {
+        if let Some(known) = self.lookup().judged_step(step) {
             return known;
         }
         let (all, before, after) = step;
         let [all, before, after] = [all, before, after].map(|facts| self.members(facts));
-        let found = self.observer.finds_in_step(all, before, after);
-        self.steps.insert(step, found);
-        found
+        let judged = self.observer.judge_step(all, before, after);
+        self.steps.insert(step, judged);
+        judged
     }
 
     /// What it knows, to be read by many threads.
     pub fn lookup(&self) -> Lookup<'_> {
         let looks_at = self.observer.looks_at();
-        Lookup { unions: &self.unions, verdicts: &self.verdicts, steps: &self.steps, looks_at }
+        Lookup { unions: &self.unions, judged: &self.judged, steps: &self.steps, looks_at }
     }
 }
 
@@ -270,7 +346,7 @@ where
         news
     }
 
-    /// Whether something is found in a state, with what is remembered of the way to it.
+    /// Looks at a state, with what is remembered of the way to it; true if something is found.
     pub fn finds_with(
         &mut self,
         universe: &Universe<A>,
@@ -282,7 +358,9 @@ where
         }
         let (now, memory) = (self.facts(universe, state), self.number(memory.clone()));
         let all = self.union(now, memory);
-        self.finds(all)
+        let judged = self.judged(all);
+        self.look(u64::from(judged.is_something()));
+        judged.is_found()
     }
 }
 
@@ -290,8 +368,8 @@ where
 #[derive(Clone, Copy, Debug)]
 pub struct Lookup<'w> {
     unions: &'w FxHashMap<(FactsId, FactsId), FactsId>,
-    verdicts: &'w [bool],
-    steps: &'w FxHashMap<StepFacts, bool>,
+    judged: &'w [Judged],
+    steps: &'w FxHashMap<StepFacts, Judged>,
     /// What it looks at.
     pub looks_at: Looks,
 }
@@ -308,15 +386,15 @@ impl Lookup<'_> {
         self.unions.get(&(one.min(two), one.max(two))).copied()
     }
 
-    /// Whether a state with these facts is one that is looked for.
-    pub fn finds(&self, facts: FactsId) -> bool {
-        self.verdicts[facts as usize]
+    /// The result of judging these facts.
+    pub fn judged(&self, facts: FactsId) -> Judged {
+        self.judged[facts as usize]
     }
 
-    /// Whether a step with these facts is one that is looked for, if that was asked before. A step
-    /// that shows nothing new is not.
-    pub fn finds_in_step(&self, step: StepFacts) -> Option<bool> {
+    /// The result of judging a step with these facts, if that was asked before. In a step that shows
+    /// nothing new, there is nothing to judge.
+    pub fn judged_step(&self, step: StepFacts) -> Option<Judged> {
         let (_, before, after) = step;
-        if before == after { Some(false) } else { self.steps.get(&step).copied() }
+        if before == after { Some(Judged::Nothing) } else { self.steps.get(&step).copied() }
     }
 }

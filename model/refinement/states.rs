@@ -1,30 +1,59 @@
 //! The invariant, and what follows from it, in states of the real actors.
 
+use super::super::engine::observe::Judged;
 use super::super::facts::Facts;
 use super::steps::PAXOS;
 use super::view::View;
 use crate::paxos::Members;
-use crate::proof::logic::Valuation;
+use crate::proof::logic::{Formula, Valuation, Var};
 
 /// Whether the part of the invariant with this number, or of what follows from it, is violated.
-pub(super) fn violated<const PART: usize>(members: &Members, facts: &Facts) -> Option<String> {
-    let named = PAXOS.invariant.iter().chain(&PAXOS.safety).nth(PART)?;
+pub(super) fn violated<const PART: usize>(members: &Members, facts: &Facts) -> Judged<String> {
+    let named = PAXOS.invariant.iter().chain(&PAXOS.safety).nth(PART);
+    let Some(named) = named else { return Judged::Nothing };
     let view = View::of(members, facts, &Facts::new());
-    let constants = view.constants();
-    let refutation = view.structure.refutation(&named.formula, &constants)?;
-    let values = view.in_words(refutation.get(constants.len()..).unwrap_or_default());
-    Some(format!("it should be that {}, but not so for {values}", named.words))
+    let mut constants = view.constants();
+    if let Some(refutation) = view.structure.refutation(&named.formula, &constants) {
+        let values = view.in_words(refutation.get(constants.len()..).unwrap_or_default());
+        return Judged::Found(format!(
+            "it should be that {}, but not so for {values}",
+            named.words
+        ));
+    }
+    let premise = premise(&named.formula);
+    if view.structure.satisfies(&premise, &mut constants) { Judged::Clear } else { Judged::Nothing }
+}
+
+/// That there is something which the formula says anything about: values for which the premises are
+/// true with which it begins.
+fn premise(formula: &Formula) -> Formula {
+    let (mut vars, mut premises) = (Vec::<Var>::new(), Vec::new());
+    let mut rest = formula;
+    loop {
+        rest = match rest {
+            Formula::Forall(more, body) => {
+                vars.extend(more);
+                body
+            }
+            Formula::Implies(premise, then) => {
+                premises.push((**premise).clone());
+                then
+            }
+            _ => return Formula::Exists(vars, Box::new(Formula::And(premises))),
+        };
+    }
 }
 
 /// Whether what the proof assumes of ballots and quorums is not so.
-pub(super) fn assumed_wrongly(members: &Members, facts: &Facts) -> Option<String> {
+pub(super) fn assumed_wrongly(members: &Members, facts: &Facts) -> Judged<String> {
     let view = View::of(members, facts, &Facts::new());
-    PAXOS.axioms.iter().chain(&PAXOS.also).find_map(|named| {
+    let each = PAXOS.axioms.iter().chain(&PAXOS.also).map(|named| {
         let refutation = view.structure.refutation(&named.formula, &Valuation::new())?;
         Some(format!(
             "it is assumed that {}, but not so for {}",
             named.words,
             view.in_words(&refutation)
         ))
-    })
+    });
+    each.collect()
 }

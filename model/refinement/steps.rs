@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use super::super::engine::observe::Judged;
 use super::super::facts::{Fact, Facts};
 use super::super::properties::StepSeen;
 use super::view::{Page, View};
@@ -75,35 +76,44 @@ fn said(vote: &Vote) -> String {
     format!("{} at {} under {}", vote.decree, vote.instance, vote.ballot)
 }
 
+/// The proposal that a fact tells of, if it does.
+fn proposed(fact: &Fact) -> Option<&Vote> {
+    match fact {
+        Fact::Proposed(vote) => Some(vote),
+        _ => None,
+    }
+}
+
 /// A new proposal that neither way to propose explains.
-pub(super) fn proposals(members: &Members, step: &StepSeen<'_>) -> Option<String> {
+pub(super) fn proposals(members: &Members, step: &StepSeen<'_>) -> Judged<String> {
     let mut view = View::of(members, step.all, step.after);
-    step.news().find_map(|fact| {
-        let Fact::Proposed(vote) = fact else { return None };
+    let new = step.news().filter_map(|fact| Some((fact, proposed(fact)?)));
+    let each = new.map(|(fact, vote)| {
         let why = unexplained(&view, &PROPOSE, &proposal(&view, vote), any);
         // What is proposed next comes after it.
         view.relate(fact);
         Some(format!("{} is proposed, but {}", said(vote), why?))
-    })
+    });
+    each.collect()
 }
 
 /// The same of all that was ever proposed: a guard that is met stays so, but for one.
-pub(super) fn unexplained_proposal(members: &Members, facts: &Facts) -> Option<String> {
+pub(super) fn unexplained_proposal(members: &Members, facts: &Facts) -> Judged<String> {
     let view = View::of(members, facts, &Facts::new());
-    facts.iter().find_map(|fact| {
-        let Fact::Proposed(vote) = fact else { return None };
+    let each = facts.iter().filter_map(proposed).map(|vote| {
         let why = unexplained(&view, &PROPOSE, &proposal(&view, vote), |guard| guard != FRESH)?;
         Some(format!("{} was proposed, but {why}", said(vote)))
-    })
+    });
+    each.collect()
 }
 
 /// A new vote that is not explained.
-pub(super) fn votes(members: &Members, step: &StepSeen<'_>) -> Option<String> {
+pub(super) fn votes(members: &Members, step: &StepSeen<'_>) -> Judged<String> {
     unexplained_vote(members, step, any)
 }
 
 /// A new vote below what the acceptor has promised.
-pub(super) fn votes_below_promise(members: &Members, step: &StepSeen<'_>) -> Option<String> {
+pub(super) fn votes_below_promise(members: &Members, step: &StepSeen<'_>) -> Judged<String> {
     unexplained_vote(members, step, |guard| guard == PROMISED)
 }
 
@@ -111,39 +121,48 @@ fn unexplained_vote(
     members: &Members,
     step: &StepSeen<'_>,
     counts: impl Fn(&str) -> bool + Copy,
-) -> Option<String> {
+) -> Judged<String> {
     let view = View::of(members, step.all, step.after);
-    step.news().find_map(|fact| {
-        let Fact::SaidVoted(acceptor, vote) = fact else { return None };
+    let votes = step.news().filter_map(|fact| match fact {
+        Fact::SaidVoted(acceptor, vote) => Some((acceptor, vote)),
+        _ => None,
+    });
+    let each = votes.map(|(acceptor, vote)| {
         let [ballot, instance, value] = proposal(&view, vote);
         let known = [(N, acceptor.0), ballot, instance, value];
         let why = unexplained(&view, &["accept"], &known, counts)?;
         Some(format!("{acceptor} votes for {}, but {why}", said(vote)))
-    })
+    });
+    each.collect()
 }
 
 /// A new page of a promise that is not explained, with the votes first that it is the first to tell
 /// of.
-pub(super) fn promises(members: &Members, step: &StepSeen<'_>) -> Option<String> {
+pub(super) fn promises(members: &Members, step: &StepSeen<'_>) -> Judged<String> {
     let mut view = View::of(members, step.all, step.after);
     for fact in step.news().filter(|fact| matches!(fact, Fact::SaidVoted(..))) {
         view.relate(fact);
     }
-    step.news().filter_map(Page::of).find_map(|page| {
+    let each = step.news().filter_map(Page::of).map(|page| {
         view.claim(&page);
         let known = [(N, page.span.acceptor.0), (B, view.ballot(page.span.ballot))];
         let why = unexplained(&view, &["promise"], &known, any)?;
         Some(format!("{} promises {}, but {why}", page.span.acceptor, page.span.ballot))
-    })
+    });
+    each.collect()
 }
 
 /// Something newly learned that is not explained.
-pub(super) fn learned(members: &Members, step: &StepSeen<'_>) -> Option<String> {
+pub(super) fn learned(members: &Members, step: &StepSeen<'_>) -> Judged<String> {
     let view = View::of(members, step.all, step.after);
-    step.news().find_map(|fact| {
-        let Fact::Learned(leader, instance, decree) = fact else { return None };
-        let known = [(I, view.instance(*instance)), (V, view.value(decree))];
+    let new = step.news().filter_map(|fact| match fact {
+        Fact::Learned(leader, instance, decree) => Some((leader, *instance, decree)),
+        _ => None,
+    });
+    let each = new.map(|(leader, instance, decree)| {
+        let known = [(I, view.instance(instance)), (V, view.value(decree))];
         let why = unexplained(&view, &["learn"], &known, any)?;
         Some(format!("{leader} learns {decree} at {instance}, but {why}"))
-    })
+    });
+    each.collect()
 }

@@ -1,7 +1,7 @@
 //! Systems for the engine; but for the last, every leader asks every acceptor.
 
 use super::super::system::{Bounds, ClientBounds, Crashes, Effort, LeaderBounds, System};
-use super::{BASE, RETRYING, campaigner, elector};
+use super::{BASE, NO_CLIENTS, RETRYING, campaigner, elector};
 use crate::paxos::{Audience, LeaderId, Quorums, Timer};
 
 pub(super) static FULL: [System; 22] = [
@@ -14,6 +14,7 @@ pub(super) static FULL: [System; 22] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once"],
+        left_out: NO_CLIENTS,
         states: 431_984,
         effort: Effort::Seconds,
         stock: None,
@@ -23,6 +24,7 @@ pub(super) static FULL: [System; 22] = [
         about: "the same, with elections by heartbeats and with refusals",
         bounds: Bounds { leaders: &[elector(&[1, 2, 3], 1), elector(&[1, 2, 3], 1)], ..BASE },
         also: &["a command is chosen", "two primaries at once", "a primary steps down"],
+        left_out: NO_CLIENTS,
         states: 26_552_045,
         effort: Effort::Seconds,
         stock: None,
@@ -40,6 +42,7 @@ pub(super) static FULL: [System; 22] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once"],
+        left_out: NO_CLIENTS,
         states: 1_341_102_256,
         effort: Effort::Seconds,
         stock: None,
@@ -53,6 +56,7 @@ pub(super) static FULL: [System; 22] = [
             ..BASE
         },
         also: &["a command is chosen", "a recovered acceptor votes"],
+        left_out: NO_CLIENTS,
         states: 76_809_623,
         effort: Effort::Seconds,
         stock: None,
@@ -66,6 +70,7 @@ pub(super) static FULL: [System; 22] = [
             ..BASE
         },
         also: &["a command is chosen", "a recovered acceptor votes"],
+        left_out: NO_CLIENTS,
         states: 634_319_519,
         effort: Effort::Seconds,
         stock: None,
@@ -81,6 +86,7 @@ pub(super) static FULL: [System; 22] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once"],
+        left_out: NO_CLIENTS,
         states: 116_587_608,
         effort: Effort::Seconds,
         stock: None,
@@ -95,6 +101,7 @@ pub(super) static FULL: [System; 22] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once"],
+        left_out: NO_CLIENTS,
         states: 21_030_058_048,
         effort: Effort::Seconds,
         stock: None,
@@ -108,6 +115,7 @@ pub(super) static FULL: [System; 22] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once", "a primary steps down"],
+        left_out: NO_CLIENTS,
         states: 3_015_531_837_825,
         effort: Effort::Minutes,
         stock: None,
@@ -124,6 +132,7 @@ pub(super) static FULL: [System; 22] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once"],
+        left_out: NO_CLIENTS,
         states: 908_685_460_096,
         effort: Effort::Minutes,
         stock: None,
@@ -137,6 +146,7 @@ pub(super) static FULL: [System; 22] = [
             ..BASE
         },
         also: &["a command is chosen", "a primary steps down", "a recovered acceptor votes"],
+        left_out: NO_CLIENTS,
         states: 4_402_767_698,
         effort: Effort::Seconds,
         stock: None,
@@ -151,6 +161,7 @@ pub(super) static FULL: [System; 22] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once"],
+        left_out: NO_CLIENTS,
         states: 74_593_889,
         effort: Effort::Seconds,
         stock: None,
@@ -164,6 +175,7 @@ pub(super) static FULL: [System; 22] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once"],
+        left_out: NO_CLIENTS,
         states: 157_080_969,
         effort: Effort::Seconds,
         stock: None,
@@ -178,6 +190,7 @@ pub(super) static FULL: [System; 22] = [
             ..BASE
         },
         also: &["a command is chosen", "a request is answered"],
+        left_out: &[],
         states: 1_527_993_120,
         effort: Effort::Seconds,
         stock: None,
@@ -197,6 +210,7 @@ pub(super) static FULL: [System; 22] = [
             ..BASE
         },
         also: &["a command is chosen", "a request is answered", "every request is answered"],
+        left_out: &[],
         states: 422_246,
         effort: Effort::Seconds,
         stock: None,
@@ -213,6 +227,7 @@ pub(super) static FULL: [System; 22] = [
             ..BASE
         },
         also: &["a command is chosen", "a request is answered", "clients see one order"],
+        left_out: &[],
         states: 16_264,
         effort: Effort::Seconds,
         stock: None,
@@ -234,6 +249,7 @@ pub(super) static FULL: [System; 22] = [
             "a session has expired",
             "two leaders have equal logs",
         ],
+        left_out: &[],
         states: 1_020_392,
         effort: Effort::Seconds,
         stock: None,
@@ -266,6 +282,7 @@ pub(super) static FULL: [System; 22] = [
             "an answer is forgotten",
             "two leaders have equal logs",
         ],
+        left_out: &[],
         states: 727_785,
         effort: Effort::Seconds,
         stock: None,
@@ -281,6 +298,7 @@ pub(super) static FULL: [System; 22] = [
             ..BASE
         },
         also: &["a command is chosen"],
+        left_out: NO_CLIENTS,
         states: 231_403_600,
         effort: Effort::Seconds,
         stock: None,
@@ -295,6 +313,7 @@ pub(super) static FULL: [System; 22] = [
             ..BASE
         },
         also: &["a command is chosen", "a gap is filled by a no-op"],
+        left_out: NO_CLIENTS,
         states: 21_089_570_624,
         effort: Effort::Minutes,
         stock: None,
@@ -310,6 +329,7 @@ pub(super) static FULL: [System; 22] = [
             ..BASE
         },
         also: &["a command is chosen"],
+        left_out: NO_CLIENTS,
         states: 31_889_567_265,
         effort: Effort::Seconds,
         stock: None,
@@ -324,6 +344,7 @@ pub(super) static FULL: [System; 22] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once", "a primary steps down"],
+        left_out: NO_CLIENTS,
         states: 176_307_747_249,
         effort: Effort::Minutes,
         stock: None,
@@ -333,6 +354,7 @@ pub(super) static FULL: [System; 22] = [
         about: "two rounds each, heartbeats and refusals; each leader asks a majority",
         bounds: Bounds { leaders: &[elector(&[1, 2], 1), elector(&[2, 3], 1)], rounds: 2, ..BASE },
         also: &["a command is chosen", "two primaries at once", "a primary steps down"],
+        left_out: NO_CLIENTS,
         states: 4_128_296_714,
         effort: Effort::Seconds,
         stock: None,

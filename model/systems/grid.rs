@@ -2,7 +2,7 @@
 //! memory grow.
 
 use super::super::system::{Bounds, Crashes, Effort, LeaderBounds, System};
-use super::{BASE, campaigner};
+use super::{BASE, NO_CLIENTS, campaigner};
 use crate::paxos::Timer;
 
 /// A system, where it lies.
@@ -19,7 +19,8 @@ pub struct Point {
 const fn point(dimension: &'static str, value: u32, name: &'static str, bounds: Bounds) -> Point {
     let about = "one bound grows, all others stay";
     let (states, effort, stock) = (0, Effort::Minutes, None);
-    let system = System { name, about, bounds, also: &[], states, effort, stock };
+    let (also, left_out) = (&[], NO_CLIENTS);
+    let system = System { name, about, bounds, also, left_out, states, effort, stock };
     Point { dimension, value, system }
 }
 

@@ -43,6 +43,7 @@ pub static LARGE: [System; 2] = [
             ..BASE
         },
         also: &LOOKED_FOR,
+        left_out: &[],
         states: 0,
         effort: Effort::Never,
         stock: None,
@@ -66,6 +67,7 @@ pub static LARGE: [System; 2] = [
             ..BASE
         },
         also: &LOOKED_FOR,
+        left_out: &[],
         states: 0,
         effort: Effort::Never,
         stock: None,

@@ -12,7 +12,7 @@ mod grid;
 mod large;
 mod small;
 
-use super::system::{Bounds, ClientBounds, Crashes, LeaderBounds, System};
+use super::system::{Bounds, ClientBounds, Crashes, LeaderBounds, LeftOut, System};
 use crate::paxos::{Audience, LeaderId, Quorums, Start, Timer};
 
 pub use grid::{GRID, Point};
@@ -44,6 +44,12 @@ pub(super) const BASE: Bounds = Bounds {
     clients: &[],
     crashes: Crashes::NONE,
 };
+
+/// The properties that a system without clients cannot show.
+pub(super) const NO_CLIENTS: &[LeftOut] = &[
+    LeftOut { property: "what is answered is chosen", why: "there are no clients to be answered" },
+    LeftOut { property: "one answer per request", why: "there are no clients to be answered" },
+];
 
 pub(super) const RETRYING: ClientBounds =
     ClientBounds { first: LeaderId(0), commands: 1, at_once: 1, retries: true };

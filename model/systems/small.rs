@@ -1,7 +1,7 @@
 //! Systems that stock Stateright can exhaust too, in seconds.
 
 use super::super::system::{Bounds, ClientBounds, Crashes, Effort, LeaderBounds, System};
-use super::{BASE, RETRYING, campaigner, elector};
+use super::{BASE, NO_CLIENTS, RETRYING, campaigner, elector};
 use crate::paxos::{Audience, LeaderId, Timer};
 
 pub(super) static SMALL: [System; 12] = [
@@ -10,6 +10,7 @@ pub(super) static SMALL: [System; 12] = [
         about: "two leaders campaign at once and fight over one instance",
         bounds: Bounds { leaders: &[campaigner(&[1, 2], 1), campaigner(&[2, 3], 1)], ..BASE },
         also: &["a command is chosen", "two primaries at once"],
+        left_out: NO_CLIENTS,
         states: 7_861,
         effort: Effort::Seconds,
         stock: Some(57_749),
@@ -25,6 +26,7 @@ pub(super) static SMALL: [System; 12] = [
             ..BASE
         },
         also: &["a command is chosen", "a gap is filled by a no-op"],
+        left_out: NO_CLIENTS,
         states: 293,
         effort: Effort::Seconds,
         stock: Some(1_297),
@@ -43,6 +45,7 @@ pub(super) static SMALL: [System; 12] = [
             "a recovered acceptor votes",
             "what was chosen stays chosen",
         ],
+        left_out: NO_CLIENTS,
         states: 34_915,
         effort: Effort::Seconds,
         stock: Some(117_256),
@@ -64,6 +67,7 @@ pub(super) static SMALL: [System; 12] = [
             ..BASE
         },
         also: &["a command is chosen", "a request is answered", "clients see one order"],
+        left_out: &[],
         states: 1_359,
         effort: Effort::Seconds,
         stock: Some(49_386),
@@ -79,6 +83,7 @@ pub(super) static SMALL: [System; 12] = [
             ..BASE
         },
         also: &["a command is chosen", "a request is answered", "clients see one order"],
+        left_out: &[],
         states: 27_968,
         effort: Effort::Seconds,
         stock: Some(231_932),
@@ -93,6 +98,7 @@ pub(super) static SMALL: [System; 12] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once", "a primary steps down"],
+        left_out: NO_CLIENTS,
         states: 7_677,
         effort: Effort::Seconds,
         stock: Some(48_660),
@@ -109,6 +115,7 @@ pub(super) static SMALL: [System; 12] = [
             ..BASE
         },
         also: &["a command is chosen", "two primaries at once", "a primary steps down"],
+        left_out: NO_CLIENTS,
         states: 1_297,
         effort: Effort::Seconds,
         stock: Some(3_373),
@@ -127,6 +134,7 @@ pub(super) static SMALL: [System; 12] = [
             ..BASE
         },
         also: &["a command is chosen", "every command can still be chosen"],
+        left_out: NO_CLIENTS,
         states: 367,
         effort: Effort::Seconds,
         stock: Some(1_372),
@@ -146,6 +154,7 @@ pub(super) static SMALL: [System; 12] = [
             ..BASE
         },
         also: &["a command is chosen", "a stable leader's commands are chosen"],
+        left_out: NO_CLIENTS,
         states: 1_195,
         effort: Effort::Seconds,
         stock: Some(5_310),
@@ -160,6 +169,7 @@ pub(super) static SMALL: [System; 12] = [
             ..BASE
         },
         also: &["a command is chosen"],
+        left_out: NO_CLIENTS,
         states: 31_881,
         effort: Effort::Seconds,
         stock: Some(203_031),
@@ -179,6 +189,7 @@ pub(super) static SMALL: [System; 12] = [
             ..BASE
         },
         also: &["a command is chosen", "a request is answered", "clients see one order"],
+        left_out: &[],
         states: 28_996,
         effort: Effort::Seconds,
         stock: Some(250_893),
@@ -199,6 +210,7 @@ pub(super) static SMALL: [System; 12] = [
             ..BASE
         },
         also: &["a command is chosen", "a request is answered", "clients see one order"],
+        left_out: &[],
         states: 408,
         effort: Effort::Seconds,
         stock: Some(1_701),

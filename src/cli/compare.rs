@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Verdict;
 use super::output::{Bars, fail, grouped, json, say, table};
-use super::worker::{Checked, Ended, check_in_child};
+use super::worker::{Checked, Died, Ended, check_in_child};
 use crate::model::check::{Backend, Held};
 use crate::model::system::System;
 
@@ -49,12 +49,13 @@ impl Side {
             peak_bytes: checked.peak_bytes,
             complete: checked.complete,
             failed: checked.failed().map(|property| property.name.clone()).collect(),
-            judged: checked.properties.iter().map(|property| property.name.clone()).collect(),
+            judged: checked.judged().map(|property| property.name.clone()).collect(),
         }
     }
 
-    fn given_up(after: Duration, unique_states: u128) -> Self {
-        let (seconds, failed, judged) = (after.as_secs_f64(), BTreeSet::new(), BTreeSet::new());
+    fn given_up(died: &Died) -> Self {
+        let (failed, judged) = (BTreeSet::new(), BTreeSet::new());
+        let (seconds, unique_states) = (died.after.as_secs_f64(), died.states);
         Side { seconds, unique_states, peak_bytes: None, complete: false, failed, judged }
     }
 }
@@ -73,10 +74,11 @@ fn compare(system: &'static System, as_json: bool) -> Result<Verdict, String> {
         let progress = |states: u128| bar.set_position(states.try_into().unwrap_or(u64::MAX));
         let ended = check_in_child(system, Held::ToProperties, backend, limit, &progress);
         bar.finish_and_clear();
-        Ok::<Side, String>(match ended? {
-            Ended::Checked(checked) => Side::checked(&checked),
-            Ended::GivenUp(after, states) => Side::given_up(after, states),
-        })
+        match ended {
+            Ok(Ended::Checked(checked)) => Ok(Side::checked(&checked)),
+            Ok(Ended::GivenUp(died)) => Ok(Side::given_up(&died)),
+            Err(died) => Err(format!("cannot check {} by {}: {died}", system.name, backend.name())),
+        }
     };
     let symbolic = side(Backend::Symbolic, None)?;
     let explicit = side(Backend::Explicit, Some(MOST))?;

@@ -11,6 +11,7 @@ mod inspect;
 mod kv;
 mod log;
 mod mutants;
+mod new_file;
 mod node;
 mod output;
 mod parallel;

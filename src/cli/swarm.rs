@@ -2,7 +2,7 @@
 //! among many machines by whatever scheduler there is.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::{env, fs};
 
 use clap::Parser;
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Verdict;
 use super::check::find_system;
+use super::new_file::NewFile;
 use super::output::{Bars, fail, grouped, json, say, table};
 use crate::model::engine::faults::Machine;
 use crate::model::engine::swarm::Walks;
@@ -236,6 +237,10 @@ pub(super) fn run(args: &Args) -> Verdict {
             Ok(part) => part.unwrap_or((0, 1)),
             Err(error) => return fail(error, Verdict::BadUse),
         };
+    let output = match args.output.as_deref().map(NewFile::at).transpose() {
+        Ok(output) => output,
+        Err(error) => return fail(error, Verdict::BadUse),
+    };
     let walks = Walks { seed: args.seed, walks: args.walks, steps: args.steps, part };
     let bar = Bars::new(!args.json).add(system.name, None);
     let swarm = walk(system, &Paxos, Machine::Sound, walks, &|steps| bar.set_position(steps));
@@ -244,15 +249,15 @@ pub(super) fn run(args: &Args) -> Verdict {
         Ok(swarm) => Seen::new(system, args, part, &swarm),
         Err(error) => return fail(error, Verdict::Fails),
     };
-    if let Some(Err(error)) = args.output.as_ref().map(|path| write(path, &seen)) {
-        return fail(error, Verdict::BadUse);
+    let verdict = seen.end(args.json);
+    match output.map(|file| write(&file, &seen)) {
+        Some(Err(error)) => fail(error, Verdict::Fails),
+        Some(Ok(())) | None => verdict,
     }
-    seen.end(args.json)
 }
 
-fn write(path: &Path, seen: &Seen) -> Result<(), String> {
-    let text = serde_json::to_string(seen).map_err(|error| error.to_string())?;
-    fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
+fn write(file: &NewFile, seen: &Seen) -> Result<(), String> {
+    file.write(&serde_json::to_string(seen).map_err(|error| error.to_string())?)
 }
 
 fn read(path: &PathBuf) -> Result<Seen, String> {

@@ -86,7 +86,9 @@ fn stateright_agrees_with_a_simple_search() {
         wanted.shown.insert(seen);
         let nearest = all
             .iter()
-            .filter(|((state, memory), _)| wanted.matches(&(&wanted.sees(state) | memory)))
+            .filter(|((state, memory), _)| {
+                wanted.judges(&(&wanted.sees(state) | memory)).is_found()
+            })
             .map(|(_, depth)| *depth)
             .min();
         // What is looked for is not there from the start, and memories tell states apart.
@@ -99,9 +101,15 @@ fn stateright_agrees_with_a_simple_search() {
         };
         // Stateright stops once it has found everything, so it is given something to look for.
         let never = Wanted { shown: [NEVER].into(), ..wanted.clone() };
-        let memory = bridge(Expectation::Always, never).checker().spawn_bfs().join();
+        let held = bridge(Expectation::Always, never.clone());
+        let memory = held.clone().checker().spawn_bfs().join();
         prop_assert_eq!(memory.unique_state_count(), all.len());
         memory.assert_properties();
+        let judged = |state: &Vec<Simple>, memory| never.judges(&(&never.sees(state) | memory));
+        let judged = all.keys().filter(|(state, memory)| judged(state, memory).is_something());
+        let judged = judged.count() as u64;
+        let twice = held.init_states().len() - all.values().filter(|depth| **depth == 0).count();
+        prop_assert!((judged..=judged + twice as u64).contains(&held.looked("wanted")));
 
         let bridge = bridge(Expectation::Sometimes, wanted);
         let found = bridge.clone().checker().spawn_bfs().join().discovery("wanted");
@@ -123,7 +131,8 @@ fn stateright_agrees_with_a_simple_search() {
 #[test]
 fn walks_remember() {
     for (seen, found) in [(SEEN, true), (SEEN + 2, false)] {
-        let wanted = Wanted { shown: [1, seen].into(), hidden: [].into(), looks_at: Looks::States };
+        let (judges, shown, hidden) = ([].into(), [1, seen].into(), [].into());
+        let wanted = Wanted { judges, shown, hidden, looks_at: Looks::States };
         let walks = Walks { seed: 1, walks: 3, steps: 5, part: (0, 1) };
         let toys = [Toy::stepping(1), Toy::idle(1), Toy::idle(1)];
         let mut universe = universe(&toys, &[0, 0, 0], 0);

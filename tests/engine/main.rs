@@ -13,16 +13,18 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use synod::model::engine::explicit::{Until, explore};
 use synod::model::engine::faults::{Faults, Machine};
-use synod::model::engine::observe::{Looks, Observer, Watch};
+use synod::model::engine::observe::{Judged, Looks, Observer, Watch};
 use synod::model::engine::replay::Replay;
 use synod::model::engine::symbolic::Symbolic;
 use synod::model::engine::universe::Universe;
 
 use toys::{MESSAGES, STATES, Simple, Toy, simple_search, simple_steps, toys};
 
-/// Looks for states, or actors, that show all of some facts and none of others.
+/// Looks for states, or actors, that show all of some facts and none of others. It judges those only
+/// that show any of some more facts, or of those that it looks for.
 #[derive(Clone, Debug)]
 struct Wanted {
+    judges: BTreeSet<usize>,
     shown: BTreeSet<usize>,
     hidden: BTreeSet<usize>,
     looks_at: Looks,
@@ -33,8 +35,14 @@ impl Wanted {
         state.copied().into_iter().chain(saved.map(|saved| 10 + saved)).collect()
     }
 
-    fn matches(&self, facts: &BTreeSet<usize>) -> bool {
-        self.shown.is_subset(facts) && self.hidden.is_disjoint(facts)
+    fn judges(&self, facts: &BTreeSet<usize>) -> Judged {
+        if self.shown.is_subset(facts) && self.hidden.is_disjoint(facts) {
+            Judged::Found(())
+        } else if self.judges.is_disjoint(facts) {
+            Judged::Nothing
+        } else {
+            Judged::Clear
+        }
     }
 
     /// What it sees of a state of the simple search.
@@ -47,12 +55,28 @@ impl Wanted {
         state.iter().flat_map(facts).collect()
     }
 
+    /// The facts that it judges in a state of the simple search, together or of one actor each.
+    fn shown_by(&self, state: &[Simple]) -> Vec<BTreeSet<usize>> {
+        let together = if self.looks_at == Looks::EachActor { 1 } else { state.len() };
+        state.chunks(together).map(|actors| self.sees(actors)).collect()
+    }
+
     /// Whether what it looks for is in a state of the simple search.
     fn looks(&self, state: &[Simple]) -> bool {
-        if self.looks_at == Looks::EachActor {
-            return state.chunks(1).any(|simple| self.matches(&self.sees(simple)));
+        self.shown_by(state).iter().any(|facts| self.judges(facts).is_found())
+    }
+
+    /// Of these states, those in which there is something to judge; and the different facts of which
+    /// the same is true.
+    fn looked<'s>(&self, states: impl Iterator<Item = &'s Vec<Simple>>) -> (u64, u64) {
+        let (mut count, mut different) = (0, BTreeSet::new());
+        for state in states {
+            let mut shown = self.shown_by(state);
+            shown.retain(|facts| self.judges(facts).is_something());
+            count += u64::from(!shown.is_empty());
+            different.extend(shown);
         }
-        self.matches(&self.sees(state))
+        (count, different.len() as u64)
     }
 }
 
@@ -71,8 +95,8 @@ impl Observer<Toy> for Wanted {
         self.looks_at
     }
 
-    fn finds(&self, facts: &BTreeSet<usize>) -> bool {
-        self.matches(facts)
+    fn judge(&self, facts: &BTreeSet<usize>) -> Judged {
+        self.judges(facts)
     }
 }
 
@@ -80,7 +104,8 @@ fn wanted() -> impl Strategy<Value = Wanted> {
     let fact = || prop_oneof![0..STATES, 10..10 + STATES, 20..20 + MESSAGES];
     let some = || proptest::collection::btree_set(fact(), 0..3);
     let looks_at = prop_oneof![Just(Looks::States), Just(Looks::EachActor)];
-    (some(), some(), looks_at).prop_map(|(shown, hidden, looks_at)| Wanted {
+    (some(), some(), some(), looks_at).prop_map(|(judges, shown, hidden, looks_at)| Wanted {
+        judges,
         shown,
         hidden,
         looks_at,
@@ -93,7 +118,8 @@ fn universe(toys: &[Toy], crashes: &[u8], total: u8) -> Universe<Toy> {
 }
 
 /// Both back ends reach exactly the states of the simple search, and find each kind of state after
-/// as many steps, by runs that the actors really have.
+/// as many steps, by runs that the actors really have. They know when they have reached all, and say
+/// of how much they judged something.
 #[test]
 fn back_ends_agree_with_a_simple_search() {
     let mut runner =
@@ -110,6 +136,9 @@ fn back_ends_agree_with_a_simple_search() {
         let explored = explore(&mut visited, &mut watches, Until::Exhausted, |_| {}).unwrap();
         prop_assert_eq!(explored.states, simple.len());
         prop_assert_eq!(explored.depth, *simple.values().max().unwrap());
+        prop_assert!(explored.exhausted);
+        let (judged, different) = wanted.looked(simple.keys());
+        prop_assert_eq!(watches[0].looked(), judged);
         let run = explored.found[0].clone();
         prop_assert_eq!(run.as_ref().map(|run| run.steps.len()), nearest);
         if let Some(run) = run {
@@ -124,7 +153,11 @@ fn back_ends_agree_with_a_simple_search() {
             prop_assert_eq!(symbolic.count(reach), simple.len().into());
             let mut watch = Watch::new(wanted.clone());
             prop_assert_eq!(symbolic.finds(reach, &mut watch), nearest.is_some());
+            prop_assert_eq!(watch.looked(), different);
+            prop_assert!(symbolic.is_closed(reach).unwrap());
             let goal = symbolic.select(reach, &mut watch);
+            // With anything less, some start is missing or some step leads out.
+            prop_assert_eq!(symbolic.is_closed(goal).unwrap(), goal == reach);
             prop_assert_eq!(
                 symbolic.count(goal),
                 simple.keys().filter(|s| looks(s)).count().into()

@@ -7,7 +7,7 @@ use stateright::actor::{Actor, Id, Out, model_timeout};
 use synod::model::engine::explicit::{Until, explore};
 use synod::model::engine::faults::{Faults, Machine};
 use synod::model::engine::liveness::fairness;
-use synod::model::engine::observe::{Observer, Watch};
+use synod::model::engine::observe::{Judged, Observer, Watch};
 use synod::model::engine::symbolic::Symbolic;
 use synod::model::engine::universe::{Universe, UniverseError};
 
@@ -95,8 +95,8 @@ impl Observer<Stubborn> for Down {
         Vec::new()
     }
 
-    fn finds(&self, facts: &BTreeSet<()>) -> bool {
-        !facts.is_empty()
+    fn judge(&self, facts: &BTreeSet<()>) -> Judged {
+        if facts.is_empty() { Judged::Clear } else { Judged::Found(()) }
     }
 }
 
@@ -136,8 +136,8 @@ impl Observer<Idle> for Anything {
         Vec::new()
     }
 
-    fn finds(&self, _: &BTreeSet<()>) -> bool {
-        true
+    fn judge(&self, _: &BTreeSet<()>) -> Judged {
+        Judged::Found(())
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use synod::model::engine::explicit::{Explored, Until, explore, explore_up_to};
-use synod::model::engine::observe::{Looks, Observer, Watch};
+use synod::model::engine::observe::{Judged, Looks, Observer, Watch};
 use synod::model::engine::replay::Replay;
 use synod::model::engine::run::Run;
 use synod::model::engine::symmetry::Symmetry;
@@ -32,13 +32,15 @@ type Facts = BTreeSet<usize>;
 impl WantedStep {
     /// What it sees of some actors of the simple search.
     pub(crate) fn sees(actors: &[Simple]) -> Facts {
-        Wanted { shown: [].into(), hidden: [].into(), looks_at: Looks::States }.sees(actors)
+        let nothing = BTreeSet::new;
+        let (judges, shown, hidden) = (nothing(), nothing(), nothing());
+        Wanted { judges, shown, hidden, looks_at: Looks::States }.sees(actors)
     }
 
     /// Whether it is a step of the simple search which it looks for. One that changes nothing that
     /// is seen never is.
     pub(crate) fn matches(&self, all: &Facts, before: &Facts, after: &Facts) -> bool {
-        before != after && self.finds_in_step(all, before, after)
+        before != after && self.judge_step(all, before, after).is_found()
     }
 }
 
@@ -57,15 +59,20 @@ impl Observer<Toy> for WantedStep {
         Looks::Steps
     }
 
-    fn finds(&self, _: &Facts) -> bool {
+    fn judge(&self, _: &Facts) -> Judged {
         unreachable!("it looks at steps")
     }
 
-    fn finds_in_step(&self, all: &Facts, before: &Facts, after: &Facts) -> bool {
+    fn judge_step(&self, all: &Facts, before: &Facts, after: &Facts) -> Judged {
         assert!(before.is_subset(all) && before != after);
-        self.there.is_subset(all)
+        let found = self.there.is_subset(all)
             && self.comes.is_subset(&(after - before))
-            && self.goes.is_subset(&(before - after))
+            && self.goes.is_subset(&(before - after));
+        match found {
+            true => Judged::Found(()),
+            false if self.there.is_disjoint(all) => Judged::Nothing,
+            false => Judged::Clear,
+        }
     }
 }
 
@@ -174,16 +181,25 @@ fn steps_are_found_as_by_a_simple_search() {
             prop_assert!(run.is_none_or(|run| ends_with_it(&visited, run, &wanted)));
 
             // Some steps come of more than one message, and may be counted more than once.
-            let (mut once, mut more) = (BTreeSet::new(), 0);
-            all_steps(&toys, &crashes, total, &simple, |_, state, actor, after| {
-                let now = &state[actor..=actor];
-                if WantedStep::sees(now) != WantedStep::sees(std::slice::from_ref(after)) {
-                    once.insert((state.to_vec(), actor, after.clone()));
-                    more += 1;
-                }
-            });
-            prop_assert!((once.len() as u64..=more).contains(&explored.judged));
+            let steps = |counts: &dyn Fn(&Facts, &Facts, &Facts) -> bool| {
+                let (mut once, mut more) = (BTreeSet::new(), 0);
+                all_steps(&toys, &crashes, total, &simple, |_, state, actor, after| {
+                    let [all, before, then] =
+                        [state, &state[actor..=actor], std::slice::from_ref(after)]
+                            .map(WantedStep::sees);
+                    if before != then && counts(&all, &before, &then) {
+                        once.insert((state.to_vec(), actor, after.clone()));
+                        more += 1;
+                    }
+                });
+                once.len() as u64..=more
+            };
+            prop_assert!(steps(&|_, _, _| true).contains(&explored.judged));
             prop_assert!(explored.judged <= explored.steps);
+            let something =
+                steps(&|all, before, after| wanted.judge_step(all, before, after).is_something());
+            prop_assert!(something.contains(&watches[0].looked()));
+            prop_assert!(explored.exhausted);
 
             // It stops with the first layer from which such a step leads, and finds the same.
             let mut again = universe(&toys, &crashes, total);
@@ -191,6 +207,7 @@ fn steps_are_found_as_by_a_simple_search() {
             let early = explore(&mut again, &mut watches, Until::Found, |_| {}).unwrap();
             prop_assert_eq!(&early.found[0], &explored.found[0]);
             prop_assert!(nearest.is_none_or(|nearest| early.depth == nearest - 1));
+            prop_assert_eq!(early.exhausted, nearest.is_none());
             Ok(nearest.is_some())
         });
     assert!(found > 15 && missed > 15, "{found} found, {missed} not");

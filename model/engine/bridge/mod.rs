@@ -125,6 +125,14 @@ where
         Ok(())
     }
 
+    /// The number of states in which the watch for this property had something to judge, up to where
+    /// it found something; a state in which the system may begin in two ways counts twice. Zero if the
+    /// bridge is not held to it.
+    pub fn looked(&self, name: &str) -> u64 {
+        let held = &self.lock().held;
+        held.iter().find(|held| held.1 == name).map_or(0, |held| held.2.looked())
+    }
+
     /// What actors did that makes it impossible to check them.
     pub fn healthy(&self) -> Result<(), UniverseError> {
         self.lock().universe.healthy()

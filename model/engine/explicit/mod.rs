@@ -31,7 +31,7 @@ use rustc_hash::FxBuildHasher;
 use stateright::actor::Actor;
 
 use self::images::Images;
-use self::pass::{Counts, Found, Pass, Reader, ViewId};
+use self::pass::{Counts, Found, Pass, Reader, ViewId, add};
 use self::situations::{SituationId, Situations, State};
 use self::store::{Batches, Store};
 use self::word::{Layout, Word};
@@ -55,6 +55,9 @@ pub enum Until {
 /// What a search showed.
 #[derive(Clone, Debug)]
 pub struct Explored {
+    /// True if every reachable state was visited: the search ended because no state was left that
+    /// leads to one that it has not seen.
+    pub exhausted: bool,
     /// How many states were visited.
     pub states: usize,
     /// How many steps lead from them, into known states too.
@@ -81,7 +84,8 @@ enum Stop {
     TooWide(u32),
 }
 
-/// Visits all reachable states, in words as short as they can be.
+/// Visits all reachable states, in words as short as they can be. How much each observer looked at is
+/// known to its watch afterwards.
 pub fn explore<A: Actor, O: Observer<A>>(
     universe: &mut Universe<A>,
     watches: &mut [Watch<A, O>],
@@ -178,9 +182,14 @@ where
         self.start()?;
         let mut found = vec![None; self.watches.len()];
         let mut counts = Counts::default();
-        while let Some(layer) = Some(self.store.take_fresh()).filter(|layer| !layer.is_empty()) {
+        let mut looked = vec![0; self.watches.len()];
+        let exhausted = loop {
+            let layer = self.store.take_fresh();
+            if layer.is_empty() {
+                break true;
+            }
             self.layers.push(layer);
-            let (expanded, new) = self.expand_layer()?;
+            let (expanded, new) = self.expand_layer(&mut looked)?;
             counts = counts.and(expanded);
             for (found, new) in found.iter_mut().zip(new) {
                 if found.is_none() {
@@ -189,14 +198,16 @@ where
             }
             progress(self.store.len());
             if until == Until::Found && found.iter().any(Option::is_some) {
-                break;
+                break false;
             }
-        }
+        };
+        self.watches.iter_mut().zip(looked).for_each(|(watch, looked)| watch.look(looked));
         let runs = found
             .into_iter()
             .map(|found| found.map(|(depth, place)| self.run_to(depth, place)).transpose());
         let found = runs.collect::<Result<Vec<_>, _>>().map_err(Stop::Universe)?;
         Ok(Explored {
+            exhausted,
             states: self.layers.iter().flatten().map(Vec::len).sum(),
             steps: counts.steps,
             judged: counts.judged,
@@ -223,14 +234,16 @@ where
     }
 
     /// Expands the last layer, again and again until nothing has to be worked out. Returns what
-    /// was counted, and a place for each observer that finds something there.
-    fn expand_layer(&mut self) -> Result<(Counts, Found<State>), Stop> {
+    /// was counted, and a place for each observer that finds something there; adds to how much each
+    /// looked at.
+    fn expand_layer(&mut self, looked: &mut [u64]) -> Result<(Counts, Found<State>), Stop> {
         let layer = self.layers.len() - 1;
         let mut pass = self.pass(&self.layers[layer]);
         let mut found = vec![None; self.watches.len()];
         let mut counts = Counts::default();
         loop {
             counts = counts.and(pass.counts);
+            add(looked, &pass.looked);
             for (found, new) in found.iter_mut().zip(&pass.found) {
                 let place = |(word, edge)| (self.layout.state(word), edge);
                 *found = found.take().or_else(|| new.map(place));
@@ -245,7 +258,7 @@ where
                 self.watches[watch].union(one, two);
             }
             for (watch, step) in pass.verdicts {
-                self.watches[watch].finds_in_step(step);
+                self.watches[watch].judged_step(step);
             }
             self.note_images();
             self.universe.healthy().map_err(Stop::Universe)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::observe::{FactsId, Looks, Lookup, NO_FACTS, StepFacts};
+use super::super::observe::{FactsId, Judged, Looks, Lookup, NO_FACTS, StepFacts};
 use super::images::Images;
 use super::situations::{Gap, SituationId, Situations};
 use super::store::{Batches, Store};
@@ -43,6 +43,10 @@ pub(super) struct Pass<W> {
     /// The same for the steps from it that show something new.
     pub(super) edges: Vec<Edge>,
     pub(super) counts: Counts,
+    /// By observer: in how many states, or steps, there was something for it to judge.
+    pub(super) looked: Vec<u64>,
+    /// The same of one state and the steps from it: counted once all of them were looked at.
+    looking: Vec<u64>,
     pub(super) gaps: BTreeSet<Gap>,
     /// States whose successors are not all known.
     pub(super) again: Vec<W>,
@@ -111,6 +115,7 @@ impl<W: Word> Reader<'_, W> {
             let with_images = self.images.lowest(self.layout, word).1;
             let judged = edges.len() as u64;
             pass.counts = pass.counts.and(Counts { steps, judged, with_images });
+            add(&mut pass.looked, &pass.looking);
         } else {
             pass.again.push(word);
         }
@@ -128,19 +133,21 @@ impl<W: Word> Reader<'_, W> {
     ) -> bool {
         let mut complete = true;
         for (number, watch) in watches.iter().enumerate() {
-            let found = match watch.looks_at {
-                Looks::Steps => continue,
+            let judged = match watch.looks_at {
+                Looks::Steps => Judged::Nothing,
                 Looks::EachActor => {
-                    let mut each = self.facts[number].iter().zip(state);
-                    each.any(|(facts, id)| watch.finds(facts[*id as usize]))
+                    let each = self.facts[number].iter().zip(state);
+                    let judged = each.map(|(facts, id)| watch.judged(facts[*id as usize]));
+                    judged.max().unwrap_or(Judged::Nothing)
                 }
                 Looks::States => {
                     let all = self.all_facts(number, state, *watch, pass);
                     complete &= all.is_some();
-                    all.is_some_and(|all| watch.finds(all))
+                    all.map_or(Judged::Nothing, |all| watch.judged(all))
                 }
             };
-            if found {
+            pass.looking[number] = u64::from(judged.is_something());
+            if judged.is_found() {
                 pass.find(number, (word, None));
             }
         }
@@ -163,18 +170,21 @@ impl<W: Word> Reader<'_, W> {
                 complete = false;
                 continue;
             };
+            let mut looking = 0;
             for (actor, next) in edges {
                 let facts = &self.facts[number][*actor];
                 let step = (all, facts[state[*actor] as usize], facts[*next as usize]);
-                match watch.finds_in_step(step) {
-                    Some(false) => {}
-                    Some(true) => pass.find(number, (word, Some((*actor, *next)))),
-                    None => {
-                        pass.verdicts.insert((number, step));
-                        complete = false;
-                    }
+                let Some(judged) = watch.judged_step(step) else {
+                    pass.verdicts.insert((number, step));
+                    complete = false;
+                    continue;
+                };
+                looking += u64::from(judged.is_something());
+                if judged.is_found() {
+                    pass.find(number, (word, Some((*actor, *next))));
                 }
             }
+            pass.looking[number] = looking;
         }
         complete
     }
@@ -205,6 +215,8 @@ impl<W: Word> Pass<W> {
             state: Vec::new(),
             edges: Vec::new(),
             counts: Counts::default(),
+            looked: vec![0; watches],
+            looking: vec![0; watches],
             gaps: BTreeSet::new(),
             again: Vec::new(),
             found: vec![None; watches],
@@ -220,6 +232,7 @@ impl<W: Word> Pass<W> {
 
     pub(super) fn and(mut self, other: Self) -> Self {
         self.counts = self.counts.and(other.counts);
+        add(&mut self.looked, &other.looked);
         self.gaps.extend(other.gaps);
         self.again.extend(other.again);
         self.unions.extend(other.unions);
@@ -231,4 +244,9 @@ impl<W: Word> Pass<W> {
         }
         self
     }
+}
+
+/// Adds one by one.
+pub(super) fn add(sums: &mut [u64], more: &[u64]) {
+    sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
 }

@@ -141,7 +141,9 @@ where
             let after = watch.situation(self.universe, actor, &after);
             if before != after {
                 alone.judged += 1;
-                if watch.finds_in_step((before, before, after)) {
+                let judged = watch.judged_step((before, before, after));
+                watch.look(u64::from(judged.is_something()));
+                if judged.is_found() {
                     alone.found = Some((situation.clone(), stimulus));
                     return;
                 }

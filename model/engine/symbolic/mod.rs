@@ -17,11 +17,13 @@
 //! | this one | environments and the closure |
 //! | `moves` | one step forward and back |
 //! | `offers` | the messages that were sent in a set |
+//! | `closed` | the check that nothing leads out of a set |
 //! | `select` | the states in which something is found |
 //! | `path` | shortest runs |
 //! | `alone` | the situations of one actor, and its steps |
 
 mod alone;
+mod closed;
 mod moves;
 mod offers;
 mod path;

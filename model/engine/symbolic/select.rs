@@ -6,7 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use stateright::actor::Actor;
 
 use super::super::diagram::{Diagram, EMPTY, END, Node, Value, Variable};
-use super::super::observe::{FactsId, Looks, NO_FACTS, Observer, Watch};
+use super::super::observe::{FactsId, Judged, Looks, NO_FACTS, Observer, Watch};
 use super::Symbolic;
 
 impl<A: Actor> Symbolic<'_, A>
@@ -14,24 +14,24 @@ where
     A::State: Eq + Hash,
     A::Storage: Eq + Hash,
 {
-    /// Whether something is found in some state of the set. Values that show the same facts are
-    /// taken together first, which leaves little to look at.
+    /// Looks at all states of the set; true if something is found in some. Values that show the same
+    /// facts are taken together first, which leaves little to look at: different sets of facts, each
+    /// of which is judged, and counted, once.
     pub fn finds<O: Observer<A>>(&self, states: Node, watch: &mut Watch<A, O>) -> bool {
         let mut shown = Diagram::default();
         let small = self.shown(states, watch, &mut shown, &mut FxHashMap::default());
         let each_actor = watch.observer().looks_at() == Looks::EachActor;
         let mut seen = FxHashSet::from_iter([(small, NO_FACTS)]);
         let mut open = vec![(small, NO_FACTS)];
+        let mut judged = FxHashSet::default();
         while let Some((node, facts)) = open.pop() {
-            if node == END && !each_actor && watch.finds(facts) {
-                return true;
+            if node == END && !each_actor {
+                judged.insert(facts);
             }
             for (more, child) in shown.edges(node) {
                 let mut all = watch.union(facts, *more);
                 if each_actor && shown.variable(*child).block() != shown.variable(node).block() {
-                    if watch.finds(all) {
-                        return true;
-                    }
+                    judged.insert(all);
                     all = NO_FACTS;
                 }
                 let next = (*child, all);
@@ -40,7 +40,9 @@ where
                 }
             }
         }
-        false
+        let judged: Vec<Judged> = judged.into_iter().map(|facts| watch.judged(facts)).collect();
+        watch.look(judged.iter().filter(|judged| judged.is_something()).count() as u64);
+        judged.iter().any(Judged::is_found)
     }
 
     /// The same set, with facts for values.
@@ -94,7 +96,8 @@ where
         known: &mut FxHashMap<(Node, FactsId), Node>,
     ) -> Node {
         if states == EMPTY || states == END {
-            let found = watch.observer().looks_at() != Looks::EachActor && watch.finds(facts);
+            let at_states = watch.observer().looks_at() != Looks::EachActor;
+            let found = at_states && watch.judged(facts).is_found();
             return if states == END && found { END } else { EMPTY };
         }
         if let Some(known) = known.get(&(states, facts)) {
@@ -107,7 +110,7 @@ where
             let mut all = watch.union(facts, more);
             let leaves = self.diagram.variable(*child).block() != variable.block();
             if watch.observer().looks_at() == Looks::EachActor && leaves {
-                if watch.finds(all) {
+                if watch.judged(all).is_found() {
                     continue;
                 }
                 all = NO_FACTS;

@@ -1,7 +1,7 @@
 //! `synod bench engine`: how states, time and memory grow with each bound.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
@@ -9,8 +9,9 @@ use plotters::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::super::Verdict;
+use super::super::new_file::NewFile;
 use super::super::output::{Bars, fail, grouped, json, say, table};
-use super::super::worker::{Checked, Ended, check_in_child};
+use super::super::worker::{Checked, Died, Ended, check_in_child};
 use crate::model::check::{Backend, Held};
 use crate::model::systems::{GRID, Point};
 
@@ -82,7 +83,7 @@ impl Measured {
                     peak_nodes,
                 }
             }
-            Ended::GivenUp(after, states) => Measured {
+            Ended::GivenUp(Died { states, after, .. }) => Measured {
                 dimension,
                 value,
                 backend,
@@ -110,6 +111,7 @@ pub(super) fn run(args: &Args) -> Verdict {
 /// One after the other, so that none disturbs another.
 fn engine(args: &Args) -> Result<(), String> {
     let before = args.against.as_ref().map(read).transpose()?;
+    let drawing = args.plot.as_deref().map(NewFile::at).transpose()?;
     let bars = Bars::new(!args.json);
     let limit = Some(Duration::from_secs(args.limit));
     let mut engine = Vec::new();
@@ -120,18 +122,20 @@ fn engine(args: &Args) -> Result<(), String> {
             let ended =
                 check_in_child(&point.system, Held::ToProperties, backend, limit, &progress);
             bar.finish_and_clear();
-            engine.push(Measured::new(point, backend, ended?));
+            let cannot = |died| format!("cannot check {}: {died}", point.system.name);
+            engine.push(Measured::new(point, backend, ended.map_err(cannot)?));
         }
     }
-    if let Some(path) = &args.plot {
-        plot(path, &engine).map_err(|error| format!("cannot draw {}: {error}", path.display()))?;
-    }
+    let drawn = drawing.map(|file| {
+        let plot = plot(&engine).map_err(|error| format!("cannot draw: {error}"))?;
+        file.write(&plot)
+    });
     if args.json {
         json(&Json { engine });
     } else {
         show(&engine, before.as_ref());
     }
-    Ok(())
+    drawn.unwrap_or(Ok(()))
 }
 
 fn read(path: &PathBuf) -> Result<Json, String> {
@@ -178,11 +182,12 @@ fn show(engine: &[Measured], before: Option<&Json>) {
     say(rows);
 }
 
-/// A panel for each bound: states, and seconds by both back ends.
-fn plot(path: &Path, engine: &[Measured]) -> Result<(), Box<dyn std::error::Error>> {
+/// A panel for each bound: states, and seconds by both back ends. As SVG.
+fn plot(engine: &[Measured]) -> Result<String, Box<dyn std::error::Error>> {
     let mut dimensions: Vec<&str> = engine.iter().map(|one| one.dimension.as_str()).collect();
     dimensions.dedup();
-    let root = SVGBackend::new(path, (260 * dimensions.len() as u32, 620)).into_drawing_area();
+    let (mut svg, size) = (String::new(), (260 * dimensions.len() as u32, 620));
+    let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
     root.fill(&WHITE)?;
     let panels = root.split_evenly((2, dimensions.len()));
     for (column, dimension) in dimensions.iter().enumerate() {
@@ -207,7 +212,9 @@ fn plot(path: &Path, engine: &[Measured]) -> Result<(), Box<dyn std::error::Erro
         }
     }
     root.present()?;
-    Ok(())
+    drop(panels);
+    drop(root);
+    Ok(svg)
 }
 
 type Line<'a> = (&'a str, Vec<(u32, f64)>, &'a RGBColor);

@@ -1,0 +1,278 @@
+//! Claims of `synod check`: as wide as what was found, where checks end early or judge nothing.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use synod::model::check::{Backend, Held, check};
+use synod::model::report::{Report, Verdict};
+use synod::model::system::{LeftOut, System};
+use synod::model::systems::{system, systems};
+
+/// A folder of a test's own, which is removed with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("synod-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        Folder(folder)
+    }
+
+    fn files(&self) -> usize {
+        fs::read_dir(&self.0).unwrap().count()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn synod(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_synod")).args(args).output().unwrap()
+}
+
+/// With so much memory that most of the systems cannot be visited state by state.
+fn starved(args: &[&str]) -> Output {
+    let limited = "ulimit -v 24000 && exec \"$0\" \"$@\"";
+    let program = env!("CARGO_BIN_EXE_synod");
+    Command::new("sh").args(["-c", limited, program]).args(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn entries(output: &Output) -> Vec<Value> {
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    report["systems"].as_array().unwrap().clone()
+}
+
+/// The columns of a system's row.
+fn row<'p>(page: &'p str, name: &str) -> Vec<&'p str> {
+    let row = page.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+    row.unwrap_or_else(|| panic!("no row for {name}")).split(" | ").collect()
+}
+
+const EACH: [Backend; 3] = [Backend::Symbolic, Backend::Explicit, Backend::Stock];
+
+/// A system like this one, which leaves other properties out.
+fn leaving_out(name: &str, left_out: &'static [LeftOut]) -> &'static System {
+    Box::leak(Box::new(System { left_out, ..*system(name).unwrap() }))
+}
+
+/// Nobody is answered where there are no clients, so what is said of answers is true, and shows
+/// nothing. Unless the system says so, the check fails, whoever judges.
+#[test]
+fn a_property_that_has_nothing_to_judge_fails_the_check() {
+    let unanswered = ["what is answered is chosen", "one answer per request"];
+    for backend in EACH {
+        let report = check(leaving_out("gap", &[]), Held::ToProperties, backend, &|_| {}).unwrap();
+        assert!(report.complete && report.as_expected() && !report.passes());
+        let vacuous = report.outcomes.iter().filter(|o| o.verdict == Verdict::Vacuous);
+        let vacuous: Vec<_> = vacuous.map(|o| (o.property.name, o.looked)).collect();
+        assert_eq!(vacuous, unanswered.map(|name| (name, 0)), "{}", backend.name());
+    }
+    // What is left out must be there to be left out.
+    for system in systems() {
+        let held: BTreeSet<_> = system.properties().map(|property| property.name).collect();
+        system.left_out.iter().for_each(|out| assert!(held.contains(out.property), "{out:?}"));
+    }
+}
+
+/// Whoever says that a property has nothing to judge does not keep it from being judged.
+#[test]
+fn what_is_left_out_is_judged_all_the_same() {
+    const OUT: LeftOut = LeftOut { property: "one value per instance", why: "nobody votes" };
+    for backend in EACH {
+        let report =
+            check(leaving_out("gap", &[OUT]), Held::ToProperties, backend, &|_| {}).unwrap();
+        let outcome = report.outcomes.iter().find(|o| o.property.name == OUT.property).unwrap();
+        assert!(outcome.verdict == Verdict::Holds && outcome.looked > 0, "{outcome:?}");
+    }
+}
+
+/// A report passes only if all of it is as it should be.
+#[test]
+fn a_report_that_lacks_anything_does_not_pass() {
+    let with = |change: fn(&mut Report)| {
+        let mut report =
+            check(system("gap").unwrap(), Held::ToProperties, Backend::Explicit, &|_| {}).unwrap();
+        change(&mut report);
+        report.passes()
+    };
+    assert!(with(|_| {}));
+    assert!(!with(|report| report.complete = false));
+    assert!(!with(|report| report.states += 1u8));
+    assert!(!with(|report| report.outcomes[0].verdict = Verdict::Fails));
+    assert!(!with(|report| report.outcomes[0].verdict = Verdict::Vacuous));
+}
+
+/// Most checks run out of memory. The page says which, and claims nothing of them, nor of all.
+#[test]
+fn a_page_of_checks_that_died_claims_what_was_found() {
+    let folder = Folder::new("starved");
+    let path = folder.0.join("lie.md");
+    fs::write(&path, "what was there before").unwrap();
+    let path_text = path.to_str().unwrap();
+    let args = ["check", "--all", "--backend", "explicit", "--json", "--table", path_text];
+    let output = starved(&args);
+    let page = fs::read_to_string(&path).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let (passed, died): (Vec<Value>, Vec<Value>) =
+        entries(&output).into_iter().partition(|entry| entry["passes"] == true);
+    assert_eq!(passed.len() + died.len(), systems().count());
+    assert!(died.len() > 10, "there was memory enough: {} died", died.len());
+
+    assert!(!page.contains("Every reachable state of each system"), "{page}");
+    assert!(!page.contains("in all, and"), "{page}");
+    let head = format!("**Incomplete: {} of {} systems", passed.len(), systems().count());
+    assert!(page.contains(&head), "{page}");
+    let listed = page.lines().filter_map(|line| line.strip_prefix("- `")?.split('`').next());
+    let listed: BTreeSet<&str> = listed.collect();
+    let name = |entry: &Value| entry["name"].as_str().unwrap().to_owned();
+    let names: Vec<String> = died.iter().map(name).collect();
+    assert_eq!(listed, names.iter().map(String::as_str).collect());
+    for entry in &died {
+        let columns = row(&page, &name(entry));
+        assert_eq!(columns[4], "-", "no states are claimed: {columns:?}");
+        assert_eq!(columns[5], "not finished", "{columns:?}");
+        let why = entry["error"].as_str().unwrap();
+        assert!(
+            page.contains(&format!("- `{}`: not finished: {why}; states", name(entry))),
+            "{page}"
+        );
+        assert!(why.contains("its process ended without a result"), "{why}");
+        assert!(text(&output.stderr).contains(why), "{why}");
+    }
+    for entry in &passed {
+        let columns = row(&page, &name(entry));
+        let states = columns[4].replace(',', "").parse::<u64>().unwrap();
+        assert_eq!(entry["unique_states"], states, "{columns:?}");
+        assert!(columns[5].starts_with("all "), "{columns:?}");
+    }
+    assert_eq!(folder.files(), 1, "nothing is left beside the page");
+}
+
+/// A check that died is in the report, with its reason; the others are there all the same.
+#[test]
+fn a_check_that_died_is_not_left_out() {
+    let output = starved(&["check", "three-leaders", "gap", "--backend", "explicit", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let systems = entries(&output);
+    let facts = |entry: &Value| (entry["name"].clone(), entry["complete"].clone());
+    let expected = [("three-leaders", false), ("gap", true)];
+    let expected = expected.map(|(name, complete)| (Value::from(name), Value::from(complete)));
+    assert_eq!(systems.iter().map(facts).collect::<Vec<_>>(), expected);
+    assert_eq!(systems[0]["passes"], false);
+    assert!(systems[0]["error"].as_str().unwrap().contains("memory"), "{}", systems[0]);
+
+    let output = starved(&["check", "three-leaders", "gap", "--backend", "explicit"]);
+    assert_eq!(output.status.code(), Some(1));
+    let shown = text(&output.stdout);
+    assert!(shown.contains("NOT FINISHED"), "{shown}");
+    assert!(shown.contains("1 of 2 systems finished, 293 states"), "{shown}");
+}
+
+/// A check that cannot be run says why in the report itself.
+#[test]
+fn a_check_that_cannot_be_run_says_why() {
+    let output = synod(&["check", "dueling", "--backend", "alike", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let systems = entries(&output);
+    assert_eq!(systems.len(), 1);
+    let error = systems[0]["error"].as_str().unwrap();
+    assert!(error.contains("the acceptors of system 'dueling' are not alike"), "{error}");
+}
+
+/// Before hours of work, not after.
+#[test]
+fn a_page_that_cannot_be_written_is_refused_before_any_check() {
+    let folder = Folder::new("unwritable");
+    let missing = folder.0.join("missing/lie.md");
+    let missing = missing.to_str().unwrap();
+    let table = ["check", "--all", "--backend", "explicit", "--table"];
+    let walks = ["check", "swarm", "everything", "--walks", "100", "--output"];
+    let written: [(&[&str], &str); 4] = [
+        (&table, missing),
+        (&table, folder.0.to_str().unwrap()),
+        (&table, "/dev/null/lie.md"),
+        (&walks, missing),
+    ];
+    for (args, path) in written {
+        let output = starved(&[args, &[path]].concat());
+        assert_eq!(output.status.code(), Some(2), "{path}");
+        let error = text(&output.stderr);
+        assert!(error.contains("cannot write") && error.contains("name a file"), "{error}");
+        assert_eq!(error.lines().count(), 1, "nothing was begun: {error}");
+        assert!(output.stdout.is_empty());
+    }
+    assert_eq!(folder.files(), 0);
+}
+
+/// How much there was to judge, property by property.
+#[test]
+fn each_property_says_how_much_it_has_judged() {
+    let output = synod(&["check", "gap", "retry", "--json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let mut left_out = 0;
+    for system in entries(&output) {
+        for property in system["properties"].as_array().unwrap() {
+            let judged = property["looked_at"].as_u64().unwrap();
+            match property["verdict"].as_str().unwrap() {
+                "holds" => assert!(property["holds"] == true && judged > 0, "{property}"),
+                "left out" => {
+                    left_out += 1;
+                    assert!(property["holds"].is_null() && judged == 0, "{property}");
+                    assert!(property["why"].as_str().unwrap().contains("no clients"), "{property}");
+                }
+                other => panic!("'{other}': {property}"),
+            }
+        }
+    }
+    assert_eq!(left_out, 2, "nobody is answered where there are no clients");
+
+    let shown = text(&synod(&["check", "gap", "gap"]).stdout);
+    assert!(shown.contains("all 11 hold, 2 left out"), "{shown}");
+    assert!(shown.contains("\n1 system, 293 states"), "{shown}");
+    let shown = text(&synod(&["check", "gap", "--properties"]).stdout);
+    let answered = shown.lines().find(|line| line.starts_with("one answer per request"));
+    assert!(
+        answered.is_some_and(|line| line.contains("left out: there are no clients")),
+        "{shown}"
+    );
+}
+
+/// What a back end cannot look at is said, not passed over.
+#[test]
+fn what_a_back_end_cannot_look_at_is_said() {
+    let stock = synod(&["check", "leader-crash", "--backend", "stock", "--json"]);
+    let steps = synod(&["check", "gap", "--refinement", "--backend", "symbolic", "--json"]);
+    let not_looked_at = |output: &Output| -> Vec<Value> {
+        assert_eq!(output.status.code(), Some(0));
+        let properties = entries(output)[0]["properties"].as_array().unwrap().clone();
+        let asked = properties.into_iter().filter(|p| p["verdict"] == "not looked at");
+        asked.map(|property| property["name"].clone()).collect()
+    };
+    assert_eq!(not_looked_at(&stock), ["clients see one order"]);
+    let as_specified = |name: &Value| name.as_str().unwrap().ends_with("as specified");
+    let steps = not_looked_at(&steps);
+    assert!(steps.len() == 4 && steps.iter().all(as_specified), "{steps:?}");
+}
+
+#[test]
+fn the_list_of_systems_is_for_machines_too() {
+    let list: Value =
+        serde_json::from_slice(&synod(&["check", "--list", "--json"]).stdout).unwrap();
+    let list = list["systems"].as_array().unwrap();
+    assert_eq!(list.len(), systems().count());
+    for (listed, system) in list.iter().zip(systems()) {
+        assert_eq!(listed["name"], system.name);
+        assert_eq!(listed["left_out"].as_array().unwrap().len(), system.left_out.len());
+    }
+}
