@@ -21,7 +21,7 @@ use crate::paxos::{State, Storage};
 /// How many datagrams may wait between the socket and the actor.
 pub const QUEUE: usize = 4 * 1024;
 
-/// A member that is running.
+/// A member that is running. It is stopped when this is dropped.
 pub struct Running {
     address: SocketAddr,
     counters: Arc<Counters>,
@@ -96,15 +96,20 @@ impl Running {
 
     /// Stops it, and waits until it has dealt with what it had taken; none if it panicked.
     pub fn stop(mut self) -> Option<Ended> {
+        self.wait()
+    }
+
+    fn wait(&mut self) -> Option<Ended> {
         (self.stop)();
         self.thread.take()?.join().ok()
     }
 }
 
-/// Whoever lets go of a running member stops it.
+/// Whoever lets go of a running member stops it, and waits as [`Running::stop`] does: for as long as
+/// a sync that has begun takes. Its socket and its folder are free then.
 impl Drop for Running {
     fn drop(&mut self) {
-        (self.stop)();
+        self.wait();
     }
 }
 
