@@ -33,6 +33,8 @@ pub(crate) struct Samples {
     /// Lists of bytes: what a ledger holds, and keys and values in turn.
     pub(crate) lists: Vec<Vec<Vec<u8>>>,
     pub(crate) records: Vec<Vec<Record>>,
+    /// Identities of clusters, as text.
+    pub(crate) clusters: Vec<String>,
 }
 
 /// Samples by a seed.
@@ -48,6 +50,7 @@ pub(crate) fn samples(seed: u64) -> Samples {
         replies: some(random, kv_reply),
         lists: some(random, |random| many(random, 20, bytes)),
         records: some(random, |random| many(random, 40, record)),
+        clusters: some(random, |random| identity(random).to_string()),
     }
 }
 

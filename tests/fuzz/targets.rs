@@ -5,10 +5,12 @@ use std::io;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use synod::cluster::config::ClusterConfig;
 use synod::machine::kv::{KvCommand, KvReply, KvStore};
 use synod::machine::ledger::Ledger;
 use synod::paxos::{Message, StateMachine};
 use synod::runtime::handshake::Handshake;
+use synod::runtime::identity::ClusterIdentity;
 use synod::runtime::inquiry::{Inquiry, Report};
 use synod::runtime::journal::disk::{JournalError, SMALLEST_SEGMENT, create, inspect};
 use synod::runtime::journal::folder::{Folder, Medium};
@@ -70,7 +72,55 @@ pub(crate) fn targets(samples: &Samples) -> Vec<Target> {
         bare("store", 45, &stores, |bytes| Read::of(KvStore::restore(bytes).ok())),
         bare("ledger", 45, &samples.lists, |bytes| Read::of(Ledger::restore(bytes).ok())),
         journal(&samples.records),
+        text("cluster", &samples.clusters, |text| Read::of(text.parse::<ClusterIdentity>().ok())),
+        // The reader of TOML has a tree of it, and an error shows the line.
+        Target {
+            fixed: 1 << 16,
+            ..text("cluster.toml", &files(), |text| Read::of(text.parse::<ClusterConfig>().ok()))
+        },
+        label(),
     ]
+}
+
+/// A reader of text. Bytes that are no text stand for others.
+fn text(name: &'static str, samples: &[String], read: fn(&str) -> Read) -> Target {
+    let bodies = samples.iter().map(|text| text.clone().into_bytes()).collect();
+    let read = move |bytes: &[u8]| read(&String::from_utf8_lossy(bytes));
+    let wrap = Box::new(<[u8]>::to_vec);
+    Target { name, weight: 20, bodies, wrap, read: Box::new(read), fixed: 0 }
+}
+
+/// Files of clusters.
+fn files() -> Vec<String> {
+    let members = [0, 1, 2, 3, 5, 9];
+    let file = |members| ClusterConfig::sample("some", members, 7101).unwrap();
+    let set = "timing = { heartbeat = 20, election = 200 }\nquorums = { phase1 = 3, phase2 = 2 }\n";
+    let files = members.into_iter().flat_map(|it| [file(it), format!("{set}{}", file(it))]);
+    files.filter(|file| file.parse::<ClusterConfig>().is_ok()).collect()
+}
+
+/// The label of a journal but for its checksum, which is right.
+fn label() -> Target {
+    let empty = empty_journal();
+    let label = String::from_utf8(empty.0[LABEL].clone()).unwrap();
+    let (label, _) = label.split_at(label.rfind("crc ").unwrap());
+    let bodies = vec![label.as_bytes().to_vec()];
+    let read = move |bytes: &[u8]| {
+        let mut disk = empty.clone();
+        disk.0.insert(LABEL.to_owned(), bytes.to_vec());
+        // The segment is not of whoever another label names; the label was read.
+        match inspect(&disk) {
+            Err(JournalError::Version { .. }) => Read::Refused,
+            Err(JournalError::Damaged { file, .. }) if file == LABEL => Read::Refused,
+            _ => Read::Accepted,
+        }
+    };
+    let wrap = |label: &[u8]| {
+        let crc = u32::from_le_bytes(crc(&[label]));
+        [label, format!("crc {crc:08x}\n").as_bytes()].concat()
+    };
+    let fixed = 4 * SMALLEST_SEGMENT as u64;
+    Target { name: "label", weight: 5, bodies, wrap: Box::new(wrap), read: Box::new(read), fixed }
 }
 
 /// A decoder as they were: bincode's, of owned values, without a limit.
@@ -166,6 +216,7 @@ impl Medium for NoFile {
     }
 }
 
+const LABEL: &str = "identity";
 const SEGMENT: &str = "journal-00000001";
 /// Where its first entry begins.
 const START: usize = 512;
@@ -190,12 +241,17 @@ fn entry(owner: &[u8], payload: &[u8]) -> Vec<u8> {
     [&header[..], &checksum, &groups].concat()
 }
 
-fn journal(samples: &[Vec<synod::paxos::Record>]) -> Target {
+fn empty_journal() -> Memory {
     let cluster = identity(&mut fastrand::Rng::with_seed(1));
     let identity = Identity { cluster, member: "A1".to_owned() };
     let mut empty = Memory::default();
     create(&mut empty, &identity, SMALLEST_SEGMENT).unwrap();
-    let owner = empty.0["identity"].clone();
+    empty
+}
+
+fn journal(samples: &[Vec<synod::paxos::Record>]) -> Target {
+    let empty = empty_journal();
+    let owner = empty.0[LABEL].clone();
     // An entry without records would seal the segment. One with more than a segment holds is none.
     let fits = |body: &Vec<u8>| body.len() > 1 && body.len() < 40_000;
     let bodies = samples.iter().map(encoded).filter(fits).collect();
