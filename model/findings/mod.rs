@@ -3,14 +3,18 @@
 //! Each goes through what it judges one by one. So what is counted as judged is what could have been
 //! found, and there is no second list of it.
 
+mod answers;
+mod wanted;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::engine::observe::Judged;
 use super::facts::{Fact, Facts, Memory};
 use crate::paxos::{
-    AcceptorId, AcceptorSet, Answer, Ballot, Command, Decree, Done, History, Instance, LeaderId,
-    Members, Refusal, RequestId, Vote,
+    AcceptorId, AcceptorSet, Ballot, Command, Decree, Instance, LeaderId, Members, RequestId, Vote,
 };
+pub(super) use answers::*;
+pub(super) use wanted::*;
 
 /// Every vote that was ever cast, with who cast it. What an acceptor goes by may have replaced a
 /// vote; what it has said stays said.
@@ -180,100 +184,6 @@ pub(super) fn chosen_but_not_applied(_: &Members, facts: &Facts) -> Judged<Strin
     each.collect()
 }
 
-/// The answers that clients were told.
-fn answers(facts: &Facts) -> impl Iterator<Item = (&RequestId, &Done)> {
-    facts.iter().filter_map(|fact| match fact {
-        Fact::Answered(id, done) => Some((id, done)),
-        _ => None,
-    })
-}
-
-pub(super) fn answered_but_not_chosen(members: &Members, facts: &Facts) -> Judged<String> {
-    let chosen = chosen(members, facts);
-    let each = answers(facts).map(|(id, Done { instance, .. })| {
-        let mut commands = commands(&chosen);
-        let is_chosen = commands.any(|(i, command)| i == *instance && command.id == *id);
-        (!is_chosen)
-            .then(|| format!("{id} was answered as done at {instance}, where it is not chosen"))
-    });
-    each.collect()
-}
-
-/// An answer and the same without its reply, which is not kept any more, are one.
-pub(super) fn two_answers(_: &Members, facts: &Facts) -> Judged<String> {
-    let mut seen = BTreeMap::new();
-    let in_words = |Done { instance, position, answer }: &Done| {
-        format!("at {instance} in position {position} with {answer}")
-    };
-    let each = answers(facts).map(|(id, done)| {
-        // Of the answers to one request those with a reply come first in the facts.
-        let first: &Done = seen.entry(id).or_insert(done);
-        let same_place = (first.instance, first.position) == (done.instance, done.position);
-        (!same_place || !first.answer.agrees_with(&done.answer)).then(|| {
-            format!("{id} was answered as done {}, and {}", in_words(first), in_words(done))
-        })
-    });
-    each.collect()
-}
-
-/// What each leader has taken on, and what came of it.
-fn executed(facts: &Facts) -> impl Iterator<Item = (LeaderId, &[Decree], &History)> {
-    facts.iter().filter_map(|fact| match fact {
-        Fact::Executed(leader, executed) => Some((*leader, &executed.0[..], &executed.1)),
-        _ => None,
-    })
-}
-
-/// There is something to judge once two leaders have taken on the same, and more than nothing.
-pub(super) fn histories_differ(_: &Members, facts: &Facts) -> Judged<String> {
-    let mut seen = BTreeMap::new();
-    let each = executed(facts).filter_map(|(leader, log, history)| {
-        let (first, same) = *seen.entry(log).or_insert((leader, history));
-        let differ = (same != history).then(|| {
-            let (one, two) = (remembered(same), remembered(history));
-            format!("after the same {log:?}, {first} remembers {one}, and {leader} {two}")
-        });
-        let nothing_yet = log.is_empty() && differ.is_none();
-        (first != leader && !nothing_yet).then_some(differ)
-    });
-    each.collect()
-}
-
-fn remembered(history: &History) -> String {
-    let sessions = history.sessions();
-    let answers = sessions.answers().map(|(id, done)| format!("{id} with {}", done.answer));
-    let answers: Vec<String> = answers.collect();
-    if answers.is_empty() { "nothing".to_owned() } else { answers.join(", ") }
-}
-
-pub(super) fn equal_logs(_: &Members, facts: &Facts) -> Judged<String> {
-    let mut seen = BTreeMap::new();
-    let applied = executed(facts).filter(|(_, _, history)| !history.applied().is_empty());
-    let each = applied.map(|(leader, log, _)| {
-        let first = *seen.entry(log).or_insert(leader);
-        (first != leader).then(|| format!("{first} and {leader} have both applied {log:?}"))
-    });
-    each.collect()
-}
-
-pub(super) fn reply_not_kept(_: &Members, facts: &Facts) -> Judged<String> {
-    let each = answers(facts).map(|(id, Done { answer, .. })| {
-        let not_kept = matches!(answer, Answer::NotKept(_));
-        not_kept.then(|| format!("{id} was answered with {answer}"))
-    });
-    each.collect()
-}
-
-pub(super) fn answer_forgotten(_: &Members, facts: &Facts) -> Judged<String> {
-    let each = facts.iter().filter_map(|fact| match fact {
-        Fact::Refused(id, reason @ Refusal::Forgotten) => {
-            Some(Some(format!("the client of {id} was told: {reason}")))
-        }
-        _ => None,
-    });
-    each.collect()
-}
-
 /// The primaries that have proposed something under their ballots: they have passed instances, and
 /// taken requests on, unless all that they have proposed was forced on them by others.
 fn proposers(facts: &Facts) -> impl Iterator<Item = LeaderId> {
@@ -310,140 +220,6 @@ pub(super) fn forgotten_request(_: &Members, facts: &Facts) -> Judged<String> {
     forgotten.chain(proposers(facts).map(|_| None)).collect()
 }
 
-pub(super) fn command_chosen(members: &Members, facts: &Facts) -> Judged<String> {
-    let chosen = chosen(members, facts);
-    let each = chosen.iter().map(|(instance, decree, ballot, voters)| {
-        let command = decree.command()?;
-        Some(format!("{command} is chosen at {instance} under {ballot} by {voters}"))
-    });
-    each.collect()
-}
-
-pub(super) fn too_late(_: &Members, facts: &Facts) -> Judged<String> {
-    let each = facts.iter().filter_map(|fact| match fact {
-        Fact::Late(leader, instance) => {
-            Some(Some(format!("{leader} knows that the command at {instance} came too late")))
-        }
-        _ => None,
-    });
-    each.collect()
-}
-
-pub(super) fn two_primaries(_: &Members, facts: &Facts) -> Judged<String> {
-    let primaries = facts.iter().filter_map(|fact| match fact {
-        Fact::Primary(leader, ballot) => Some(format!("{leader} is primary under {ballot}")),
-        _ => None,
-    });
-    let primaries: Vec<String> = primaries.collect();
-    match primaries.len() {
-        0 => Judged::Nothing,
-        1 => Judged::Clear,
-        _ => Judged::Found(primaries.join(", and ")),
-    }
-}
-
-pub(super) fn noop_below_a_command(members: &Members, facts: &Facts) -> Judged<String> {
-    let chosen = chosen(members, facts);
-    let noops = chosen.iter().filter(|(_, decree, ..)| **decree == Decree::Noop);
-    let each = noops.map(|(gap, ..)| {
-        let (above, command) = commands(&chosen).find(|(above, _)| above > gap)?;
-        Some(format!("a no-op is chosen at {gap}, below {command} at {above}"))
-    });
-    each.collect()
-}
-
-pub(super) fn vote_since_recovery(_: &Members, facts: &Facts) -> Judged<String> {
-    let recovered = facts.iter().filter_map(|fact| match fact {
-        Fact::Recovered(acceptor, promised) => Some((acceptor, promised)),
-        _ => None,
-    });
-    let each = recovered.map(|(acceptor, promised)| {
-        let later = |(vote, who): &(&Vote, AcceptorId)| who == acceptor && vote.ballot > *promised;
-        let (vote, _) = votes(facts).into_iter().find(later)?;
-        Some(format!(
-            "{acceptor} came back with promise {promised}, and voted under {}",
-            vote.ballot
-        ))
-    });
-    each.collect()
-}
-
-pub(super) fn chosen_at_two_instances(members: &Members, facts: &Facts) -> Judged<String> {
-    let mut seen = BTreeMap::new();
-    let chosen = chosen(members, facts);
-    let each = commands(&chosen).map(|(instance, command)| {
-        let first = *seen.entry(command.id).or_insert(instance);
-        (first != instance).then(|| format!("{command} is chosen at {first} and at {instance}"))
-    });
-    each.collect()
-}
-
-pub(super) fn request_answered(_: &Members, facts: &Facts) -> Judged<String> {
-    let each = answers(facts);
-    each.map(|(id, done)| Some(format!("{id} is answered as done at {}", done.instance))).collect()
-}
-
-pub(super) fn stepped_down(_: &Members, facts: &Facts) -> Judged<String> {
-    let primary =
-        |leader| facts.iter().any(|f| matches!(f, Fact::Primary(who, _) if *who == leader));
-    let ballots = facts.iter().filter_map(|fact| match fact {
-        Fact::Proposed(vote) => Some(vote.ballot),
-        _ => None,
-    });
-    let each = ballots.map(|ballot| {
-        let leader = ballot.leader;
-        (!primary(leader))
-            .then(|| format!("{leader} has proposed under {ballot}, and is not primary any more"))
-    });
-    each.collect()
-}
-
-/// A goal: something is to be done, and all of it is. Where there is nothing to do yet, it is not
-/// met.
-fn all_done(each: &[bool], words: &str) -> Judged<String> {
-    match each {
-        [] => Judged::Nothing,
-        _ if each.contains(&false) => Judged::Clear,
-        _ => Judged::Found(words.to_owned()),
-    }
-}
-
-/// For each of these commands, true if it is chosen.
-fn are_chosen<'a>(
-    members: &Members,
-    facts: &Facts,
-    wanted: impl Iterator<Item = &'a Command>,
-) -> Vec<bool> {
-    let chosen = chosen(members, facts);
-    let chosen: BTreeSet<_> = commands(&chosen).map(|(_, command)| command).collect();
-    wanted.map(|command| chosen.contains(command)).collect()
-}
-
-pub(super) fn all_submitted_are_chosen(members: &Members, facts: &Facts) -> Judged<String> {
-    let submitted = facts.iter().filter_map(|fact| match fact {
-        Fact::Submitted(command) => Some(command),
-        _ => None,
-    });
-    all_done(&are_chosen(members, facts, submitted), "every submitted command is chosen")
-}
-
-pub(super) fn all_insisted_are_chosen(members: &Members, facts: &Facts) -> Judged<String> {
-    let insisted = facts.iter().filter_map(|fact| match fact {
-        Fact::Insisted(command) => Some(command),
-        _ => None,
-    });
-    all_done(&are_chosen(members, facts, insisted), "every command of a stable leader is chosen")
-}
-
-pub(super) fn all_requests_are_answered(_: &Members, facts: &Facts) -> Judged<String> {
-    let requests = facts.iter().filter_map(|fact| match fact {
-        Fact::Requested(id) => Some(id),
-        _ => None,
-    });
-    let each = requests.map(|id| answers(facts).any(|(other, _)| other == id));
-    all_done(&each.collect::<Vec<_>>(), "every request is answered")
-}
-
 /// Remembers what is chosen.
 pub(super) fn what_is_chosen(members: &Members, _: &Facts, after: &Facts) -> Vec<Fact> {
     let chosen = chosen(members, after).into_iter();
@@ -466,38 +242,10 @@ pub(super) fn chosen_otherwise_before(_: &Members, facts: &Facts) -> Judged<Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::paxos::{ClientId, Command, Quorums};
+    use crate::paxos::{ClientId, Quorums};
 
     fn members() -> Members {
         Members::new(vec![0.into()], vec![1.into()], Quorums::Majority).unwrap()
-    }
-
-    /// An answer may lose its reply, and nothing else of it may change.
-    #[test]
-    fn an_answer_without_its_reply_is_the_same_and_any_other_is_another() {
-        let reply = |text: &str| Answer::Reply(text.as_bytes().into());
-        let answered = |(instance, position, answer): (u64, u64, Answer)| {
-            Fact::Answered(
-                RequestId::default(),
-                Done { instance: Instance(instance), position, answer },
-            )
-        };
-        let two = |one, other| {
-            let facts = [(1, 0, one), other].map(answered).into_iter().collect();
-            two_answers(&members(), &facts).is_found()
-        };
-        assert!(!two(reply("a"), (1, 0, Answer::NotKept(1))));
-        assert!(!two(Answer::NotKept(1), (1, 0, reply("a"))));
-        assert!(two(reply("a"), (1, 0, reply("b"))));
-        assert!(two(reply("a"), (1, 0, Answer::NotKept(2))));
-        assert!(two(reply("a"), (2, 0, Answer::NotKept(1))));
-        assert!(two(reply("a"), (1, 1, Answer::NotKept(1))));
-        let all =
-            [reply("a"), Answer::NotKept(1), reply("b")].map(|answer| answered((1, 0, answer)));
-        assert!(
-            two_answers(&members(), &all.into()).is_found(),
-            "the reply that is gone hides nothing"
-        );
     }
 
     /// Nobody goes by these votes any more, and nobody was told of them.

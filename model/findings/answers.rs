@@ -1,0 +1,148 @@
+//! What clients are told, and what leaders remember of it.
+
+use std::collections::BTreeMap;
+
+use super::super::engine::observe::Judged;
+use super::super::facts::{Fact, Facts};
+use super::{chosen, commands};
+use crate::paxos::{Answer, Decree, Done, History, LeaderId, Members, Refusal, RequestId};
+
+/// The answers that clients were told.
+pub(super) fn answers(facts: &Facts) -> impl Iterator<Item = (&RequestId, &Done)> {
+    facts.iter().filter_map(|fact| match fact {
+        Fact::Answered(id, done) => Some((id, done)),
+        _ => None,
+    })
+}
+
+pub(in crate::model) fn answered_but_not_chosen(
+    members: &Members,
+    facts: &Facts,
+) -> Judged<String> {
+    let chosen = chosen(members, facts);
+    let each = answers(facts).map(|(id, Done { instance, .. })| {
+        let mut commands = commands(&chosen);
+        let is_chosen = commands.any(|(i, command)| i == *instance && command.id == *id);
+        (!is_chosen)
+            .then(|| format!("{id} was answered as done at {instance}, where it is not chosen"))
+    });
+    each.collect()
+}
+
+/// An answer and the same without its reply, which is not kept any more, are one.
+pub(in crate::model) fn two_answers(_: &Members, facts: &Facts) -> Judged<String> {
+    let mut seen = BTreeMap::new();
+    let in_words = |Done { instance, position, answer }: &Done| {
+        format!("at {instance} in position {position} with {answer}")
+    };
+    let each = answers(facts).map(|(id, done)| {
+        // Of the answers to one request those with a reply come first in the facts.
+        let first: &Done = seen.entry(id).or_insert(done);
+        let same_place = (first.instance, first.position) == (done.instance, done.position);
+        (!same_place || !first.answer.agrees_with(&done.answer)).then(|| {
+            format!("{id} was answered as done {}, and {}", in_words(first), in_words(done))
+        })
+    });
+    each.collect()
+}
+
+/// What each leader has taken on, and what came of it.
+fn executed(facts: &Facts) -> impl Iterator<Item = (LeaderId, &[Decree], &History)> {
+    facts.iter().filter_map(|fact| match fact {
+        Fact::Executed(leader, executed) => Some((*leader, &executed.0[..], &executed.1)),
+        _ => None,
+    })
+}
+
+/// There is something to judge once two leaders have taken on the same, and more than nothing.
+pub(in crate::model) fn histories_differ(_: &Members, facts: &Facts) -> Judged<String> {
+    let mut seen = BTreeMap::new();
+    let each = executed(facts).filter_map(|(leader, log, history)| {
+        let (first, same) = *seen.entry(log).or_insert((leader, history));
+        let differ = (same != history).then(|| {
+            let (one, two) = (remembered(same), remembered(history));
+            format!("after the same {log:?}, {first} remembers {one}, and {leader} {two}")
+        });
+        let nothing_yet = log.is_empty() && differ.is_none();
+        (first != leader && !nothing_yet).then_some(differ)
+    });
+    each.collect()
+}
+
+fn remembered(history: &History) -> String {
+    let sessions = history.sessions();
+    let answers = sessions.answers().map(|(id, done)| format!("{id} with {}", done.answer));
+    let answers: Vec<String> = answers.collect();
+    if answers.is_empty() { "nothing".to_owned() } else { answers.join(", ") }
+}
+
+pub(in crate::model) fn equal_logs(_: &Members, facts: &Facts) -> Judged<String> {
+    let mut seen = BTreeMap::new();
+    let applied = executed(facts).filter(|(_, _, history)| !history.applied().is_empty());
+    let each = applied.map(|(leader, log, _)| {
+        let first = *seen.entry(log).or_insert(leader);
+        (first != leader).then(|| format!("{first} and {leader} have both applied {log:?}"))
+    });
+    each.collect()
+}
+
+pub(in crate::model) fn reply_not_kept(_: &Members, facts: &Facts) -> Judged<String> {
+    let each = answers(facts).map(|(id, Done { answer, .. })| {
+        let not_kept = matches!(answer, Answer::NotKept(_));
+        not_kept.then(|| format!("{id} was answered with {answer}"))
+    });
+    each.collect()
+}
+
+pub(in crate::model) fn answer_forgotten(_: &Members, facts: &Facts) -> Judged<String> {
+    let each = facts.iter().filter_map(|fact| match fact {
+        Fact::Refused(id, reason @ Refusal::Forgotten) => {
+            Some(Some(format!("the client of {id} was told: {reason}")))
+        }
+        _ => None,
+    });
+    each.collect()
+}
+
+pub(in crate::model) fn request_answered(_: &Members, facts: &Facts) -> Judged<String> {
+    let each = answers(facts);
+    each.map(|(id, done)| Some(format!("{id} is answered as done at {}", done.instance))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::paxos::{Instance, Quorums};
+
+    fn members() -> Members {
+        Members::new(vec![0.into()], vec![1.into()], Quorums::Majority).unwrap()
+    }
+
+    /// An answer may lose its reply, and nothing else of it may change.
+    #[test]
+    fn an_answer_without_its_reply_is_the_same_and_any_other_is_another() {
+        let reply = |text: &str| Answer::Reply(text.as_bytes().into());
+        let answered = |(instance, position, answer): (u64, u64, Answer)| {
+            Fact::Answered(
+                RequestId::default(),
+                Done { instance: Instance(instance), position, answer },
+            )
+        };
+        let two = |one, other| {
+            let facts = [(1, 0, one), other].map(answered).into_iter().collect();
+            two_answers(&members(), &facts).is_found()
+        };
+        assert!(!two(reply("a"), (1, 0, Answer::NotKept(1))));
+        assert!(!two(Answer::NotKept(1), (1, 0, reply("a"))));
+        assert!(two(reply("a"), (1, 0, reply("b"))));
+        assert!(two(reply("a"), (1, 0, Answer::NotKept(2))));
+        assert!(two(reply("a"), (2, 0, Answer::NotKept(1))));
+        assert!(two(reply("a"), (1, 1, Answer::NotKept(1))));
+        let all =
+            [reply("a"), Answer::NotKept(1), reply("b")].map(|answer| answered((1, 0, answer)));
+        assert!(
+            two_answers(&members(), &all.into()).is_found(),
+            "the reply that is gone hides nothing"
+        );
+    }
+}
