@@ -25,6 +25,7 @@ fn refines(name: &str, backend: Backend) -> Report {
         let asked = !STEPS.iter().any(|step| step.name == property.name);
         let fits = match verdict {
             Verdict::Holds => outcome.looked > 0,
+            Verdict::LeftOut(_) => outcome.looked == 0,
             Verdict::NotLookedAt(_) => backend == Backend::Symbolic && !asked,
             _ => false,
         };

@@ -1,6 +1,6 @@
 //! Systems for the engine; but for the last, every leader asks every acceptor.
 
-use super::super::system::{Bounds, ClientBounds, Crashes, Effort, LeaderBounds, System};
+use super::super::system::{Bounds, ClientBounds, Crashes, Effort, LeaderBounds, LeftOut, System};
 use super::{BASE, NO_CLIENTS, RETRYING, campaigner, elector};
 use crate::paxos::{Audience, LeaderId, Quorums, Timer};
 
@@ -282,7 +282,11 @@ pub(super) static FULL: [System; 22] = [
             "an answer is forgotten",
             "two leaders have equal logs",
         ],
-        left_out: &[],
+        left_out: &[LeftOut {
+            property: "abstentions are final",
+            why: "nobody abstains: the second leader is asked for nothing, so that it \
+                  proposes only what was voted for",
+        }],
         states: 727_785,
         effort: Effort::Seconds,
         stock: None,

@@ -17,7 +17,7 @@ use super::handshake::{Admission, Answer, Handshake};
 use super::inquiry::{Inquiry, report};
 use super::journal::Journal;
 use super::me::Me;
-use super::notice::{Notice, Rate};
+use super::notice::{Notice, Notices, Rate};
 use super::party::Party;
 use super::pump::{Datagram, Turn};
 use super::timers::{TimerCommand, Timers};
@@ -89,7 +89,7 @@ pub struct Host<A: Member, O, J> {
     timers: Timers,
     counters: Arc<Counters>,
     admission: Option<Admission>,
-    notices: Rate,
+    notices: Notices,
     warnings: Rate,
     /// What its start has asked for, until it takes part.
     held: Option<Asked>,
@@ -119,7 +119,7 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         let id = me.party().id().unwrap_or_default();
         let state = Cow::Owned(actor.on_start(id, &storage, &mut out));
         let timers = Timers::default();
-        let (notices, warnings) = (Rate::of_notices(), Rate::of_warnings());
+        let (notices, warnings) = (Notices::new(), Rate::of_warnings());
         let mut asked = Asked::default();
         asked.add(out);
         let held = Some(asked);
@@ -238,11 +238,12 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         tracing::debug!(from = %datagram.from, header = ?opened.header, "foreign datagram");
         let asks = matches!(opened.kind, Kind::Inquiry | Kind::Handshake)
             || opened.kind == Kind::Protocol && opened.header.from == Party::Client;
-        if asks && self.me.party() != Party::Client && self.notices.allows(Instant::now()) {
+        let from = opened.header.from;
+        if asks && self.me.party() != Party::Client && self.notices.allow(from, Instant::now()) {
             let here = self.me.cluster().role_name(self.me.party());
             let notice = Notice { here, cluster: self.me.cluster().brief() };
             // Strangers are not told the digest.
-            let header = Header { to: opened.header.from, ..Header::NOBODYS };
+            let header = Header { to: from, ..Header::NOBODYS };
             match encode_one(header, &notice) {
                 Ok(bytes) => self.send_datagram(self.outlet.id(datagram.from), &bytes),
                 Err(error) => self.cannot_send(self.outlet.id(datagram.from), &error),

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::identity::{Brief, ClusterIdentity, shown};
+use super::party::Party;
 use super::wire::{Framed, Kind};
 
 /// The answer to a stranger.
@@ -56,12 +57,30 @@ pub(super) struct Rate {
     count: u32,
 }
 
-impl Rate {
-    /// The rate at which strangers are answered: ten a second.
-    pub(super) fn of_notices() -> Self {
-        Rate::new(10, Duration::from_secs(1))
+/// The rate at which strangers are answered: ten clients a second, and ten members. Members of another
+/// cluster, who ask without end, do not keep people from being told.
+#[derive(Debug)]
+pub(super) struct Notices {
+    clients: Rate,
+    members: Rate,
+}
+
+impl Notices {
+    pub(super) fn new() -> Self {
+        let ten = || Rate::new(10, Duration::from_secs(1));
+        Notices { clients: ten(), members: ten() }
     }
 
+    /// True if one more may be answered now.
+    pub(super) fn allow(&mut self, to: Party, now: Instant) -> bool {
+        match to {
+            Party::Client => self.clients.allows(now),
+            Party::Leader(_) | Party::Acceptor(_) => self.members.allows(now),
+        }
+    }
+}
+
+impl Rate {
     /// The rate at which the log tells of strangers: two in ten seconds.
     pub(super) fn of_warnings() -> Self {
         Rate::new(2, Duration::from_secs(10))
@@ -84,13 +103,19 @@ impl Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::paxos::LeaderId;
 
     #[test]
-    fn so_many_pass_in_a_second() {
-        let (mut rate, now) = (Rate::of_notices(), Instant::now());
-        let passed = |rate: &mut Rate, now| (0..100).filter(|_| rate.allows(now)).count();
-        assert_eq!(passed(&mut rate, now), 10);
-        assert_eq!(passed(&mut rate, now + Duration::from_millis(900)), 0);
-        assert_eq!(passed(&mut rate, now + Duration::from_secs(2)), 10);
+    fn so_many_are_answered_in_a_second_and_members_starve_no_clients() {
+        let (mut notices, now) = (Notices::new(), Instant::now());
+        let passed =
+            |notices: &mut Notices, to, now| (0..100).filter(|_| notices.allow(to, now)).count();
+        let member = Party::Leader(LeaderId(1));
+        assert_eq!(passed(&mut notices, member, now), 10);
+        assert_eq!(passed(&mut notices, Party::Client, now), 10);
+        for to in [member, Party::Client] {
+            assert_eq!(passed(&mut notices, to, now + Duration::from_millis(900)), 0);
+            assert_eq!(passed(&mut notices, to, now + Duration::from_secs(2)), 10);
+        }
     }
 }
