@@ -86,7 +86,7 @@ pub enum Fact {
     SaidVoted(AcceptorId, Vote),
     /// The acceptor has promised this ballot in the instances from this one on, up to another if
     /// there is one.
-    Pledged(AcceptorId, Ballot, Instance, Option<Instance>),
+    Pledged(AcceptorId, Ballot),
     /// The same, with the votes that it has told of there.
     Page(AcceptorId, Ballot, Instance, Option<Instance>, Vec<Vote>),
     /// The acceptor came back from a crash with this promise.
@@ -129,10 +129,12 @@ impl Fact {
     fn at(self, (ballot, instance): Place) -> Option<Fact> {
         match self {
             Fact::Proposed(vote) if (vote.ballot, vote.instance) != (ballot, instance) => None,
-            Fact::Page(_, to, from, next, _)
-                if to != ballot || instance < from || next.is_some_and(|next| next <= instance) =>
+            Fact::Page(_, to, ..) if to != ballot => None,
+            // It tells nothing of the instance, and binds there.
+            Fact::Page(acceptor, to, from, next, _)
+                if instance < from || next.is_some_and(|next| next <= instance) =>
             {
-                None
+                Some(Fact::Pledged(acceptor, to))
             }
             Fact::Page(acceptor, to, _, _, mut votes) => {
                 votes.retain(|vote| vote.instance == instance);
@@ -378,10 +380,10 @@ pub fn said(members: &Members, src: Id, message: &Message, topics: &[Topic]) -> 
             let vote = Vote { instance, ballot, decree };
             [shown(Topic::Proposed, Some(Fact::Proposed(vote))), None]
         }
-        Message::Promise { ballot, from, votes, next } => {
+        Message::Promise { ballot, from, votes, next, .. } => {
             let Some(a) = acceptor() else { return Vec::new() };
             let promised = shown(Topic::Promised, Some(Fact::SaidPromised(a, *ballot)));
-            let pledged = shown(Topic::Pledged, Some(Fact::Pledged(a, *ballot, *from, *next)));
+            let pledged = shown(Topic::Pledged, Some(Fact::Pledged(a, *ballot)));
             let page = Fact::Page(a, *ballot, *from, *next, votes.clone());
             let facts = [promised, pledged, shown(Topic::Page, Some(page))];
             let told = votes.iter().flat_map(|vote| said_vote(Some(a), vote, topics));

@@ -49,7 +49,7 @@ impl Rulebook for &'static Mutant {
 const AGREEMENT: &str = "one value per instance";
 
 /// All mutants.
-pub static MUTANTS: [Mutant; 23] = [
+pub static MUTANTS: [Mutant; 24] = [
     Mutant {
         name: "swapped-ballot-order",
         fault: "an acceptor compares ballots by leader and then by round when it votes",
@@ -88,6 +88,15 @@ pub static MUTANTS: [Mutant; 23] = [
         rules: Rules { adopt: adopt_last, ..PAXOS },
         machine: Machine::Sound,
         system: "dueling",
+        property: AGREEMENT,
+        strays: true,
+    },
+    Mutant {
+        name: "part-of-a-promise-counts",
+        fault: "a leader takes a promise to be whole once the first of its pages has come",
+        rules: Rules { is_whole: |_, _, _| true, ..PAXOS },
+        machine: Machine::Sound,
+        system: "pages",
         property: AGREEMENT,
         strays: true,
     },
@@ -281,9 +290,9 @@ pub fn mutant(name: &str) -> Option<&'static Mutant> {
     MUTANTS.iter().find(|mutant| mutant.name == name)
 }
 
-fn adopt_last(adopted: &mut Adopted, votes: Vec<Vote>) {
+fn adopt_last(adopted: &mut Adopted, vote: Vote) {
     adopted.clear();
-    (PAXOS.adopt)(adopted, votes);
+    (PAXOS.adopt)(adopted, vote);
 }
 
 fn count_answers(answered: &mut AcceptorSet, _from: AcceptorId) {

@@ -154,7 +154,7 @@ impl Property {
 }
 
 /// All properties there are. Every system is held to all that are of kind [`Kind::Always`].
-pub static PROPERTIES: [Property; 28] = [
+pub static PROPERTIES: [Property; 29] = [
     Property::new("one value per instance", Kind::Always, &[Topic::Cast], two_values_chosen),
     Property::new(
         "only what is chosen is learned",
@@ -243,6 +243,7 @@ pub static PROPERTIES: [Property; 28] = [
         chosen_at_two_instances,
     ),
     Property::new("a request is answered", Kind::Sometimes, &[Topic::Answered], request_answered),
+    Property::new("an acceptor makes up for a vote", Kind::Sometimes, &[Topic::Cast], made_up_for),
     Property::new("a session has expired", Kind::Sometimes, &[Topic::Late], too_late),
     Property::new("a reply is not kept", Kind::Sometimes, &[Topic::Answered], reply_not_kept),
     Property::new("an answer is forgotten", Kind::Sometimes, &[Topic::Refused], answer_forgotten),

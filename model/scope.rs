@@ -38,6 +38,9 @@ impl Bounds {
             (!self.nacks, "refusals"),
             (!fires(Timer::Heartbeat), "heartbeats"),
             (!fires(Timer::Resend), "resending"),
+            (self.page == usize::MAX, "pages"),
+            (!self.candidacies, "candidacies"),
+            (!self.upkeep, "upkeep"),
             (self.crashes.total == 0, "crashes"),
             (self.clients.is_empty(), "clients"),
         ];

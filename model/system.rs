@@ -68,6 +68,14 @@ pub struct Bounds {
     pub audience: Audience,
     /// Whether refused leaders are told.
     pub nacks: bool,
+    /// Whether leaders are told of campaigns.
+    pub candidacies: bool,
+    /// Whether heartbeats go to acceptors too.
+    pub upkeep: bool,
+    /// The bytes after which a page of votes or decrees is closed: with 1, each has a page of its own.
+    pub page: usize,
+    /// The most pages that are asked for at a time.
+    pub pages: u32,
     /// The clients.
     pub clients: &'static [ClientBounds],
     /// Who may crash and recover.
@@ -163,9 +171,22 @@ impl Bounds {
         let acceptors = leaders + usize::from(self.acceptors);
         let quorums = self.quorums.clone();
         let members = Members::new(ids(0..leaders), ids(leaders..acceptors), quorums)?;
-        let Bounds { rounds, instances, window, lease, reply_bytes, .. } = *self;
-        let limits = Limits { rounds, instances, window, lease, reply_bytes, ..Limits::default() };
-        Ok(Setup { members, limits, audience: self.audience, nacks: self.nacks })
+        let Bounds { rounds, instances, window, lease, reply_bytes, page, pages, .. } = *self;
+        let (backoff, missed) = (0, 1);
+        let limits = Limits {
+            rounds,
+            instances,
+            window,
+            lease,
+            reply_bytes,
+            page,
+            pages,
+            backoff,
+            missed,
+            ..Limits::default()
+        };
+        let Bounds { audience, nacks, candidacies, upkeep, .. } = *self;
+        Ok(Setup { members, limits, audience, nacks, candidacies, upkeep })
     }
 
     /// The actors under a rulebook, and who takes part.

@@ -125,7 +125,7 @@ fn acceptor(leader: &UdpSocket, journal: Works) -> Running {
 fn what_a_failed_sync_was_to_save_is_never_sent() {
     let ballot = Ballot { round: 1, leader: LeaderId(0) };
     let accept = |instance| Message::Accept { ballot, instance, decree: Decree::Noop };
-    let prepare = Message::Prepare { ballot, from: Instance(0) };
+    let prepare = Message::Prepare { ballot, from: Instance(0), pages: 1 };
     let asked = [prepare, accept(Instance(0)), accept(Instance(1))];
     for works in 0..asked.len() {
         let leader = UdpSocket::bind("127.0.0.1:0").unwrap();

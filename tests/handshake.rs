@@ -104,7 +104,7 @@ fn known(age: u64) -> Option<Remembered> {
 
 fn prepare() -> Message {
     let ballot = Ballot { round: 1, leader: LeaderId(1) };
-    Message::Prepare { ballot, from: Instance(0) }
+    Message::Prepare { ballot, from: Instance(0), pages: 1 }
 }
 
 fn accept(instance: u64) -> Message {

@@ -112,7 +112,7 @@ fn from(header: Header, messages: &[Message]) -> Datagram {
 }
 
 fn prepare(leader: u16) -> Message {
-    Message::Prepare { ballot: ballot(leader), from: Instance(0) }
+    Message::Prepare { ballot: ballot(leader), from: Instance(0), pages: 1 }
 }
 
 fn accept(leader: u16) -> Message {
@@ -207,7 +207,7 @@ fn an_acceptor_remembers_over_a_crash_what_it_has_promised_and_voted() {
     second.turn(&mut vec![datagram(1, &[prepare(1)])]).unwrap();
     let vote = Vote { instance: Instance(0), ballot: ballot(1), decree: Decree::Noop };
     let (ballot, from) = (ballot(1), Instance(0));
-    let promise = Message::Promise { ballot, from, votes: vec![vote], next: None };
+    let promise = Message::Promise { ballot, from, votes: vec![vote], next: None, end: None };
     assert_eq!(log.take(), vec![Event::Sent(leader(1), vec![promise])]);
 }
 

@@ -33,9 +33,9 @@ fn forgeries() -> Vec<Message> {
     let decree = Decree::Command(Command { id, acknowledged: 0, payload });
     let instance = Instance(0);
     vec![
-        Message::Prepare { ballot, from: instance },
+        Message::Prepare { ballot, from: instance, pages: 1 },
         Message::Accept { ballot, instance, decree: decree.clone() },
-        Message::Promise { ballot, from: instance, votes: Vec::new(), next: None },
+        Message::Promise { ballot, from: instance, votes: Vec::new(), next: None, end: None },
         Message::Accepted(Vote { ballot, instance, decree: decree.clone() }),
         Message::Nack { ballot, promised: ballot },
         Message::Heartbeat { ballot, chosen: Instance(u64::MAX) },

@@ -111,6 +111,11 @@ systems! {
     one_by_one: "one-by-one";
     two_rounds_refused: "two-rounds-refused";
     heartbeats_and_crashes: "heartbeats-and-crashes";
+    pages: "pages";
+    candidacies: "candidacies";
+    three_electors: "three-electors";
+    missed_votes: "missed-votes";
+    missed_by_one: "missed-by-one";
 }
 
 /// Catches a mutant, in so many steps: the shortest run is of the same length, whoever finds it.
@@ -241,6 +246,7 @@ mutants! {
     stale_accept: "stale-accept" in 12;
     promise_reports_wrong_ballot: "promise-reports-wrong-ballot" in 14;
     only_last_promise_counts: "only-last-promise-counts" in 12;
+    part_of_a_promise_counts: "part-of-a-promise-counts" in 14;
     duplicate_votes_count: "duplicate-votes-count" in 10;
     amnesia: "amnesia" in 13;
     ballot_reuse: "ballot-reuse" in 8;

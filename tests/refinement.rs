@@ -69,6 +69,9 @@ fn large_systems_refine_on_diagrams() {
         "read-one-write-all",
         "retries",
         "two-rounds-refused",
+        "pages",
+        "candidacies",
+        "missed-votes",
     ] {
         let report = refines(name, Backend::Symbolic);
         assert_eq!(report.outcomes.len(), STATES.len() + 1 + STEPS.len());
@@ -114,6 +117,7 @@ faults! {
     quorums_apart: "quorums-that-do-not-meet", "leaders propose as specified", 2;
     one_vote: "one-vote-is-enough", "leaders learn as specified", 6;
     no_phase_one: "no-phase-one-after-crash", "leaders propose as specified", 1;
+    part_of_a_promise: "part-of-a-promise-counts", "leaders propose as specified", 10;
     catch_up: "catch-up-trusts-votes", "leaders learn as specified", 15;
 }
 

@@ -79,6 +79,21 @@ pub(in crate::model) fn chosen_at_two_instances(
     each.collect()
 }
 
+/// A vote for what was chosen under a lower ballot, by an acceptor that had not voted for it.
+pub(in crate::model) fn made_up_for(members: &Members, facts: &Facts) -> Judged<String> {
+    let (chosen, votes) = (chosen(members, facts), votes(facts));
+    let each = chosen.iter().map(|(instance, decree, ballot, voters)| {
+        let later = |(vote, who): &(&Vote, AcceptorId)| {
+            (vote.instance, &vote.decree) == (*instance, *decree)
+                && vote.ballot > *ballot
+                && !voters.contains(*who)
+        };
+        let (vote, who) = votes.iter().copied().find(later)?;
+        Some(format!("{who} votes for {decree} under {}, chosen by {voters}", vote.ballot))
+    });
+    each.collect()
+}
+
 pub(in crate::model) fn stepped_down(_: &Members, facts: &Facts) -> Judged<String> {
     let primary =
         |leader| facts.iter().any(|f| matches!(f, Fact::Primary(who, _) if *who == leader));

@@ -26,7 +26,7 @@
 //! | guard | holds in all steps if in all states |
 //! | --- | --- |
 //! | one proposal | one value a ballot |
-//! | nobody has voted; it was asked for; a quorum has promised; it was voted for; nobody has voted since | proposals are explained |
+//! | nobody has voted; it was asked for; a quorum has promised; it was voted for; nobody has voted since; it is known to be chosen | proposals are explained |
 //! | it was proposed | votes are for proposals |
 //! | a quorum has voted | what is learned was chosen |
 //! | reported votes were cast | reports are true |
@@ -66,7 +66,7 @@ pub static STATES: [Property; 14] = [
     always("what is assumed is true", &[Proposed], InStates(states::assumed_wrongly)),
     always(
         "proposals are explained",
-        &[Submitted, Proposed, Page],
+        &[Submitted, Proposed, Page, Learned],
         InStates(steps::unexplained_proposal),
     )
     .one_by_one(),
@@ -74,7 +74,11 @@ pub static STATES: [Property; 14] = [
 
 /// Every step is an action of the specification, or several in a row, or a stutter.
 pub static STEPS: [Property; 4] = [
-    always("leaders propose as specified", &[Submitted, Proposed, Page], InSteps(steps::proposals)),
+    always(
+        "leaders propose as specified",
+        &[Submitted, Proposed, Page, Learned],
+        InSteps(steps::proposals),
+    ),
     always("acceptors vote as specified", &[Proposed, Pledged, Told], InSteps(steps::votes)),
     always("acceptors promise as specified", &[Page, Told], InSteps(steps::promises)),
     always("leaders learn as specified", &[Told, Learned], InSteps(steps::learned)),

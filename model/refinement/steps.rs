@@ -15,7 +15,7 @@ use crate::proof::spec::{Action, Specification, paxos};
 pub(super) static PAXOS: LazyLock<Specification> = LazyLock::new(paxos);
 
 /// How a decree comes to be proposed.
-const PROPOSE: [&str; 2] = ["propose", "propose again"];
+const PROPOSE: [&str; 3] = ["propose", "propose again", "propose what is chosen"];
 
 /// The guard of a proposal that is not met any more once the proposal was made.
 const FRESH: &str = "one proposal";

@@ -111,10 +111,7 @@ impl View {
                 let learned = vec![self.instance(*instance), self.value(decree)];
                 self.structure.insert(&LEARNED, learned);
             }
-            Fact::Pledged(acceptor, ballot, from, next) => {
-                let (acceptor, ballot) = (*acceptor, *ballot);
-                self.relate_promise(Span { acceptor, ballot, from: *from, next: *next });
-            }
+            Fact::Pledged(acceptor, ballot) => self.relate_promise(*acceptor, *ballot),
             Fact::Page(..) => {
                 if let Some(page) = Page::of(fact) {
                     self.relate_page(&page);
@@ -124,19 +121,16 @@ impl View {
         }
     }
 
-    /// A promise binds in the instances that it tells of.
-    fn relate_promise(&mut self, span: Span) {
-        let (node, to) = (span.acceptor.0, self.ballot(span.ballot));
-        for instance in self.told_of(span) {
-            self.structure.insert(&PROMISED, vec![node, to, instance]);
-            for low in 0..to {
-                self.structure.insert(&LEFT, vec![node, instance, low]);
-            }
+    fn relate_promise(&mut self, acceptor: AcceptorId, ballot: Ballot) {
+        let (node, to) = (acceptor.0, self.ballot(ballot));
+        self.structure.insert(&PROMISED, vec![node, to]);
+        for low in 0..to {
+            self.structure.insert(&LEFT, vec![node, low]);
         }
     }
 
     fn relate_page(&mut self, page: &Page<'_>) {
-        self.relate_promise(page.span);
+        self.relate_promise(page.span.acceptor, page.span.ballot);
         let (node, to) = (page.span.acceptor.0, self.ballot(page.span.ballot));
         for claim in self.reports(page) {
             self.structure.insert(&REPORTED, [&[node, to], &claim[..]].concat());
@@ -248,7 +242,7 @@ fn things<'f>(
     for fact in facts {
         let votes = match fact {
             Fact::Proposed(vote) | Fact::SaidVoted(_, vote) => std::slice::from_ref(vote),
-            Fact::Pledged(_, ballot, ..) => {
+            Fact::Pledged(_, ballot) => {
                 ballots.insert(*ballot);
                 continue;
             }

@@ -5,12 +5,14 @@
 //! | `small` | what stock Stateright can exhaust too |
 //! | `full` | everybody asks everybody; for the engine |
 //! | `grid` | one bound grows; to measure |
+//! | `upkeep` | pages of promises, campaigns that are heard of, votes that are made up for |
 //! | `large` | what nobody can exhaust; for random walks |
 
 mod full;
 mod grid;
 mod large;
 mod small;
+mod upkeep;
 
 use super::system::{Bounds, ClientBounds, Crashes, LeaderBounds, LeftOut, System};
 use crate::paxos::{Audience, LeaderId, Quorums, Start, Timer};
@@ -41,6 +43,10 @@ pub(super) const BASE: Bounds = Bounds {
     rounds: 1,
     audience: Audience::AllLeaders,
     nacks: true,
+    candidacies: false,
+    upkeep: false,
+    page: usize::MAX,
+    pages: 1,
     clients: &[],
     crashes: Crashes::NONE,
 };
@@ -56,7 +62,7 @@ pub(super) const RETRYING: ClientBounds =
 
 /// All systems that are exhausted.
 pub fn systems() -> impl Iterator<Item = &'static System> {
-    small::SMALL.iter().chain(&full::FULL)
+    small::SMALL.iter().chain(&full::FULL).chain(&upkeep::UPKEEP)
 }
 
 /// The system of this name.

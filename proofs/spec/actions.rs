@@ -38,7 +38,7 @@ fn adds_one<const K: usize>(relation: &'static Relation, params: [Var; K]) -> Ch
 }
 
 pub(super) fn actions() -> Vec<Action> {
-    vec![submit(), promise(), propose(), propose_again(), accept(), learn()]
+    vec![submit(), promise(), propose(), propose_again(), propose_chosen(), accept(), learn()]
 }
 
 fn submit() -> Action {
@@ -55,13 +55,14 @@ fn submit() -> Action {
 const RULES: &str = "src/paxos/rules.rs";
 const ACCEPTOR: &str = "src/paxos/acceptor.rs";
 const ELECTION: &str = "src/paxos/election.rs";
+const CATCH_UP: &str = "src/paxos/catch_up.rs";
 const LEADER: &str = "src/paxos/leader.rs";
 const LEARNER: &str = "src/paxos/learner.rs";
 
 fn promise() -> Action {
     Action {
         name: "promise",
-        words: "an acceptor promises a ballot in some instances, and tells under which lower ones \
+        words: "an acceptor promises a ballot, and tells of some instances under which lower ones \
                 it has voted there, and under which it has not",
         parameters: vec![N, B],
         claims: vec![&TELLS, &REPORT, &ABSTAIN],
@@ -88,8 +89,8 @@ fn promise() -> Action {
             ),
         ],
         changes: vec![
-            adds(&PROMISED, [N, B, I], |[n, b, i]| equal(n, N) & equal(b, B) & TELLS.of([i])),
-            adds(&LEFT, [N, I, X], |[n, i, x]| equal(n, N) & TELLS.of([i]) & BELOW.of([x, B])),
+            adds(&PROMISED, [N, B], |[n, b]| equal(n, N) & equal(b, B)),
+            adds(&LEFT, [N, X], |[n, x]| equal(n, N) & BELOW.of([x, B])),
             adds(&REPORTED, [N, B, I, X, V], |[n, b, i, x, v]| {
                 equal(n, N) & equal(b, B) & REPORT.of([i, x, v])
             }),
@@ -160,12 +161,12 @@ fn propose_again() -> Action {
                 (RULES, "may_propose: |members, promised, _ballot| members.phase1(promised)"),
                 (RULES, "count: |answered, acceptor| answered.insert(acceptor)"),
             ],
-            forall([N], MEMBER1.of([N, P]).implies(PROMISED.of([N, B, I]))),
+            all_promised(),
         ),
         guard(
             "it was voted for",
             "some acceptor reports a vote for the value (PMS 2.2, P2c)",
-            &[(ELECTION, "(step.rules.adopt)(&mut candidate.adopted, votes);")],
+            &[(ELECTION, "None => (step.rules.adopt)(&mut candidate.adopted, vote),")],
             REPORTED.of([M, B, I, X, V]),
         ),
         guard(
@@ -180,6 +181,37 @@ fn propose_again() -> Action {
         name: "propose again",
         words: "a leader proposes the value of the highest vote reported to it",
         parameters: vec![B, I, V, P, M, X],
+        claims: vec![],
+        guards,
+        changes: vec![adds_one(&PROPOSED, [B, I, V])],
+    }
+}
+
+fn all_promised() -> Formula {
+    forall([N], MEMBER1.of([N, P]).implies(PROMISED.of([N, B])))
+}
+
+fn propose_chosen() -> Action {
+    let guards = vec![
+        one_proposal(),
+        guard(
+            "a quorum has promised",
+            "all of a phase-1 quorum have promised this ballot, be it that they told of other \
+             instances only: nobody can be chosen under a lower one without one of them",
+            &[(CATCH_UP, "let State { stance: Stance::Primary(primary), learner, .. } = state")],
+            all_promised(),
+        ),
+        guard(
+            "it is known to be chosen",
+            "a leader has learned that the value was chosen (PMS 2.2, P2)",
+            &[(CATCH_UP, "(step.rules.page)(learner, from, until,")],
+            LEARNED.of([I, V]),
+        ),
+    ];
+    Action {
+        name: "propose what is chosen",
+        words: "a leader proposes what was chosen, for acceptors that have missed it",
+        parameters: vec![B, I, V, P],
         claims: vec![],
         guards,
         changes: vec![adds_one(&PROPOSED, [B, I, V])],
@@ -206,7 +238,7 @@ fn accept() -> Action {
                     (RULES, "may_accept: |promised, asked| asked >= promised"),
                     (ACCEPTOR, "step.save(Record::Promised(ballot));"),
                 ],
-                !LEFT.of([N, I, B]),
+                !LEFT.of([N, B]),
             ),
         ],
         changes: vec![adds_one(&VOTED, [N, B, I, V])],

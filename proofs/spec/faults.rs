@@ -40,7 +40,7 @@ fn weaken(specification: &mut Specification, action: &str, guard: &str, to: Form
 
 /// An acceptor that comes back from a crash does not know any more what it has left.
 fn forget_promises(specification: &mut Specification) {
-    let vars = [N, I, X].map(|var| super::super::logic::Var { index: 1, ..var });
+    let vars = [N, X].map(|var| super::super::logic::Var { index: 1, ..var });
     let of = equal(vars[0], N);
     specification.actions.push(Action {
         name: "come back",
@@ -55,7 +55,7 @@ fn forget_promises(specification: &mut Specification) {
 const ALWAYS: Formula = Formula::And(Vec::new());
 
 /// All faults.
-pub static FAULTS: [Fault; 14] = [
+pub static FAULTS: [Fault; 16] = [
     Fault {
         name: "stale-accept",
         words: "an acceptor votes under a ballot although it has promised a higher one",
@@ -117,6 +117,7 @@ pub static FAULTS: [Fault; 14] = [
         put: |s| {
             weaken(s, "propose", "one proposal", ALWAYS);
             weaken(s, "propose again", "one proposal", ALWAYS);
+            weaken(s, "propose what is chosen", "one proposal", ALWAYS);
         },
     },
     Fault {
@@ -149,6 +150,17 @@ pub static FAULTS: [Fault; 14] = [
             let any = forall([N], MEMBER2.of([N, Q]).implies(voted));
             weaken(s, "learn", "a quorum has voted", any);
         },
+    },
+    Fault {
+        name: "catch-up-tells-what-is-not-chosen",
+        words: "a leader asks acceptors that have missed something to vote for what is not chosen",
+        put: |s| weaken(s, "propose what is chosen", "it is known to be chosen", SUBMITTED.of([V])),
+    },
+    Fault {
+        name: "missed-votes-without-promises",
+        words: "a leader asks acceptors that have missed something to vote under a ballot that no \
+                quorum has promised",
+        put: |s| weaken(s, "propose what is chosen", "a quorum has promised", ALWAYS),
     },
     Fault {
         name: "made-up-commands",

@@ -83,18 +83,16 @@ fn of_promises() -> Vec<Named> {
     vec![
         named(
             "promises bind",
-            "whoever has promised a ballot in an instance has left all lower ones there",
+            "whoever has promised a ballot has left all lower ones",
             forall(
-                [N, B, I],
-                PROMISED
-                    .of([N, B, I])
-                    .implies(forall([X], BELOW.of([X, B]).implies(LEFT.of([N, I, X])))),
+                [N, B],
+                PROMISED.of([N, B]).implies(forall([X], BELOW.of([X, B]).implies(LEFT.of([N, X])))),
             ),
         ),
         named(
             "abstentions are final",
             "whoever says that it has abstained from a ballot has left it",
-            forall([N, B, I, X], ABSTAINED.of([N, B, I, X]).implies(LEFT.of([N, I, X]))),
+            forall([N, B, I, X], ABSTAINED.of([N, B, I, X]).implies(LEFT.of([N, X]))),
         ),
         named(
             "abstentions are true",
@@ -129,7 +127,7 @@ fn of_choices() -> Vec<Named> {
                             [Q],
                             exists(
                                 [N],
-                                MEMBER2.of([N, Q]) & LEFT.of([N, I, X]) & !VOTED.of([N, X, I, V]),
+                                MEMBER2.of([N, Q]) & LEFT.of([N, X]) & !VOTED.of([N, X, I, V]),
                             ),
                         )),
                     )),

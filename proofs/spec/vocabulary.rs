@@ -31,11 +31,10 @@ pub static MEMBER2: Relation = Relation::infix("member2", "∈", &[NODE, QUORUM2
 pub static SUBMITTED: Relation = Relation::new("submitted", &[VALUE]);
 /// `proposed(b, i, v)`: an `Accept` was sent.
 pub static PROPOSED: Relation = Relation::new("proposed", &[BALLOT, INSTANCE, VALUE]);
-/// `promised(n, b, i)`: a `Promise` was sent that tells of this instance.
-pub static PROMISED: Relation = Relation::new("promised", &[NODE, BALLOT, INSTANCE]);
-/// `left(n, i, x)`: the acceptor has promised a ballot above `x` there, so it votes under `x` no
-/// more.
-pub static LEFT: Relation = Relation::new("left", &[NODE, INSTANCE, BALLOT]);
+/// `promised(n, b)`: a `Promise` was sent. It binds in all instances, whichever it tells of.
+pub static PROMISED: Relation = Relation::new("promised", &[NODE, BALLOT]);
+/// `left(n, x)`: the acceptor has promised a ballot above `x`, so it votes under `x` no more.
+pub static LEFT: Relation = Relation::new("left", &[NODE, BALLOT]);
 /// `reported(n, b, i, x, v)`: a promise to `b` tells of a vote under `x`.
 pub static REPORTED: Relation = Relation::new("reported", &[NODE, BALLOT, INSTANCE, BALLOT, VALUE]);
 /// `abstained(n, b, i, x)`: a promise to `b` tells that there was no vote under `x`.

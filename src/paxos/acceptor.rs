@@ -12,6 +12,7 @@ use super::node::Setup;
 use super::quorum::AcceptorId;
 use super::step::Step;
 use super::storage::{Record, Storage};
+use super::telling::Question;
 
 /// Which leaders an acceptor tells of its votes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,9 +40,14 @@ pub struct State {
     promised: Ballot,
     /// The last vote per instance. Invariant: its ballot only grows, and is at most `promised`.
     votes: BTreeMap<Instance, (Ballot, Decree)>,
+    /// The first instance without a vote. Follows from the votes.
+    whole: Instance,
     /// What had been promised when this acceptor last came back from a crash.
     recovered: Option<Ballot>,
 }
+
+/// The most instances that an acceptor looks at, at a heartbeat, for those that it has missed.
+const LOOK: usize = 4096;
 
 impl State {
     /// What an acceptor knows that finds these records in its storage, or none.
@@ -63,6 +69,12 @@ impl State {
     fn vote(&mut self, vote: Vote) {
         self.promised = self.promised.max(vote.ballot);
         self.votes.insert(vote.instance, (vote.ballot, vote.decree));
+        for (instance, _) in self.votes.range(self.whole..) {
+            if *instance != self.whole {
+                break;
+            }
+            self.whole = self.whole.next();
+        }
     }
 
     /// All that must survive a crash, in one canonical form.
@@ -92,6 +104,22 @@ impl State {
             ballot: *ballot,
             decree: decree.clone(),
         })
+    }
+
+    /// The first spans of instances below `until` in which this acceptor has not voted.
+    fn missed(&self, until: Instance, most: usize) -> Vec<(Instance, Instance)> {
+        let (mut spans, mut from) = (Vec::new(), self.whole);
+        let voted = self.votes.range(self.whole..).take(LOOK).map(|(instance, _)| *instance);
+        for end in voted.chain([until]) {
+            if spans.len() >= most || from >= until {
+                break;
+            }
+            if from < end {
+                spans.push((from, end.min(until)));
+            }
+            from = end.next();
+        }
+        spans
     }
 
     /// What had been promised when this acceptor last came back from a crash, if it ever did.
@@ -129,13 +157,14 @@ impl Acceptor {
         }
     }
 
-    /// Phase 1b: promise, and report the votes cast from `from` on, one page of them. Asking again
+    /// Phase 1b: promise, and report the votes cast from `from` on, so many pages of them. Asking again
     /// is harmless: nothing below the promise can have changed in between.
     pub(super) fn on_prepare(
         &self,
         state: &mut State,
         src: Id,
-        (ballot, from): (Ballot, Instance),
+        ballot: Ballot,
+        Question { from, pages }: Question,
         step: &mut Step,
     ) {
         if !(step.rules.may_promise)(state.promised, ballot) {
@@ -145,8 +174,35 @@ impl Acceptor {
             state.promised = ballot;
             step.save(Record::Promised(ballot));
         }
-        let (votes, next) = state.page(from, self.setup.limits.page, step);
-        step.send(src, Message::Promise { ballot, from, votes, next });
+        let (mut told, mut at) = (Vec::new(), Some(from));
+        for _ in 0..pages.clamp(1, self.setup.limits.pages) {
+            let Some(from) = at else { break };
+            let (votes, next) = state.page(from, self.setup.limits.page, step);
+            told.push((from, votes, next));
+            at = next;
+        }
+        for (from, votes, next) in told {
+            step.send(src, Message::Promise { ballot, from, votes, next, end: at });
+        }
+    }
+
+    /// A primary is alive, and knows what was chosen below `chosen`. The other leaders are told, as they
+    /// may not hear of it otherwise, and the primary of what this acceptor has missed.
+    pub(super) fn on_heartbeat(
+        &self,
+        state: &mut State,
+        src: Id,
+        (ballot, chosen): (Ballot, Instance),
+        step: &mut Step,
+    ) {
+        if !(step.rules.may_accept)(state.promised, ballot) {
+            return self.refuse(state, src, ballot, step);
+        }
+        let others = self.setup.members.leaders().iter().filter(|leader| **leader != src);
+        step.broadcast(others, &Message::Heartbeat { ballot, chosen });
+        for (from, until) in state.missed(chosen, self.setup.limits.missed) {
+            step.send(src, Message::CatchUp { from, until });
+        }
     }
 
     /// Phase 2b: vote, unless a higher ballot was promised, and tell the leaders. A vote cast

@@ -3,7 +3,7 @@
 use stateright::actor::Id;
 
 use super::command::{Decree, Instance};
-use super::leader::{Leader, State};
+use super::leader::{Leader, Stance, State};
 use super::message::Message;
 use super::step::Step;
 
@@ -19,6 +19,26 @@ impl Leader {
         let decrees = (step.rules.page)(&state.learner, from, until, self.setup.limits.page);
         if !decrees.is_empty() {
             step.send(src, Message::Chosen { first: from, decrees, until });
+        }
+    }
+
+    /// An acceptor has missed what was chosen from `from` to `until`. It is asked to vote for that, so that
+    /// as many acceptors as can know it.
+    ///
+    /// Nothing else can be chosen there, and a quorum has promised this ballot: so it is safe to propose
+    /// (the proof's "propose what is chosen"), though no promise may have told of these instances.
+    pub(super) fn on_missed(
+        &self,
+        state: &State,
+        src: Id,
+        (from, until): (Instance, Instance),
+        step: &mut Step,
+    ) {
+        let State { stance: Stance::Primary(primary), learner, .. } = state else { return };
+        let decrees = (step.rules.page)(learner, from, until, self.setup.limits.page);
+        for (offset, decree) in (0..).zip(decrees) {
+            let instance = from.plus(offset);
+            step.send(src, Message::Accept { ballot: primary.ballot, instance, decree });
         }
     }
 

@@ -8,11 +8,41 @@ use super::ballot::{Ballot, LeaderId};
 use super::command::{Decree, Instance};
 use super::desk::Desk;
 use super::leader::{Candidate, Leader, Primary, Stall, Stance, State};
+use super::learner::Learner;
 use super::message::{Message, Vote};
 use super::quorum::{AcceptorId, AcceptorSet};
-use super::rules::Adopted;
+use super::rules::{Adopted, Rules};
 use super::step::{Step, Timer};
 use super::storage::Record;
+use super::telling::{Question, Telling};
+
+/// One page of a promise.
+#[derive(Debug)]
+pub(super) struct Page {
+    /// Where it starts.
+    pub(super) from: Instance,
+    /// The votes in it.
+    pub(super) votes: Vec<Vote>,
+    /// Where it ends; none if no vote is beyond it.
+    pub(super) next: Option<Instance>,
+    /// Where the last of the pages ends that answer the same question.
+    pub(super) end: Option<Instance>,
+}
+
+impl Candidate {
+    /// Takes note of the promises that have come in whole by now.
+    fn count_told(&mut self, learner: &Learner, rules: &Rules) {
+        let first = learner.first_unchosen();
+        let Candidate { told, promised, .. } = self;
+        told.retain(|acceptor, told| {
+            let is_whole = (rules.is_whole)(told, first, learner);
+            if is_whole {
+                (rules.count)(promised, *acceptor);
+            }
+            !is_whole
+        });
+    }
+}
 
 impl Leader {
     /// No heartbeat was heard for too long.
@@ -28,7 +58,7 @@ impl Leader {
         let ballot = Ballot::next(self.me, state.round, state.seen)
             .filter(|ballot| ballot.round <= self.setup.limits.rounds);
         let Some(ballot) = ballot else {
-            return step.set(Timer::Election);
+            return self.await_sign_of_life(state, step);
         };
         state.round = ballot.round;
         state.seen = ballot;
@@ -38,13 +68,15 @@ impl Leader {
             ballot,
             from,
             promised: AcceptorSet::default(),
-            pages: BTreeMap::new(),
+            told: BTreeMap::new(),
+            quiet: 0,
             adopted: Adopted::new(),
             desk: self.own_commands(state),
         });
         for (_, id) in self.acceptors(AcceptorSet::default()) {
-            step.send(id, Message::Prepare { ballot, from });
+            step.send(id, Message::Prepare { ballot, from, pages: 1 });
         }
+        self.announce(ballot, step);
         step.cancel(Timer::Election);
         step.set(Timer::Resend);
         self.become_primary(state, step);
@@ -59,36 +91,54 @@ impl Leader {
         desk
     }
 
+    /// Tells the other leaders of a campaign, so that they wait for what comes of it.
+    fn announce(&self, ballot: Ballot, step: &mut Step) {
+        if self.setup.candidacies {
+            step.broadcast(self.others(), &Message::Candidacy { ballot });
+        }
+    }
+
+    fn others(&self) -> impl Iterator<Item = &Id> {
+        let me = self.setup.members.leader(self.me);
+        self.setup.members.leaders().iter().filter(move |id| Some(**id) != me)
+    }
+
     /// Phase 1b heard: an acceptor has promised, and reports one page of its votes. A vote that is
     /// reported was cast, so it counts like one that is heard of at once: what a quorum reports
-    /// under one ballot is chosen already (PMS 2.3), and need not be proposed again.
+    /// under one ballot is chosen already (PMS 2.3), and need not be proposed again. So a promise has
+    /// come in whole once it tells of all that is not known to be chosen.
     pub(super) fn on_promise(
         &self,
         state: &mut State,
         (src, acceptor): (Id, AcceptorId),
         ballot: Ballot,
-        (from, votes, next): (Instance, Vec<Vote>, Option<Instance>),
+        Page { from, votes, next, end }: Page,
         step: &mut Step,
     ) {
         let State { stance: Stance::Candidate(candidate), learner, .. } = state else { return };
-        let expected = candidate.pages.get(&acceptor).unwrap_or(&candidate.from);
-        if candidate.ballot != ballot || from != *expected {
+        if candidate.ballot != ballot || candidate.promised.contains(acceptor) {
+            return;
+        }
+        let telling = || Telling::new(candidate.from);
+        let told = candidate.told.entry(acceptor).or_insert_with(telling);
+        if !told.tell(from, next) {
             return;
         }
         let before = learner.first_unchosen();
-        for vote in votes.iter().cloned() {
-            learner.count(acceptor, vote, u64::MAX, &self.setup.members, step.rules);
-        }
-        (step.rules.adopt)(&mut candidate.adopted, votes);
-        // Nothing is proposed any more where it is known what was chosen.
-        candidate.adopted = candidate.adopted.split_off(&learner.first_unchosen());
-        match next {
-            None => (step.rules.count)(&mut candidate.promised, acceptor),
-            Some(next) => {
-                candidate.pages.insert(acceptor, next);
-                step.send(src, Message::Prepare { ballot, from: next });
+        for vote in votes {
+            let instance = vote.instance;
+            learner.count(acceptor, vote.clone(), u64::MAX, &self.setup.members, step.rules);
+            // Nothing is proposed any more where it is known what was chosen.
+            match learner.get(instance) {
+                None => (step.rules.adopt)(&mut candidate.adopted, vote),
+                Some(_) => drop(candidate.adopted.remove(&instance)),
             }
         }
+        let question = told.next_question(end, learner, self.setup.limits.pages);
+        if let Some(Question { from, pages }) = question {
+            step.send(src, Message::Prepare { ballot, from, pages });
+        }
+        candidate.count_told(learner, step.rules);
         self.advance(state, before, step);
         self.become_primary(state, step);
     }
@@ -117,6 +167,7 @@ impl Leader {
         for command in forced.values().filter_map(Decree::command) {
             desk.in_flight.entry(command.id).or_insert(None);
         }
+        state.failed = 0;
         let stall = Stall::default();
         let open = BTreeMap::new();
         state.stance =
@@ -125,12 +176,30 @@ impl Leader {
         self.propose(state, step);
     }
 
-    pub(super) fn prepare_again(&self, candidate: &Candidate, step: &mut Step) {
+    /// Asks again for what was lost. The other leaders hear of a campaign for as long as it gets on;
+    /// one that does not makes room for theirs.
+    pub(super) fn on_slow_campaign(&self, state: &mut State, step: &mut Step) {
+        let State { stance: Stance::Candidate(candidate), learner, .. } = state else { return };
         let ballot = candidate.ballot;
-        for (acceptor, id) in self.acceptors(candidate.promised) {
-            let from = *candidate.pages.get(&acceptor).unwrap_or(&candidate.from);
-            step.send(id, Message::Prepare { ballot, from });
+        if candidate.told.values().any(Telling::has_news) {
+            candidate.quiet = 0;
+            self.announce(ballot, step);
+        } else if candidate.quiet >= self.setup.limits.patience {
+            return self.step_down(state, None, step);
+        } else {
+            candidate.quiet += 1;
         }
+        let first = learner.first_unchosen();
+        for (acceptor, id) in self.acceptors(candidate.promised) {
+            let questions = match candidate.told.get_mut(&acceptor) {
+                Some(told) => told.lost(first, learner),
+                None => vec![Question { from: first, pages: 1 }],
+            };
+            for Question { from, pages } in questions {
+                step.send(id, Message::Prepare { ballot, from, pages });
+            }
+        }
+        step.set(Timer::Resend);
     }
 
     /// A higher ballot is in use: whoever acts under a lower one is not primary any more. In
@@ -142,8 +211,34 @@ impl Leader {
         state.seen = ballot;
         let primary = Some(ballot.leader).filter(|leader| *leader != self.me);
         match &mut state.stance {
-            Stance::Follower(known) => *known = primary,
+            Stance::Follower(known) => {
+                *known = primary;
+                self.await_sign_of_life(state, step);
+            }
             _ => self.step_down(state, primary, step),
+        }
+    }
+
+    /// Waits for a sign that somebody is primary, anew; for longer after campaigns that have failed, by
+    /// chance, so that of two leaders one is first.
+    fn await_sign_of_life(&self, state: &State, step: &mut Step) {
+        step.set_longer(Timer::Election, state.failed);
+    }
+
+    /// The owner of this ballot is at work, and acceptors hear of it: a vote under the ballot, or a
+    /// heartbeat that an acceptor has passed on, is as good as a heartbeat.
+    pub(super) fn on_sign_of_life(&self, state: &mut State, ballot: Ballot, step: &mut Step) {
+        if ballot == state.seen && matches!(state.stance, Stance::Follower(Some(_))) {
+            state.failed = 0;
+            self.await_sign_of_life(state, step);
+        }
+    }
+
+    /// Another leader campaigns, and gets on.
+    pub(super) fn on_candidacy(&self, state: &mut State, ballot: Ballot, step: &mut Step) {
+        self.heard(state, ballot, step);
+        if ballot == state.seen && matches!(state.stance, Stance::Follower(_)) {
+            self.await_sign_of_life(state, step);
         }
     }
 
@@ -152,9 +247,11 @@ impl Leader {
         let Stance::Primary(primary) = &state.stance else { return };
         let chosen = state.learner.first_unchosen();
         let heartbeat = Message::Heartbeat { ballot: primary.ballot, chosen };
-        let me = self.setup.members.leader(self.me);
-        let others = self.setup.members.leaders().iter().filter(|id| Some(**id) != me);
-        step.broadcast(others, &heartbeat);
+        step.broadcast(self.others(), &heartbeat);
+        if self.setup.upkeep {
+            let acceptors = self.acceptors(AcceptorSet::default());
+            acceptors.for_each(|(_, id)| step.send(id, heartbeat.clone()));
+        }
         step.set(Timer::Heartbeat);
     }
 
@@ -174,7 +271,8 @@ impl Leader {
             return;
         }
         state.stance = Stance::Follower(Some(peer));
-        step.set(Timer::Election);
+        state.failed = 0;
+        self.await_sign_of_life(state, step);
         let from = state.learner.first_unchosen();
         if from < chosen {
             step.send(src, Message::CatchUp { from, until: chosen });
@@ -192,9 +290,12 @@ impl Leader {
                 }
             }
         }
+        if matches!(state.stance, Stance::Candidate(_)) {
+            state.failed = (state.failed + 1).min(self.setup.limits.backoff);
+        }
         state.stance = Stance::Follower(primary);
         step.cancel(Timer::Heartbeat);
         step.cancel(Timer::Resend);
-        step.set(Timer::Election);
+        self.await_sign_of_life(state, step);
     }
 }

@@ -21,6 +21,7 @@ use super::quorum::{AcceptorId, AcceptorSet};
 use super::rules::Adopted;
 use super::step::{Step, Timer};
 use super::storage::{Record, Storage};
+use super::telling::Telling;
 
 /// What a leader does when it starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +57,8 @@ pub struct State {
     pub(super) round: u32,
     /// The highest ballot heard of.
     pub(super) seen: Ballot,
+    /// How many campaigns in a row have failed, up to [`Limits::backoff`](super::Limits::backoff).
+    pub(super) failed: u32,
     pub(super) stance: Stance,
     pub(super) learner: Learner,
     /// Invariant: exactly the known prefix has been applied.
@@ -81,8 +84,10 @@ pub struct Candidate {
     pub(super) from: Instance,
     /// Whose promise has come in whole.
     pub(super) promised: AcceptorSet,
-    /// Where the next page starts, for promises that have come in part.
-    pub(super) pages: BTreeMap<AcceptorId, Instance>,
+    /// How far the others have told of their votes.
+    pub(super) told: BTreeMap<AcceptorId, Telling>,
+    /// How often in a row nothing new was found to have been told.
+    pub(super) quiet: u32,
     pub(super) adopted: Adopted,
     pub(super) desk: Desk,
 }
@@ -239,6 +244,7 @@ impl Leader {
         let mut state = State {
             round: (step.rules.last_round)(storage),
             seen: Ballot::NONE,
+            failed: 0,
             stance: Stance::Follower(None),
             learner: Learner::default(),
             history: History::new(self.machine.clone()),
@@ -319,6 +325,7 @@ impl Leader {
         step: &mut Step,
     ) {
         self.heard(state, vote.ballot, step);
+        self.on_sign_of_life(state, vote.ballot, step);
         let (instance, before) = (vote.instance, state.learner.first_unchosen());
         let Setup { members, limits, .. } = &*self.setup;
         state.learner.count(acceptor, vote, limits.window, members, step.rules);
@@ -363,7 +370,7 @@ impl Leader {
     pub(super) fn on_resend_timeout(&self, state: &mut State, step: &mut Step) {
         match &mut state.stance {
             Stance::Follower(_) => return,
-            Stance::Candidate(candidate) => self.prepare_again(candidate, step),
+            Stance::Candidate(_) => return self.on_slow_campaign(state, step),
             Stance::Primary(primary) => {
                 if primary.look_for_stalled() > self.setup.limits.patience {
                     return self.step_down(state, None, step);

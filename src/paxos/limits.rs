@@ -48,11 +48,19 @@ pub struct Limits {
     pub reply_bytes: u64,
     /// Bytes after which a page is closed.
     pub page: usize,
+    /// The most pages of votes that a candidate asks of an acceptor at a time.
+    pub pages: u32,
     /// After how many bytes of decrees no more are sent again at a time, to each acceptor.
     pub resend: usize,
-    /// How often in a row a primary's oldest proposal may be found stalled before the primary
-    /// doubts that it reaches a quorum, and steps down.
+    /// The most spans of instances that an acceptor asks to vote in, at a heartbeat: those in which it
+    /// has missed what was chosen. Each brings one page.
+    pub missed: usize,
+    /// How often in a row a primary's oldest proposal may be found stalled, or a candidate find that no
+    /// acceptor has told it anything, before it doubts that it reaches a quorum, and steps down.
     pub patience: u32,
+    /// How often the longest time that a leader waits for a heartbeat is doubled at most: once for each
+    /// campaign in a row that has failed.
+    pub backoff: u32,
 }
 
 impl Limits {
@@ -74,8 +82,11 @@ impl Default for Limits {
             lease: 1 << 18,
             reply_bytes: 32 << 20,
             page: PAGE,
+            pages: 64,
             resend: 256 * 1024,
+            missed: 4,
             patience: 10,
+            backoff: 6,
         }
     }
 }

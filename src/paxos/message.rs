@@ -98,8 +98,10 @@ pub enum Message {
         ballot: Ballot,
         /// The first instance asked about.
         from: Instance,
+        /// The most pages of votes in the answer.
+        pages: u32,
     },
-    /// Phase 1b: no vote below `ballot` any more; these votes were cast from `from` on.
+    /// Phase 1b: no vote below `ballot` any more; one page of the votes that were cast from `from` on.
     Promise {
         /// The ballot promised to.
         ballot: Ballot,
@@ -107,8 +109,11 @@ pub enum Message {
         from: Instance,
         /// The votes of this page, by instance.
         votes: Vec<Vote>,
-        /// Where the next page starts; none when this is the last.
+        /// Where the next page starts; none when this is the last of all.
         next: Option<Instance>,
+        /// Where the last of the pages ends that answer the same question, so that the next one can be
+        /// asked before they have all come; none if that is the last of all.
+        end: Option<Instance>,
     },
     /// Phase 2a: vote for this decree.
     Accept {
@@ -128,14 +133,21 @@ pub enum Message {
         /// What the acceptor has promised instead.
         promised: Ballot,
     },
-    /// Primary to the other leaders: alive.
+    /// Candidate to the other leaders: asking the acceptors, and hearing from them.
+    Candidacy {
+        /// The candidate's ballot.
+        ballot: Ballot,
+    },
+    /// Primary to the other leaders and to the acceptors: alive. Acceptors pass it on to the other
+    /// leaders, which may be cut off from the primary.
     Heartbeat {
         /// The primary's ballot.
         ballot: Ballot,
         /// The first instance that the primary does not know to be chosen.
         chosen: Instance,
     },
-    /// Leader to leader: tell me what was chosen in these instances.
+    /// Leader to leader: tell me what was chosen in these instances. Acceptor to primary: let me vote in
+    /// them.
     CatchUp {
         /// The first one missing.
         from: Instance,
@@ -165,7 +177,7 @@ impl fmt::Display for Message {
             }
             Message::Redirect { id, primary: None } => write!(f, "Redirect {id} to nobody known"),
             Message::Refused { id, reason } => write!(f, "Refused {id}: {reason}"),
-            Message::Prepare { ballot, from } => write!(f, "Prepare {ballot} from {from}"),
+            Message::Prepare { ballot, from, .. } => write!(f, "Prepare {ballot} from {from}"),
             Message::Promise { ballot, votes, next, .. } => {
                 write!(f, "Promise {ballot}")?;
                 write_votes(f, votes)?;
@@ -178,6 +190,7 @@ impl fmt::Display for Message {
                 write!(f, "Accepted {ballot} at {instance}: {decree}")
             }
             Message::Nack { ballot, promised } => write!(f, "Nack {ballot}, promised {promised}"),
+            Message::Candidacy { ballot } => write!(f, "Candidacy {ballot}"),
             Message::Heartbeat { ballot, chosen } => {
                 write!(f, "Heartbeat {ballot}, chosen below {chosen}")
             }

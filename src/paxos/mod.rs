@@ -17,7 +17,7 @@
 //! | [`Instance`] | instance | slot | sort `instance` |
 //! | [`Decree`], [`Command`] | value, command | command | sort `value` |
 //! | [`Message::Prepare`] | prepare request | `p1a` | none |
-//! | [`Message::Promise`] | its response | `p1b` | `promised(n, b, i)`, `reported(n, b, i, x, v)`, `abstained(n, b, i, x)` |
+//! | [`Message::Promise`] | its response | `p1b` | `promised(n, b)`, `reported(n, b, i, x, v)`, `abstained(n, b, i, x)` |
 //! | [`Message::Accept`] | accept request | `p2a` | `proposed(b, i, v)` |
 //! | [`Message::Accepted`] | acceptance | `p2b` | `voted(n, b, i, v)` |
 //! | [`Message::Nack`] | (2.2) inform the proposer | `p1b`, `p2b` with a higher ballot | none |
@@ -49,6 +49,7 @@ mod rules;
 mod sessions;
 mod step;
 mod storage;
+pub mod telling;
 
 pub use acceptor::{Acceptor, Audience};
 pub use ballot::{Ballot, LeaderId};

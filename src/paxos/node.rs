@@ -8,6 +8,7 @@ use stateright::actor::{Actor, Id, Out};
 
 use super::acceptor::{self, Acceptor, Audience};
 use super::client::{self, Client};
+use super::election::Page;
 use super::leader::{self, Leader};
 use super::limits::Limits;
 use super::members::Members;
@@ -15,6 +16,7 @@ use super::message::{Message, Vote};
 use super::rules::{Paxos, Rulebook};
 use super::step::{Effects, Step, Timer, TimerChange};
 use super::storage::{Saving, Storage};
+use super::telling::Question;
 
 /// What all members of a cluster share.
 #[derive(Clone, Debug)]
@@ -28,12 +30,18 @@ pub struct Setup {
     /// Whether refused leaders are told. Safety does not depend on it, progress does: always, but
     /// where a model is to stay small.
     pub nacks: bool,
+    /// Whether candidates tell the other leaders. Progress depends on it where phase 1 takes longer than
+    /// leaders wait.
+    pub candidacies: bool,
+    /// Whether heartbeats go to the acceptors too, which pass them on, and ask for what they missed.
+    pub upkeep: bool,
 }
 
 impl Setup {
     /// The set-up of a cluster that runs: everybody is told everything.
     pub fn new(members: Members, limits: Limits) -> Self {
-        Setup { members, limits, audience: Audience::AllLeaders, nacks: true }
+        let audience = Audience::AllLeaders;
+        Setup { members, limits, audience, nacks: true, candidacies: true, upkeep: true }
     }
 }
 
@@ -163,9 +171,10 @@ impl<R: Rulebook> Node<R> {
         for change in effects.timers {
             match change {
                 TimerChange::Cancel(timer) => out.cancel_timer(timer),
-                TimerChange::Set(timer) => {
-                    if let Some(range) = self.timing.of(timer) {
-                        out.set_timer(timer, range);
+                TimerChange::Set(timer, doublings) => {
+                    if let Some(Range { start, end }) = self.timing.of(timer) {
+                        let end = end.saturating_mul(2_u32.saturating_pow(doublings));
+                        out.set_timer(timer, start..end);
                     }
                 }
             }
@@ -198,7 +207,9 @@ impl<R: Rulebook> Node<R> {
 fn acceptor_admits(acceptor: &Acceptor, src: Id, message: &Message) -> bool {
     let Setup { members, limits, .. } = &*acceptor.setup;
     match message {
-        Message::Prepare { ballot, .. } => members.owns(src, *ballot),
+        Message::Prepare { ballot, .. } | Message::Heartbeat { ballot, .. } => {
+            members.owns(src, *ballot)
+        }
         Message::Accept { ballot, instance, .. } => {
             members.owns(src, *ballot) && instance.0 < limits.instances
         }
@@ -216,8 +227,14 @@ fn leader_admits(leader: &Leader, src: Id, message: &Message) -> bool {
         | Message::Nack { promised: ballot, .. } => {
             members.acceptor_at(src).is_some() && members.owner(*ballot).is_some()
         }
-        Message::Heartbeat { ballot, .. } => from_peer() && members.owns(src, *ballot),
-        Message::CatchUp { .. } | Message::Chosen { .. } => from_peer(),
+        Message::Candidacy { ballot } => from_peer() && members.owns(src, *ballot),
+        Message::Heartbeat { ballot, .. } => {
+            let passed_on = || members.acceptor_at(src).is_some() && ballot.leader != leader.me;
+            from_peer() && members.owns(src, *ballot)
+                || passed_on() && members.owner(*ballot).is_some()
+        }
+        Message::CatchUp { .. } => from_peer() || members.acceptor_at(src).is_some(),
+        Message::Chosen { .. } => from_peer(),
         _ => false,
     }
 }
@@ -318,15 +335,24 @@ impl Leader {
         let members = &self.setup.members;
         match (message, members.acceptor_at(src), members.leader_at(src)) {
             (Message::Request(command), ..) => self.on_request(state, src, command, step),
-            (Message::Promise { ballot, from, votes, next }, Some(acceptor), _) => {
-                self.on_promise(state, (src, acceptor), ballot, (from, votes, next), step);
+            (Message::Promise { ballot, from, votes, next, end }, Some(acceptor), _) => {
+                let page = Page { from, votes, next, end };
+                self.on_promise(state, (src, acceptor), ballot, page, step);
             }
             (Message::Accepted(vote), Some(acceptor), _) => {
                 self.on_accepted(state, acceptor, vote, step);
             }
             (Message::Nack { promised, .. }, Some(_), _) => self.heard(state, promised, step),
+            (Message::Candidacy { ballot }, _, Some(_)) => self.on_candidacy(state, ballot, step),
             (Message::Heartbeat { ballot, chosen }, _, Some(peer)) => {
                 self.on_heartbeat(state, (src, peer), ballot, chosen, step);
+            }
+            (Message::Heartbeat { ballot, .. }, Some(_), _) => {
+                self.heard(state, ballot, step);
+                self.on_sign_of_life(state, ballot, step);
+            }
+            (Message::CatchUp { from, until }, Some(_), _) => {
+                self.on_missed(state, src, (from, until), step);
             }
             (Message::CatchUp { from, until }, _, Some(_)) => {
                 self.on_catch_up(state, src, (from, until), step);
@@ -342,7 +368,12 @@ impl Leader {
 impl Acceptor {
     fn on_message(&self, state: &mut acceptor::State, src: Id, message: Message, step: &mut Step) {
         match message {
-            Message::Prepare { ballot, from } => self.on_prepare(state, src, (ballot, from), step),
+            Message::Prepare { ballot, from, pages } => {
+                self.on_prepare(state, src, ballot, Question { from, pages }, step);
+            }
+            Message::Heartbeat { ballot, chosen } => {
+                self.on_heartbeat(state, src, (ballot, chosen), step);
+            }
             Message::Accept { ballot, instance, decree } => {
                 self.on_accept(state, src, Vote { instance, ballot, decree }, step);
             }

@@ -21,7 +21,7 @@ impl leader::State {
         let stance = match &self.stance {
             Stance::Candidate(candidate) => Stance::Candidate(Candidate {
                 promised: candidate.promised.iter().map(name).collect(),
-                pages: candidate.pages.iter().map(|(who, from)| (name(*who), *from)).collect(),
+                told: candidate.told.iter().map(|(who, told)| (name(*who), told.clone())).collect(),
                 ..candidate.clone()
             }),
             other => other.clone(),

@@ -19,6 +19,7 @@ use super::message::{Message, Vote};
 use super::quorum::{AcceptorId, AcceptorSet};
 use super::sessions::Retention;
 use super::storage::{Record, Storage};
+use super::telling::Telling;
 
 /// The highest vote reported per instance during phase 1.
 pub type Adopted = BTreeMap<Instance, (Ballot, Decree)>;
@@ -39,9 +40,12 @@ pub struct Rules {
     /// The ballot under which a promise reports a vote: the one it was cast under, not the one
     /// promised since (PMS 2.2, phase 1b).
     pub reported_ballot: fn(vote: &Vote, promised: Ballot) -> Ballot,
-    /// Takes one acceptor's votes into account: per instance the highest ballot among **all** the
+    /// Takes a vote that an acceptor reports into account: per instance the highest ballot among **all** the
     /// promises counts (PMS 2.2, P2c).
-    pub adopt: fn(adopted: &mut Adopted, votes: Vec<Vote>),
+    pub adopt: fn(adopted: &mut Adopted, vote: Vote),
+    /// Whether a promise has come in whole: once its pages have told of all votes from `first` on, but
+    /// for those where it is known what was chosen (PMS 2.2, phase 1b, and 3, for all instances at once).
+    pub is_whole: fn(told: &Telling, first: Instance, learner: &Learner) -> bool,
     /// Counts an acceptor's answer: a quorum is a set of acceptors (PMS 2.2).
     pub count: fn(answered: &mut AcceptorSet, acceptor: AcceptorId),
     /// Whether a candidate with these promises may propose: once a phase-1 quorum has promised
@@ -90,6 +94,7 @@ pub const PAXOS: Rules = Rules {
     refusal: |asked, promised| Some(Message::Nack { ballot: asked, promised }),
     reported_ballot: |vote, _promised| vote.ballot,
     adopt: adopt_highest,
+    is_whole: |told, first, learner| told.missing(first, learner).is_none(),
     count: |answered, acceptor| answered.insert(acceptor),
     may_propose: |members, promised, _ballot| members.phase1(promised),
     is_chosen: Members::phase2,
@@ -127,12 +132,10 @@ impl Rulebook for Paxos {
     }
 }
 
-fn adopt_highest(adopted: &mut Adopted, votes: Vec<Vote>) {
-    for vote in votes {
-        let known = adopted.get(&vote.instance).map_or(Ballot::NONE, |(ballot, _)| *ballot);
-        if vote.ballot > known {
-            adopted.insert(vote.instance, (vote.ballot, vote.decree));
-        }
+fn adopt_highest(adopted: &mut Adopted, vote: Vote) {
+    let known = adopted.get(&vote.instance).map_or(Ballot::NONE, |(ballot, _)| *ballot);
+    if vote.ballot > known {
+        adopted.insert(vote.instance, (vote.ballot, vote.decree));
     }
 }
 

@@ -22,8 +22,8 @@ pub enum Timer {
 /// Set or cancel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimerChange {
-    /// Wake me, anew if it was set already.
-    Set(Timer),
+    /// Wake me, anew if it was set already. The longest time that it may take is doubled so often.
+    Set(Timer, u32),
     /// Do not wake me.
     Cancel(Timer),
 }
@@ -72,7 +72,12 @@ impl<'a> Step<'a> {
 
     /// Wake me, anew if the timer was set already.
     pub fn set(&mut self, timer: Timer) {
-        self.effects.timers.push(TimerChange::Set(timer));
+        self.set_longer(timer, 0);
+    }
+
+    /// The same, with the longest time that it may take doubled so often.
+    pub fn set_longer(&mut self, timer: Timer, doublings: u32) {
+        self.effects.timers.push(TimerChange::Set(timer, doublings));
     }
 
     /// Do not wake me.

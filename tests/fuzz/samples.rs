@@ -155,10 +155,16 @@ fn message(random: &mut Rng) -> Message {
         }
         2 => Message::Redirect { id: id(random), primary: maybe(random, |r| LeaderId(r.u16(..))) },
         3 => Message::Refused { id: id(random), reason: Refusal::Overloaded },
-        4 => Message::Prepare { ballot: one, from },
+        4 => Message::Prepare { ballot: one, from, pages: number(random) as u32 },
         5 => {
             let votes = list(random, 40, vote);
-            Message::Promise { ballot: one, from, votes, next: maybe(random, instance) }
+            Message::Promise {
+                ballot: one,
+                from,
+                votes,
+                next: maybe(random, instance),
+                end: maybe(random, instance),
+            }
         }
         6 => Message::Accept { ballot: one, instance: from, decree: decree(random) },
         7 => Message::Accepted(vote(random)),

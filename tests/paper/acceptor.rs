@@ -221,3 +221,39 @@ fn a_promise_comes_in_pages_that_can_be_asked_for_again() {
         assert_eq!(bench.state, before);
     }
 }
+
+/// House rule: an acceptor passes heartbeats on to the leaders that may not hear them, and asks to vote
+/// in what it has missed; whoever is primary no more is told so.
+#[test]
+fn an_acceptor_passes_heartbeats_on_and_says_what_it_has_missed() {
+    let b = ballot(2, 1);
+    let mut bench = Bench::acceptor(Limits { missed: 2, ..Limits::default() });
+    bench.hear(leader(1), prepare(b, 0));
+    for i in [1, 2, 5] {
+        bench.hear(leader(1), accept(b, i, decree(i)));
+    }
+    let passed_on =
+        |chosen| vec![(leader(0), heartbeat(b, chosen)), (leader(2), heartbeat(b, chosen))];
+    let asks = |spans: &[(u64, u64)]| -> Sent {
+        spans.iter().map(|(from, until)| (leader(1), catch_up(*from, *until))).collect()
+    };
+    let cases: [(u64, &[(u64, u64)]); 6] = [
+        (0, &[]),
+        (1, &[(0, 1)]),
+        (3, &[(0, 1)]),
+        (4, &[(0, 1), (3, 4)]),
+        (6, &[(0, 1), (3, 5)]),
+        (9, &[(0, 1), (3, 5)]),
+    ];
+    for (chosen, spans) in cases {
+        let sent = bench.hear(leader(1), heartbeat(b, chosen));
+        assert_eq!(sent, [passed_on(chosen), asks(spans)].concat(), "{chosen}");
+    }
+    for i in [0, 3, 4] {
+        bench.hear(leader(1), accept(b, i, decree(i)));
+    }
+    let sent = bench.hear(leader(1), heartbeat(b, 9));
+    assert_eq!(sent, [passed_on(9), asks(&[(6, 9)])].concat());
+    let old = bench.hear(leader(0), heartbeat(ballot(2, 0), 9));
+    assert_eq!(old, [(leader(0), nack(ballot(2, 0), b))]);
+}

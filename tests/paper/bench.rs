@@ -1,8 +1,10 @@
 //! One real member on a bench: it is told things, and what it saves, sends and sets is recorded.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use stateright::actor::{Actor, Command as Effect, Id, Out};
 use synod::paxos::leader::{self, Stance};
@@ -30,6 +32,8 @@ pub(crate) struct Bench {
     /// One entry per save.
     pub(crate) saved: Vec<Storage>,
     pub(crate) timers: BTreeSet<Timer>,
+    /// How long each timer takes that was set last.
+    ranges: BTreeMap<Timer, Range<Duration>>,
     /// What the last step sent.
     pub(crate) sent: Sent,
 }
@@ -39,8 +43,8 @@ impl Bench {
         let node = Node::new(role, saving, Timing::default());
         let mut out = Out::new();
         let state = node.on_start(Id::default(), &storage, &mut out);
-        let timers = BTreeSet::new();
-        let mut bench = Bench { node, state, saved: Vec::new(), timers, sent: Sent::new() };
+        let (timers, ranges) = (BTreeSet::new(), BTreeMap::new());
+        let mut bench = Bench { node, state, saved: Vec::new(), timers, ranges, sent: Sent::new() };
         bench.record(out);
         bench
     }
@@ -112,8 +116,9 @@ impl Bench {
                     assert!(timers == 0, "sent after a timer was changed");
                     sent.push((to, message));
                 }
-                Effect::SetTimer(timer, _) => {
+                Effect::SetTimer(timer, range) => {
                     timers += 1;
+                    self.ranges.insert(timer, range);
                     self.timers.insert(timer);
                 }
                 Effect::CancelTimer(timer) => {
@@ -125,6 +130,11 @@ impl Bench {
         }
         self.sent = sent.clone();
         sent
+    }
+
+    /// How long the timer takes, as it was set last.
+    pub(crate) fn waits(&self, timer: Timer) -> Range<Duration> {
+        self.ranges[&timer].clone()
     }
 
     /// All that was ever saved, as an appending disk would hold it.
@@ -215,7 +225,18 @@ pub(crate) fn vote(ballot: Ballot, instance: u64, decree: Decree) -> Vote {
 }
 
 pub(crate) fn prepare(ballot: Ballot, from: u64) -> Message {
-    Message::Prepare { ballot, from: Instance(from) }
+    prepare_pages(ballot, from, 1)
+}
+
+pub(crate) fn prepare_pages(ballot: Ballot, from: u64, pages: u32) -> Message {
+    Message::Prepare { ballot, from: Instance(from), pages }
+}
+
+/// What a leader says when it campaigns: to these acceptors, and to the other two leaders.
+pub(crate) fn campaign(numbers: &[usize], ballot: Ballot, from: u64) -> Sent {
+    let others = (0..3).filter(|n| *n != usize::from(ballot.leader.0));
+    let announced = others.map(|n| (leader(n), Message::Candidacy { ballot }));
+    to_acceptors(numbers, &prepare(ballot, from)).into_iter().chain(announced).collect()
 }
 
 /// A whole promise, from instance 0 on.
@@ -225,7 +246,7 @@ pub(crate) fn promise(ballot: Ballot, votes: &[Vote]) -> Message {
 
 pub(crate) fn page(ballot: Ballot, from: u64, votes: &[Vote], next: Option<u64>) -> Message {
     let (from, next) = (Instance(from), next.map(Instance));
-    Message::Promise { ballot, from, votes: votes.to_vec(), next }
+    Message::Promise { ballot, from, votes: votes.to_vec(), next, end: next }
 }
 
 pub(crate) fn accept(ballot: Ballot, instance: u64, decree: Decree) -> Message {

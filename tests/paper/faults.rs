@@ -58,7 +58,7 @@ fn nobody_votes_beyond_the_end_of_the_history() {
 fn a_page_that_comes_again_asks_for_nothing() {
     let mut bench = Bench::candidate(1, Limits::default());
     let first = page(MINE, 0, &[vote(ballot(1, 0), 0, decree(0))], Some(1));
-    assert_eq!(bench.hear(acceptor(0), first.clone()), [(acceptor(0), prepare(MINE, 1))]);
+    assert_eq!(bench.hear(acceptor(0), first.clone()), [(acceptor(0), prepare_pages(MINE, 1, 2))]);
     assert_eq!(bench.hear(acceptor(0), page(MINE, 1, &[], None)), []);
     assert_eq!(bench.hear(acceptor(0), first), []);
     assert!(bench.is_candidate());

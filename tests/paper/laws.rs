@@ -17,8 +17,11 @@ const TIGHT: Limits = Limits {
     lease: 3,
     reply_bytes: 2,
     page: 60,
+    pages: 2,
     resend: 2,
+    missed: 2,
     patience: 2,
+    backoff: 2,
 };
 
 fn ballots() -> impl Strategy<Value = Ballot> {
@@ -36,7 +39,9 @@ fn votes() -> impl Strategy<Value = Vote> {
 /// What leaders say to an acceptor, each under a ballot of its own.
 fn proposals() -> impl Strategy<Value = (Id, Message)> {
     prop_oneof![
-        (ballots(), 0u64..6).prop_map(|(b, from)| (b, prepare(b, from))),
+        (ballots(), 0u64..6, 0u32..4)
+            .prop_map(|(b, from, pages)| (b, prepare_pages(b, from, pages))),
+        (ballots(), 0u64..7).prop_map(|(b, chosen)| (b, heartbeat(b, chosen))),
         votes().prop_map(|v| (v.ballot, accept(v.ballot, v.instance.0, v.decree))),
     ]
     .prop_map(|(b, message)| (leader(b.leader.0.into()), message))
@@ -59,6 +64,10 @@ fn to_a_leader() -> impl Strategy<Value = (Id, Message)> {
         1 => (acceptors(), ballots()).prop_map(|(id, b)| (id, nack(ballot(1, 1), b))),
         1 => (ballots(), 0u64..6)
             .prop_map(|(b, i)| (leader(b.leader.0.into()), heartbeat(b, i))),
+        1 => ballots().prop_map(|b| (leader(b.leader.0.into()), Message::Candidacy { ballot: b })),
+        1 => (acceptors(), ballots(), 0u64..6).prop_map(|(id, b, i)| (id, heartbeat(b, i))),
+        1 => (acceptors(), 0u64..6, 0u64..6)
+            .prop_map(|(id, from, until)| (id, catch_up(from, until))),
         1 => (peers(), 0u64..6, told, 0u64..6)
             .prop_map(|(id, i, told, until)| (id, chosen(i, &told, until))),
         1 => (peers(), 0u64..6, 0u64..6).prop_map(|(id, from, until)| (id, catch_up(from, until))),

@@ -123,3 +123,23 @@ fn a_primary_that_learns_from_another_answers_and_moves_on() {
     let sent = bench.hear(client(0), request(2));
     assert_eq!(sent, to_acceptors(&[0, 1, 2], &accept(ballot(1, 0), 2, decree(2))));
 }
+
+/// House rule: a primary asks acceptors that have missed something to vote for what was chosen there,
+/// and for nothing else; whoever is not primary asks nobody.
+#[test]
+fn acceptors_are_asked_to_vote_for_what_they_missed() {
+    let limits = Limits { page: 2 * decree(0).size(), ..Limits::default() };
+    let (b, mut bench) = (ballot(2, 0), knowing(9, limits));
+    bench.hear_votes(2, &vote(ballot(1, 0), 11, decree(11)));
+    assert_eq!(bench.hear(acceptor(2), catch_up(0, 3)), []);
+    bench.fire(Timer::Election);
+    (0..2).for_each(|n| drop(bench.hear(acceptor(n), page(b, 9, &[], None))));
+    assert!(bench.is_primary());
+    let asked = |range: std::ops::Range<u64>| -> Sent {
+        range.map(|i| (acceptor(2), accept(b, i, decree(i)))).collect()
+    };
+    assert_eq!(bench.hear(acceptor(2), catch_up(3, 4)), asked(3..4));
+    assert_eq!(bench.hear(acceptor(2), catch_up(0, 9)), asked(0..2), "a page");
+    assert_eq!(bench.hear(acceptor(2), catch_up(8, 12)), asked(8..9), "9 is not chosen");
+    assert_eq!(bench.hear(acceptor(2), catch_up(9, 12)), []);
+}

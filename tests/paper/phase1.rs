@@ -10,7 +10,7 @@ fn a_round_is_saved_before_it_is_used_and_never_used_again() {
     let mut bench = Bench::candidate(1, Limits::default());
     for life in 1..5 {
         assert_eq!(bench.disk().0.last(), Some(&Record::Round(life)));
-        assert_eq!(bench.sent, to_acceptors(&[0, 1, 2], &prepare(ballot(life, 1), 0)));
+        assert_eq!(bench.sent, campaign(&[0, 1, 2], ballot(life, 1), 0));
         assert_eq!(bench.state.durable(), Storage(vec![Record::Round(life)]));
         bench = bench.crash();
     }
@@ -45,7 +45,7 @@ fn a_new_ballot_is_above_all_heard_of() {
         bench.hear(acceptor(0), nack(ballot(1, 1), heard));
         assert!(bench.is_follower());
         let sent = bench.fire(Timer::Election);
-        assert_eq!(sent, to_acceptors(&[0, 1, 2], &prepare(next, 0)));
+        assert_eq!(sent, campaign(&[0, 1, 2], next, 0));
     }
 }
 
@@ -69,7 +69,7 @@ fn a_leader_asks_only_the_acceptors_that_it_is_to_ask() {
     let setup = three(Limits::default());
     let role = Role::Leader(Leader { asks, ..a_leader(0, Start::Campaign, setup) });
     let (b, mut bench) = (ballot(1, 0), Bench::start(role, Saving::Changes, None));
-    assert_eq!(bench.sent, to_acceptors(&[0, 2], &prepare(b, 0)));
+    assert_eq!(bench.sent, campaign(&[0, 2], b, 0));
     assert_eq!(bench.fire(Timer::Resend), to_acceptors(&[0, 2], &prepare(b, 0)));
     bench.hear(acceptor(0), promise(b, &[]));
     bench.hear(acceptor(2), promise(b, &[]));
@@ -172,7 +172,7 @@ fn a_new_leader_fills_the_gap_with_no_ops_and_goes_on_after_it() {
     bench.hear(leader(1), chosen(0, &known, 135));
     bench.hear_votes(2, &vote(old, 138, decree(138)));
     bench.hear_votes(2, &vote(old, 139, decree(139)));
-    assert_eq!(bench.fire(Timer::Election), to_acceptors(&[0, 1, 2], &prepare(b, 135)));
+    assert_eq!(bench.fire(Timer::Election), campaign(&[0, 1, 2], b, 135));
     bench.hear(acceptor(0), page(b, 135, &[vote(old, 135, decree(135))], None));
     let sent = bench.hear(acceptor(1), page(b, 135, &[vote(old, 140, decree(140))], None));
     let mut expected = Sent::new();
@@ -249,20 +249,20 @@ fn a_leader_proposes_its_own_commands_when_it_campaigns() {
     assert_eq!(bench.hear(client(0), request(1)), [], "somebody else wants it too");
 }
 
-/// House rule: a promise that comes in pages counts when all of it has come; a page that comes
-/// twice, or out of turn, does not.
+/// House rule: a promise that comes in pages counts when all of it has come, in whatever order; a page
+/// that comes twice says nothing new.
 #[test]
 fn a_promise_in_pages_counts_once_it_is_whole() {
     let (old, b) = (ballot(1, 0), ballot(1, 1));
     let mut bench = Bench::candidate(1, Limits::default());
     let first = page(b, 0, &[vote(old, 0, decree(0))], Some(1));
-    let ask = [(acceptor(0), prepare(b, 1))];
+    let ask = [(acceptor(0), prepare_pages(b, 1, 2))];
     assert_eq!(bench.hear(acceptor(0), first.clone()), ask);
     assert_eq!(bench.hear(acceptor(0), first), [], "a page that comes twice");
-    assert_eq!(bench.hear(acceptor(0), page(b, 2, &[], None)), [], "a page out of turn");
+    assert_eq!(bench.hear(acceptor(0), page(b, 2, &[], None)), [], "a page that overtook one");
     assert_eq!(bench.hear(acceptor(1), promise(b, &[])), []);
     assert!(bench.is_candidate());
-    let rest = page(b, 1, &[vote(old, 1, decree(1))], None);
+    let rest = page(b, 1, &[vote(old, 1, decree(1))], Some(2));
     let sent = bench.hear(acceptor(0), rest);
     let proposals = [0, 1].map(|i| to_acceptors(&[0, 1, 2], &accept(b, i, decree(i))));
     assert_eq!(sent, proposals.concat());
@@ -298,10 +298,83 @@ fn prepares_are_sent_again_to_those_that_have_not_promised() {
     assert_eq!(bench.fire(Timer::Resend), to_acceptors(&[0, 1, 2], &prepare(b, 0)));
     bench.hear(acceptor(0), promise(b, &[]));
     bench.hear(acceptor(2), page(b, 0, &[], Some(6)));
-    let expected = [(acceptor(1), prepare(b, 0)), (acceptor(2), prepare(b, 6))];
+    let mut expected = to_acceptors(&[1], &prepare(b, 0));
+    let announced = campaign(&[], b, 0);
+    assert_eq!(bench.fire(Timer::Resend), [announced, expected.clone()].concat(), "A3 is at it");
+    expected.push((acceptor(2), prepare(b, 6)));
     assert_eq!(bench.fire(Timer::Resend), expected);
     assert_eq!(bench.fire(Timer::Resend), expected, "until they answer");
     assert!(bench.timers.contains(&Timer::Resend));
+}
+
+/// House rule: a candidate that no acceptor tells anything makes room for another; one that is told
+/// more and more goes on, however long that takes, and the other leaders hear of it.
+#[test]
+fn a_campaign_goes_on_for_as_long_as_it_gets_on() {
+    let (b, mut bench) = (ballot(1, 1), Bench::candidate(1, Limits::default()));
+    let patience = Limits::default().patience;
+    for i in 0..u64::from(patience) * 3 {
+        bench.hear(acceptor(0), page(b, i, &[], Some(i + 1)));
+        let sent = bench.fire(Timer::Resend);
+        assert!(campaign(&[], b, 0).iter().all(|said| sent.contains(said)), "{sent:?}");
+    }
+    for _ in 0..patience {
+        let sent = bench.fire(Timer::Resend);
+        assert!(sent.iter().all(|(_, said)| matches!(said, Message::Prepare { .. })), "{sent:?}");
+    }
+    assert!(bench.is_candidate());
+    assert_eq!(bench.fire(Timer::Resend), []);
+    assert!(bench.is_follower());
+    assert_eq!(bench.timers, [Timer::Election].into());
+}
+
+/// House rule: the pages of an answer are asked for ahead, more at a time as long as none is lost, and
+/// none twice.
+#[test]
+fn pages_are_asked_for_ahead_and_never_twice() {
+    let limits = Limits { page: 1, pages: 4, ..Limits::default() };
+    let mut voter = Bench::acceptor(limits.clone());
+    let votes: Vec<Vote> = (0..30).map(|i| vote(ballot(1, 0), i, decree(i))).collect();
+    for vote in &votes {
+        voter.hear(leader(0), accept(vote.ballot, vote.instance.0, vote.decree.clone()));
+    }
+    let (b, mut bench) = (ballot(1, 1), Bench::candidate(1, limits));
+    bench.hear(acceptor(1), promise(b, &[]));
+    let (mut questions, mut told) = (vec![prepare(b, 0)], Vec::new());
+    let mut under_way = std::collections::VecDeque::new();
+    loop {
+        for question in questions.drain(..) {
+            under_way.extend(voter.hear(leader(1), question));
+        }
+        let Some((_, answer)) = under_way.pop_front() else { break };
+        let Message::Promise { from, .. } = &answer else { unreachable!("{answer}") };
+        told.push(from.0);
+        assert!(under_way.len() < 8, "no more than two answers are under way");
+        let sent = bench.hear(acceptor(0), answer);
+        questions.extend(
+            sent.into_iter()
+                .map(|(_, said)| said)
+                .filter(|said| matches!(said, Message::Prepare { .. })),
+        );
+    }
+    assert!(told.iter().copied().eq(0..30), "each once, and in order: {told:?}");
+    assert!(bench.is_primary());
+}
+
+/// House rule: what a failed campaign was told is not asked for again where it says what was chosen.
+#[test]
+fn a_failed_campaign_keeps_what_it_learned() {
+    let (old, b) = (ballot(1, 0), ballot(1, 1));
+    let mut bench = Bench::candidate(1, Limits::default());
+    let votes: Vec<Vote> = (0..9).map(|i| vote(old, i, decree(i))).collect();
+    bench.hear(acceptor(0), page(b, 0, &votes, Some(9)));
+    bench.hear(acceptor(1), page(b, 1, &votes[1..], Some(9)));
+    bench.hear(acceptor(0), nack(b, ballot(2, 2)));
+    assert!(bench.is_follower());
+    let b = ballot(3, 1);
+    assert_eq!(bench.fire(Timer::Election), campaign(&[0, 1, 2], b, 0));
+    let sent = bench.hear(acceptor(0), page(b, 0, &votes[..1], Some(1)));
+    assert_eq!(sent, [(acceptor(0), prepare_pages(b, 9, 2))], "1 to 8 are known to be chosen");
 }
 
 /// PMMC 3: whoever acts under a ballot already does not start another on its own.

@@ -130,7 +130,9 @@ fn a_primary_tells_the_other_leaders_that_it_is_alive() {
     bench.hear_votes(2, &vote(MINE, 2, Decree::Noop));
     assert!(bench.timers.contains(&Timer::Heartbeat));
     let alive = heartbeat(MINE, 1);
-    assert_eq!(bench.fire(Timer::Heartbeat), [(leader(0), alive.clone()), (leader(2), alive)]);
+    let leaders = [(leader(0), alive.clone()), (leader(2), alive.clone())];
+    let expected = [leaders.to_vec(), to_acceptors(&[0, 1, 2], &alive)].concat();
+    assert_eq!(bench.fire(Timer::Heartbeat), expected);
     assert!(bench.timers.contains(&Timer::Heartbeat));
     let [candidate, _] = acting();
     for mut bench in [Bench::follower(1, Limits::default()), candidate] {
@@ -149,5 +151,46 @@ fn a_heartbeat_keeps_a_follower_from_campaigning() {
         assert!(bench.is_follower() && bench.timers.contains(&Timer::Election), "anew");
     }
     let sent = bench.fire(Timer::Election);
-    assert_eq!(sent, to_acceptors(&[0, 1, 2], &prepare(ballot(5, 1), 0)));
+    assert_eq!(sent, campaign(&[0, 1, 2], ballot(5, 1), 0));
+}
+
+/// House rule: whoever hears that another is at work does not disturb it: by a vote under its ballot, by
+/// a heartbeat that an acceptor passes on, by its campaign.
+#[test]
+fn a_sign_of_life_keeps_a_follower_from_campaigning() {
+    let b = ballot(4, 2);
+    let signs = [
+        (acceptor(0), accepted(b, 0, decree(0))),
+        (acceptor(1), heartbeat(b, 0)),
+        (leader(2), Message::Candidacy { ballot: b }),
+    ];
+    for (from, sign) in signs {
+        let mut bench = Bench::follower(1, Limits::default());
+        for _ in 0..3 {
+            bench.timers.clear();
+            assert_eq!(bench.hear(from, sign.clone()), []);
+            assert!(bench.timers.contains(&Timer::Election), "{sign}: anew");
+        }
+        bench.hear(leader(0), heartbeat(ballot(5, 0), 0));
+        bench.timers.clear();
+        bench.hear(from, sign.clone());
+        assert!(bench.timers.is_empty(), "{sign}: of somebody who was outbid it says nothing");
+    }
+}
+
+/// House rule: after each campaign that fails a leader waits for longer, by chance, so that in the end
+/// one of two is first; whoever hears from a primary forgets about it.
+#[test]
+fn failed_campaigns_make_a_leader_wait_longer() {
+    let limits = Limits { backoff: 2, ..Limits::default() };
+    let election = Timing::default().election.unwrap();
+    let mut bench = Bench::follower(1, limits);
+    let longest = |doublings| election.end * 2_u32.pow(doublings);
+    for (failures, doublings) in [(1, 1), (2, 2), (3, 2)] {
+        bench.fire(Timer::Election);
+        bench.hear(acceptor(0), nack(ballot(1, 1), ballot(failures * 2, 2)));
+        assert_eq!(bench.waits(Timer::Election), election.start..longest(doublings));
+    }
+    bench.hear(acceptor(0), heartbeat(ballot(6, 2), 0));
+    assert_eq!(bench.waits(Timer::Election), election);
 }

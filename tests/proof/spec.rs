@@ -36,7 +36,8 @@ fn an_action_that_cannot_happen_is_found_out() {
     let guard = learn.guards[0].clone();
     learn.guards[0].named.formula = !guard.named.formula.clone();
     learn.guards.push(guard);
-    assert_eq!(paxos.idle(&paxos.actions[5]).counter(&SMALL), None);
+    let learn = paxos.action("learn").unwrap();
+    assert_eq!(paxos.idle(learn).counter(&SMALL), None);
 }
 
 #[test]
@@ -64,7 +65,7 @@ fn a_fault_reads_as_a_story() {
     let (specification, counter) = row.counter.unwrap();
     let story = Story::new(&specification, &row.fails[0], &counter).to_string();
     let expected = "  there are   b1; i1; n1; p1 = {n1}; q1 = {n1}; v1
-  said so far proposed(b1, i1, v1), left(n1, i1, b1), abstained(n1, b1, i1, b1)
+  said so far proposed(b1, i1, v1), left(n1, b1), abstained(n1, b1, i1, b1)
   then        an acceptor votes (accept)
   where       b = b1, i = i1, n = n1, v = v1
   afterwards  + voted(n1, b1, i1, v1)
@@ -90,7 +91,7 @@ fn what_is_ill_formed_is_refused() {
     open.invariant[2].formula = VOTED.of([N, B, I, W]).implies(equal(W, V));
     assert_eq!(open.ill_formed().unwrap(), "nothing binds b in 'votes are for proposals'");
     let mut open = paxos();
-    let guard = open.actions[4].guards[0].clone();
+    let guard = open.action("accept").unwrap().guards[0].clone();
     open.actions[0].guards.push(guard);
     assert_eq!(open.ill_formed().unwrap(), "nothing binds b in 'it was proposed'");
     let mut other = paxos();

@@ -84,9 +84,13 @@ fn messages() -> impl Strategy<Value = Message> {
     prop_oneof![
         commands().prop_map(Message::Request),
         votes().prop_map(Message::Accepted),
-        (ballots(), instances()).prop_map(|(ballot, from)| Message::Prepare { ballot, from }),
+        (ballots(), instances(), any::<u32>()).prop_map(|(ballot, from, pages)| Message::Prepare {
+            ballot,
+            from,
+            pages
+        }),
         (ballots(), instances(), some_votes, next).prop_map(|(ballot, from, votes, next)| {
-            Message::Promise { ballot, from, votes, next }
+            Message::Promise { ballot, from, votes, next, end: None }
         }),
         votes().prop_map(|Vote { ballot, instance, decree }| {
             Message::Accept { ballot, instance, decree }
@@ -197,8 +201,13 @@ fn the_largest_page_of_the_largest_commands_fits_a_datagram() {
     let last = Instance(u64::MAX);
     let ballot = Ballot { round: u32::MAX, leader: LeaderId(u16::MAX) };
     let vote = Vote { instance: last, ballot, decree: decree.clone() };
-    let promise =
-        Message::Promise { ballot, from: last, votes: vec![vote; count], next: Some(last) };
+    let promise = Message::Promise {
+        ballot,
+        from: last,
+        votes: vec![vote; count],
+        next: Some(last),
+        end: None,
+    };
     assert!(encode_one(HEADERS, &promise).unwrap().len() <= MAX_DATAGRAM);
     let chosen = Message::Chosen { first: last, decrees: vec![decree; count], until: last };
     assert!(encode_one(HEADERS, &chosen).unwrap().len() <= MAX_DATAGRAM);
@@ -221,7 +230,7 @@ fn a_page_of_the_smallest_decrees_fits_a_datagram() {
     let vote = Vote { instance: Instance(u64::MAX), ballot, decree: Decree::Noop };
     let count = PAGE.div_ceil(Decree::Noop.size());
     let (from, next) = (Instance(u64::MAX), None);
-    let promise = Message::Promise { ballot, from, votes: vec![vote; count], next };
+    let promise = Message::Promise { ballot, from, votes: vec![vote; count], next, end: None };
     assert!(encode_one(HEADERS, &promise).unwrap().len() <= MAX_DATAGRAM);
 }
 
@@ -250,7 +259,7 @@ fn a_message_fits_a_datagram_to_the_byte() {
 #[test]
 fn a_frame_of_several_is_no_frame_of_one() {
     let from = Instance(0);
-    let prepare = Message::Prepare { ballot: Ballot::NONE, from };
+    let prepare = Message::Prepare { ballot: Ballot::NONE, from, pages: 1 };
     let frames = frames(&[prepare.clone(), prepare]);
     let one = open(&frames[0]).unwrap().message::<Message>();
     assert!(matches!(one, Err(WireError::Count(2))));
@@ -258,7 +267,7 @@ fn a_frame_of_several_is_no_frame_of_one() {
 
 #[test]
 fn a_header_is_read_as_it_was_written_and_another_version_or_kind_is_named() {
-    let prepare = Message::Prepare { ballot: Ballot::NONE, from: Instance(0) };
+    let prepare = Message::Prepare { ballot: Ballot::NONE, from: Instance(0), pages: 1 };
     let bytes = encode_one(HEADERS, &prepare).unwrap();
     let opened = open(&bytes).unwrap();
     assert_eq!((opened.kind, opened.header), (Kind::Protocol, HEADERS));
