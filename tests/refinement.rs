@@ -158,7 +158,8 @@ fn diagrams_tell_who_strays() {
     assert!(stray >= 9 && keep >= 5, "{stray} stray, {keep} do not");
 }
 
-/// Rules with a fault that no mutant has: a leader proposes a command that nobody has asked for.
+/// Rules with a fault that no mutant has: a leader proposes, for one that was voted for, a command
+/// that nobody has asked for.
 #[derive(Clone)]
 struct MakesUp(Rules);
 
@@ -168,12 +169,10 @@ impl Rulebook for MakesUp {
     }
 }
 
-fn make_up(adopted: &mut Adopted, votes: Vec<Vote>) {
-    (PAXOS.adopt)(adopted, votes);
+fn make_up(adopted: &mut Adopted, vote: Vote) {
     let id = RequestId { client: ClientId::original(999), sequence: 0 };
     let command = Command { id, acknowledged: 0, payload: b"made up"[..].into() };
-    let ballot = Ballot { round: 1, leader: LeaderId(0) };
-    adopted.entry(Instance(0)).or_insert((ballot, Decree::Command(command)));
+    (PAXOS.adopt)(adopted, Vote { decree: Decree::Command(command), ..vote });
 }
 
 /// Whether a fault breaks a property of the specification, state by state and on diagrams.

@@ -155,11 +155,10 @@ impl Client {
     }
 
     /// The name of the next request; none if nobody says where the history ends.
-    fn name(&mut self, within: Duration, enough: usize) -> Result<Option<RequestId>, ClientError> {
+    fn name(&mut self, within: Duration) -> Result<Option<RequestId>, ClientError> {
         if self.me.is_none() {
             let number = unique()?;
-            let within = if enough > 1 { within.min(self.patience) } else { within };
-            let born = self.inquirer.first_unchosen(within, enough)?;
+            let born = self.inquirer.birth(within)?;
             (self.me, self.next) = (born.map(|born| ClientId { born, number }), 0);
         }
         let sequence = self.next;
@@ -172,21 +171,17 @@ impl Client {
     /// Asks for a command to be applied, and waits for the answer, no longer than `within`.
     pub fn propose(&mut self, command: &[u8], within: Duration) -> Result<Outcome, ClientError> {
         let deadline = Instant::now() + within.min(LONGEST);
-        let mut enough = 1;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let Some(id) = self.name(left, enough)? else {
+            let Some(id) = self.name(left)? else {
                 return Ok(Outcome::NotDone(WhyNot::Unreachable));
             };
-            match self.ask(id, command, deadline)? {
-                Some(outcome) => {
-                    // What comes next must not depend on how this one ends.
-                    self.me = self.me.filter(|_| matches!(outcome, Outcome::Done(_)));
-                    return Ok(outcome);
-                }
-                // Whoever said where the history ends had missed much of it: ask all.
-                None => enough = self.leaders.len(),
+            if let Some(outcome) = self.ask(id, command, deadline)? {
+                // What comes next must not depend on how this one ends.
+                self.me = self.me.filter(|_| matches!(outcome, Outcome::Done(_)));
+                return Ok(outcome);
             }
+            // The name was not good any more; another may be.
             std::thread::sleep(self.patience / 5);
         }
     }

@@ -120,7 +120,7 @@ impl Crowd {
     /// Where the history ends when the first is asked.
     fn born(&mut self, patience: Duration) -> Result<Option<Instance>, ClientError> {
         if self.born.is_none() {
-            self.born = self.inquirer.first_unchosen(patience, 1)?;
+            self.born = self.inquirer.birth(patience)?;
         }
         Ok(self.born)
     }

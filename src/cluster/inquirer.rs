@@ -135,7 +135,7 @@ impl Inquirer {
     /// What is found where each role of each member should be, in the same order.
     pub fn survey(&self, within: Duration) -> Result<Vec<Found>, InquiryError> {
         let everybody: Vec<&Asked> = self.members.iter().collect();
-        let mut heard = self.ask(Inquiry::Status, &everybody, everybody.len(), within)?;
+        let mut heard = self.ask(Inquiry::Status, &everybody, Enough::All, within)?;
         let mut found = |asked: &Asked| match heard.reports.remove(&asked.party) {
             Some(Report::Status(status)) => Found::Up(status),
             _ => heard.strangers.remove(&asked.party).map_or(Found::Silence, Found::Stranger),
@@ -150,7 +150,7 @@ impl Inquirer {
         from: Instance,
         within: Duration,
     ) -> Result<Page, InquiryError> {
-        let heard = self.ask(Inquiry::Log(from), &[leader], 1, within)?;
+        let heard = self.ask(Inquiry::Log(from), &[leader], Enough::All, within)?;
         match heard.or_strangers()?.remove(&leader.party) {
             Some(Report::Log(page)) => Ok(page),
             _ => Err(InquiryError::Silence(leader.address.to_string())),
@@ -167,7 +167,7 @@ impl Inquirer {
         }
         let leaders: Vec<&Asked> = leaders.collect();
         let within = within.min(Duration::from_secs(1));
-        let heard = self.ask(Inquiry::Status, &leaders, leaders.len(), within)?.or_strangers()?;
+        let heard = self.ask(Inquiry::Status, &leaders, Enough::All, within)?.or_strangers()?;
         let known = leaders
             .into_iter()
             .filter_map(|asked| Some((first_unchosen(heard.get(&asked.party)?)?, asked)));
@@ -192,17 +192,24 @@ impl Inquirer {
         }
     }
 
-    /// The first instance that nobody knows to be chosen, of so many leaders as are `enough`, or as
-    /// have answered in time; none if none has. Whoever takes a client's name is born there.
-    pub fn first_unchosen(
-        &self,
-        within: Duration,
-        enough: usize,
-    ) -> Result<Option<Instance>, InquiryError> {
+    /// The first instance that nobody knows to be chosen, as far as a primary says that knows all that
+    /// was chosen before it; none if there is none in time. Whoever takes a client's name is born there:
+    /// one that is named by somebody who has missed much is forgotten before it has asked for anything.
+    pub fn birth(&self, within: Duration) -> Result<Option<Instance>, InquiryError> {
+        let deadline = Instant::now() + within.min(super::client::LONGEST);
         let leaders = self.members.iter().filter(|asked| asked.part == Part::Leader);
         let leaders: Vec<&Asked> = leaders.collect();
-        let heard = self.ask(Inquiry::Status, &leaders, enough, within)?.or_strangers()?;
-        Ok(heard.values().filter_map(first_unchosen).max())
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let heard = self.ask(Inquiry::Status, &leaders, Enough::Current, left.min(PATIENCE))?;
+            if let Some(birth) = heard.reports.values().find_map(birth) {
+                return Ok(Some(birth));
+            }
+            if left.is_zero() {
+                return heard.or_strangers().map(|_| None);
+            }
+            std::thread::sleep(left.min(PATIENCE / 5));
+        }
     }
 
     /// Who says that it is primary, and which leader that is; under the highest ballot, if several
@@ -247,7 +254,7 @@ impl Inquirer {
         &self,
         inquiry: Inquiry,
         whom: &[&Asked],
-        enough: usize,
+        enough: Enough,
         within: Duration,
     ) -> Result<Heard, InquiryError> {
         let deadline = Instant::now() + within.min(super::client::LONGEST);
@@ -269,7 +276,7 @@ impl Inquirer {
     fn listen(
         &self,
         inquiry: Inquiry,
-        (whom, enough): (&[&Asked], usize),
+        (whom, enough): (&[&Asked], Enough),
         until: Instant,
         heard: &mut Heard,
     ) -> Result<(), InquiryError> {
@@ -310,9 +317,33 @@ impl Inquirer {
     }
 }
 
+/// How many answers are enough.
+#[derive(Clone, Copy)]
+enum Enough {
+    /// Everybody's.
+    All,
+    /// That of one who knows where the history ends.
+    Current,
+}
+
 /// True if too few have answered, and somebody may yet.
-fn wants_more(heard: &Heard, whom: &[&Asked], enough: usize) -> bool {
-    heard.reports.len() < enough && whom.iter().any(|asked| !heard.of(asked.party))
+fn wants_more(heard: &Heard, whom: &[&Asked], enough: Enough) -> bool {
+    let is_enough = match enough {
+        Enough::All => false,
+        Enough::Current => heard.reports.values().any(|report| birth(report).is_some()),
+    };
+    !is_enough && whom.iter().any(|asked| !heard.of(asked.party))
+}
+
+/// Where the history ends, by the report of a leader that knows it.
+fn birth(report: &Report) -> Option<Instance> {
+    match report {
+        Report::Status(status) => match &status.role {
+            RoleStatus::Leader(leader) => leader.current.then_some(leader.first_unchosen),
+            _ => None,
+        },
+        Report::Log(_) => None,
+    }
 }
 
 /// The first instance that a leader does not know to be chosen, by its own report.

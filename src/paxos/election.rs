@@ -66,9 +66,11 @@ impl Leader {
         let from = state.learner.first_unchosen();
         state.stance = Stance::Candidate(Candidate {
             ballot,
-            from,
             promised: AcceptorSet::default(),
-            told: BTreeMap::new(),
+            told: self
+                .acceptors(AcceptorSet::default())
+                .map(|(a, _)| (a, Telling::new(from)))
+                .collect(),
             quiet: 0,
             adopted: Adopted::new(),
             desk: self.own_commands(state),
@@ -116,11 +118,10 @@ impl Leader {
         step: &mut Step,
     ) {
         let State { stance: Stance::Candidate(candidate), learner, .. } = state else { return };
-        if candidate.ballot != ballot || candidate.promised.contains(acceptor) {
+        if candidate.ballot != ballot {
             return;
         }
-        let telling = || Telling::new(candidate.from);
-        let told = candidate.told.entry(acceptor).or_insert_with(telling);
+        let Some(told) = candidate.told.get_mut(&acceptor) else { return };
         if !told.tell(from, next) {
             return;
         }
@@ -191,11 +192,8 @@ impl Leader {
         }
         let first = learner.first_unchosen();
         for (acceptor, id) in self.acceptors(candidate.promised) {
-            let questions = match candidate.told.get_mut(&acceptor) {
-                Some(told) => told.lost(first, learner),
-                None => vec![Question { from: first, pages: 1 }],
-            };
-            for Question { from, pages } in questions {
+            let told = candidate.told.get_mut(&acceptor);
+            for Question { from, pages } in told.map_or(Vec::new(), |it| it.lost(first, learner)) {
                 step.send(id, Message::Prepare { ballot, from, pages });
             }
         }

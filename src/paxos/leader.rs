@@ -80,11 +80,9 @@ pub enum Stance {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Candidate {
     pub(super) ballot: Ballot,
-    /// The first instance asked about.
-    pub(super) from: Instance,
     /// Whose promise has come in whole.
     pub(super) promised: AcceptorSet,
-    /// How far the others have told of their votes.
+    /// How far the others that were asked have told of their votes.
     pub(super) told: BTreeMap<AcceptorId, Telling>,
     /// How often in a row nothing new was found to have been told.
     pub(super) quiet: u32,
@@ -183,6 +181,13 @@ impl State {
         self.seen
     }
 
+    /// True of a primary that knows all that was chosen before it was elected. Others may have missed
+    /// much, and not know it.
+    pub fn is_current(&self) -> bool {
+        let first = self.learner.first_unchosen();
+        matches!(&self.stance, Stance::Primary(primary) if first >= primary.end)
+    }
+
     /// What it knows to be chosen.
     pub fn learner(&self) -> &Learner {
         &self.learner
@@ -264,7 +269,7 @@ impl Leader {
         }
         let limits = &self.setup.limits;
         let first = state.learner.first_unchosen();
-        let knows_all = matches!(&state.stance, Stance::Primary(primary) if first >= primary.end);
+        let is_current = state.is_current();
         let admitted = state.history.admit(&command, first, limits, step.rules);
         let has_room = || state.history.has_room(&command, limits);
         let taken = match (admitted.and_then(|()| has_room()), &mut state.stance) {
@@ -273,7 +278,7 @@ impl Leader {
             }
             // A leader that has just come back knows next to nothing of its clients, and cannot tell
             // one that has asked for many things from one that makes its numbers up.
-            (Err(Refusal::WindowExceeded), _) if !knows_all => Err(Refusal::Overloaded),
+            (Err(Refusal::WindowExceeded), _) if !is_current => Err(Refusal::Overloaded),
             (Err(reason), _) => Err(reason),
             (Ok(()), Stance::Candidate(Candidate { desk, .. }))
             | (Ok(()), Stance::Primary(Primary { desk, .. })) => desk.take(src, command, limits),

@@ -30,12 +30,18 @@ pub struct Telling {
     pages: u32,
     /// True if there was news since the last look for what was lost.
     news: bool,
+    /// How often in a row there was none.
+    waited: u32,
+    /// How often in a row there may be none: one more than there was before some news came. So what is
+    /// under way is not taken for lost, however long the way is.
+    patience: u32,
 }
 
 impl Telling {
     /// Nothing was told yet, and one page was asked for, from here on.
     pub fn new(asked: Instance) -> Self {
-        Telling { spans: BTreeMap::new(), asked, pages: 1, news: false }
+        let spans = BTreeMap::new();
+        Telling { spans, asked, pages: 1, news: false, waited: 0, patience: 0 }
     }
 
     /// Takes note that the acceptor has told of `from` up to `next`, or of all from `from` on. False if
@@ -59,7 +65,7 @@ impl Telling {
             end = later(end, until);
         }
         self.spans.insert(start, end);
-        self.news = true;
+        (self.news, self.patience) = (true, self.patience.max(self.waited + 1));
         true
     }
 
@@ -103,7 +109,9 @@ impl Telling {
     /// asked for one by one; a page begins and ends where it did, since what was promised to be left
     /// alone does not change.
     pub fn lost(&mut self, first: Instance, learner: &Learner) -> Vec<Question> {
-        if std::mem::take(&mut self.news) {
+        self.waited = if std::mem::take(&mut self.news) { 0 } else { self.waited + 1 };
+        let is_patient = self.waited <= self.patience;
+        if is_patient {
             return Vec::new();
         }
         self.pages = (self.pages / 2).max(1);
@@ -208,6 +216,7 @@ mod tests {
         telling.tell(Instance(10), Some(Instance(20)));
         telling.tell(Instance(30), Some(Instance(40)));
         assert_eq!(telling.lost(Instance(0), &learner), [], "others are still coming");
+        (0..2).for_each(|_| assert_eq!(telling.lost(Instance(0), &learner), [], "that took two"));
         let lost = [question(0, 1), question(20, 1), question(40, 4)];
         assert_eq!(telling.lost(Instance(0), &learner), lost);
         assert_eq!(telling.lost(Instance(0), &learner), lost[..2], "two at a time now");

@@ -3,11 +3,13 @@
 //! **Architecture invariant: save, then send, then set timers.** Nothing leaves the machine before
 //! what it claims is durable, and a journal that fails stops the node before it says anything.
 
+mod strangers;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use stateright::actor::{Actor, Command, Id, Out};
 use thiserror::Error;
@@ -17,7 +19,8 @@ use super::handshake::{Admission, Answer, Handshake};
 use super::inquiry::{Inquiry, report};
 use super::journal::Journal;
 use super::me::Me;
-use super::notice::{Notice, Notices, Rate};
+use super::notice::{Notices, Rate};
+use super::pace::Pace;
 use super::party::Party;
 use super::pump::{Datagram, Turn};
 use super::timers::{TimerCommand, Timers};
@@ -89,6 +92,7 @@ pub struct Host<A: Member, O, J> {
     timers: Timers,
     counters: Arc<Counters>,
     admission: Option<Admission>,
+    pace: Pace,
     notices: Notices,
     warnings: Rate,
     /// What its start has asked for, until it takes part.
@@ -119,6 +123,7 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         let id = me.party().id().unwrap_or_default();
         let state = Cow::Owned(actor.on_start(id, &storage, &mut out));
         let timers = Timers::default();
+        let pace = Pace::new(me.cluster().quorums);
         let (notices, warnings) = (Notices::new(), Rate::of_warnings());
         let mut asked = Asked::default();
         asked.add(out);
@@ -133,6 +138,7 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
             timers,
             counters,
             admission,
+            pace,
             notices,
             warnings,
             held,
@@ -194,8 +200,9 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         opened: &Opened<'_>,
         asked: &mut Asked,
     ) -> Result<(), WireError> {
-        let Header { from, age, .. } = opened.header;
+        let Header { from, age, sync, .. } = opened.header;
         let messages = opened.messages()?;
+        self.pace.hear(from, Duration::from_millis(sync.into()));
         let trusted = self.admission.as_mut().is_none_or(|admission| {
             admission.note(from, age, Instant::now());
             admission.trusts(from)
@@ -231,39 +238,6 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         Ok(())
     }
 
-    /// A datagram of another cluster, or for another role: whoever wants something by it is told who
-    /// is here, and everybody is ignored.
-    fn hear_stranger(&mut self, datagram: &Datagram, opened: &Opened<'_>) {
-        self.counters.foreign.add(1);
-        tracing::debug!(from = %datagram.from, header = ?opened.header, "foreign datagram");
-        let asks = matches!(opened.kind, Kind::Inquiry | Kind::Handshake)
-            || opened.kind == Kind::Protocol && opened.header.from == Party::Client;
-        let from = opened.header.from;
-        if asks && self.me.party() != Party::Client && self.notices.allow(from, Instant::now()) {
-            let here = self.me.cluster().role_name(self.me.party());
-            let notice = Notice { here, cluster: self.me.cluster().brief() };
-            // Strangers are not told the digest.
-            let header = Header { to: from, ..Header::NOBODYS };
-            match encode_one(header, &notice) {
-                Ok(bytes) => self.send_datagram(self.outlet.id(datagram.from), &bytes),
-                Err(error) => self.cannot_send(self.outlet.id(datagram.from), &error),
-            }
-        }
-    }
-
-    /// Somebody else is where a member should be.
-    fn hear_notice(&mut self, datagram: &Datagram, opened: &Opened<'_>) {
-        self.counters.foreign.add(1);
-        let Ok(notice) = opened.message::<Notice>() else { return };
-        if let Some(admission) = &mut self.admission {
-            admission.hear_of(&notice.cluster);
-        }
-        if self.warnings.allows(Instant::now()) {
-            let words = notice.in_words("a member", self.me.cluster());
-            tracing::warn!(at = %datagram.from, "{words}");
-        }
-    }
-
     fn reject(&self, from: Party, what: &impl std::fmt::Debug) {
         tracing::debug!(%from, ?what, "rejected");
         self.counters.rejected.add(1);
@@ -278,7 +252,9 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
     fn perform(&mut self, asked: Asked) -> Result<(), HostError> {
         let Asked { saves, sends, timers, inquiries, handshakes } = asked;
         if !saves.is_empty() {
+            let start = Instant::now();
             self.journal.append(saves).map_err(HostError::Journal)?;
+            self.pace.measure(start.elapsed());
         }
         self.send(sends);
         // What is reported may have been learned in this very turn, so it comes after the saves.
@@ -291,7 +267,15 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
             to.id().into_iter().for_each(|to| self.send_one(to, &handshake));
         }
         let now = Instant::now();
-        timers.into_iter().for_each(|command| self.timers.change(command, now));
+        for command in timers {
+            let command = match command {
+                TimerCommand::Set(timer, range) => {
+                    TimerCommand::Set(timer, self.pace.stretch(timer, range))
+                }
+                cancel => cancel,
+            };
+            self.timers.change(command, now);
+        }
         Ok(())
     }
 
@@ -321,7 +305,8 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
     }
 
     fn header(&self, to: Id) -> Header {
-        self.me.header(Party::of(to), self.journal.age())
+        let sync = self.pace.own().as_millis() as u16; // SLOWEST fits
+        Header { sync, ..self.me.header(Party::of(to), self.journal.age()) }
     }
 
     fn send_one(&self, to: Id, message: &impl Framed) {

@@ -71,6 +71,8 @@ pub struct LeaderStatus {
     pub primary: Option<LeaderId>,
     /// The ballot that it acts under, or the highest that it has heard of.
     pub ballot: Ballot,
+    /// True of a primary that knows all that was chosen before it was elected.
+    pub current: bool,
     /// The first instance that it does not know to be chosen; all below are applied.
     pub first_unchosen: Instance,
     /// How many commands it has applied. Instances without one are no-ops, or repeat a command.
@@ -140,6 +142,7 @@ impl RoleStatus {
                         Stance::Primary(_) => ballot.map(|ballot| ballot.leader),
                     },
                     ballot: ballot.unwrap_or(leader.seen()),
+                    current: leader.is_current(),
                     first_unchosen,
                     applied: leader.history().applied().len() as u64,
                     beyond,

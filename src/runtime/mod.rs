@@ -15,6 +15,7 @@ pub mod journal;
 pub mod lossy;
 pub mod me;
 pub mod notice;
+pub mod pace;
 pub mod party;
 pub mod pump;
 pub mod run;

@@ -9,7 +9,8 @@
 //! 23..26  the sender: its role, and its place among those of the role (u16)
 //! 26..29  the addressee, likewise
 //! 29..37  the age of the sender's journal (u64); 0 of a client
-//! 37..    one or more messages, as the codec writes them, back to back
+//! 37..39  the slowest of the sender's last syncs, in milliseconds (u16)
+//! 39..    one or more messages, as the codec writes them, back to back
 //! ```
 //!
 //! All numbers are little-endian. Whatever is not such a frame, to the last bit, is an error and never
@@ -81,6 +82,8 @@ pub struct Header {
     /// The age of the sender's journal: how many entries were ever written to it. It covers all
     /// that the datagram says, since entries are durable before they are spoken of.
     pub age: u64,
+    /// The slowest of the sender's last syncs, in milliseconds.
+    pub sync: u16,
 }
 
 impl Header {
@@ -91,6 +94,7 @@ impl Header {
         from: Party::Client,
         to: Party::Client,
         age: 0,
+        sync: 0,
     };
 }
 
@@ -98,7 +102,7 @@ const VERSION: u8 = 2;
 /// The bytes before the header: checksum, kind and version.
 const PREFIX: usize = 7;
 /// The bytes before the first message.
-pub(super) const HEADER: usize = PREFIX + DIGEST + 2 * PARTY + 8;
+pub(super) const HEADER: usize = PREFIX + DIGEST + 2 * PARTY + 8 + 2;
 
 /// Messages to one destination share a frame until it has this many bytes: large enough to spread
 /// the cost of a datagram, small enough for a burst of them to fit a kernel's receive buffer.
@@ -196,10 +200,11 @@ impl<T: Framed> Frame<T> {
         if self.bytes.len() <= HEADER {
             return None;
         }
-        let Header { cluster: ClusterDigest(digest), from, to, age } = self.header;
+        let Header { cluster: ClusterDigest(digest), from, to, age, sync } = self.header;
         let [one, two] = T::KIND.name();
         let (age, version) = (age.to_le_bytes(), [one, two, VERSION]);
-        let parts = [&version[..], &digest, &from.encode(), &to.encode(), &age];
+        let sync = sync.to_le_bytes();
+        let parts = [&version[..], &digest, &from.encode(), &to.encode(), &age, &sync];
         self.bytes.get_mut(4..HEADER)?.copy_from_slice(&parts.concat());
         let crc = crc(self.bytes.get(4..)?).to_le_bytes();
         self.bytes.get_mut(..4)?.copy_from_slice(&crc);
@@ -240,11 +245,13 @@ pub fn open(bytes: &[u8]) -> Result<Opened<'_>, WireError> {
         let (digest, rest) = rest.split_first_chunk::<DIGEST>()?;
         let (from, rest) = rest.split_first_chunk::<PARTY>()?;
         let (to, rest) = rest.split_first_chunk::<PARTY>()?;
-        let (age, body) = rest.split_first_chunk::<8>()?;
+        let (age, rest) = rest.split_first_chunk::<8>()?;
+        let (sync, body) = rest.split_first_chunk::<2>()?;
         let kind = Kind::ALL.into_iter().find(|kind| kind.name() == *name)?;
         let (from, to) = (Party::decode(*from)?, Party::decode(*to)?);
-        let (cluster, age) = (ClusterDigest(*digest), u64::from_le_bytes(*age));
-        Some(Opened { kind, header: Header { cluster, from, to, age }, body })
+        let (age, sync) = (u64::from_le_bytes(*age), u16::from_le_bytes(*sync));
+        let header = Header { cluster: ClusterDigest(*digest), from, to, age, sync };
+        Some(Opened { kind, header, body })
     };
     match checked.get(2) {
         Some(&VERSION) => header().ok_or(WireError::Header),

@@ -193,6 +193,7 @@ fn report(random: &mut Rng) -> Report {
             RoleStatus::Acceptor(AcceptorStatus { promised: ballot(random), votes: number(random) })
         }
         2 => RoleStatus::Leader(LeaderStatus {
+            current: random.bool(),
             standing: "candidate".to_owned(),
             primary: maybe(random, |random| LeaderId(random.u16(..))),
             ballot: ballot(random),

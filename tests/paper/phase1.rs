@@ -301,6 +301,9 @@ fn prepares_are_sent_again_to_those_that_have_not_promised() {
     let mut expected = to_acceptors(&[1], &prepare(b, 0));
     let announced = campaign(&[], b, 0);
     assert_eq!(bench.fire(Timer::Resend), [announced, expected.clone()].concat(), "A3 is at it");
+    for _ in 0..2 {
+        assert_eq!(bench.fire(Timer::Resend), expected, "its first answer took as long");
+    }
     expected.push((acceptor(2), prepare(b, 6)));
     assert_eq!(bench.fire(Timer::Resend), expected);
     assert_eq!(bench.fire(Timer::Resend), expected, "until they answer");

@@ -115,6 +115,7 @@ const HEADERS: Header = Header {
     from: Party::Leader(LeaderId(2)),
     to: Party::Acceptor(AcceptorId(1)),
     age: 1 << 40,
+    sync: 300,
 };
 
 fn decode<T: Framed>(bytes: &[u8]) -> Result<Vec<T>, WireError> {

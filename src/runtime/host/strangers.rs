@@ -1,0 +1,46 @@
+//! What a host makes of those who are not meant to be here.
+
+use std::time::Instant;
+
+use super::super::journal::Journal;
+use super::super::notice::Notice;
+use super::super::party::Party;
+use super::super::pump::Datagram;
+use super::super::udp::Outlet;
+use super::super::wire::{Header, Kind, Opened, encode_one};
+use super::{Host, Member};
+
+impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
+    /// A datagram of another cluster, or for another role: whoever wants something by it is told who
+    /// is here, and everybody is ignored.
+    pub(super) fn hear_stranger(&mut self, datagram: &Datagram, opened: &Opened<'_>) {
+        self.counters.foreign.add(1);
+        tracing::debug!(from = %datagram.from, header = ?opened.header, "foreign datagram");
+        let asks = matches!(opened.kind, Kind::Inquiry | Kind::Handshake)
+            || opened.kind == Kind::Protocol && opened.header.from == Party::Client;
+        let from = opened.header.from;
+        if asks && self.me.party() != Party::Client && self.notices.allow(from, Instant::now()) {
+            let here = self.me.cluster().role_name(self.me.party());
+            let notice = Notice { here, cluster: self.me.cluster().brief() };
+            // Strangers are not told the digest.
+            let header = Header { to: from, ..Header::NOBODYS };
+            match encode_one(header, &notice) {
+                Ok(bytes) => self.send_datagram(self.outlet.id(datagram.from), &bytes),
+                Err(error) => self.cannot_send(self.outlet.id(datagram.from), &error),
+            }
+        }
+    }
+
+    /// Somebody else is where a member should be.
+    pub(super) fn hear_notice(&mut self, datagram: &Datagram, opened: &Opened<'_>) {
+        self.counters.foreign.add(1);
+        let Ok(notice) = opened.message::<Notice>() else { return };
+        if let Some(admission) = &mut self.admission {
+            admission.hear_of(&notice.cluster);
+        }
+        if self.warnings.allows(Instant::now()) {
+            let words = notice.in_words("a member", self.me.cluster());
+            tracing::warn!(at = %datagram.from, "{words}");
+        }
+    }
+}
