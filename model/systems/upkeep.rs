@@ -37,7 +37,7 @@ pub(super) static UPKEEP: [System; 6] = [
         },
         also: &["a command is chosen", "a gap is filled by a no-op"],
         left_out: NO_CLIENTS,
-        states: 11_011_354_496,
+        states: 11_006_904_704,
         effort: Effort::Minutes,
         stock: None,
     },

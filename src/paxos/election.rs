@@ -127,14 +127,11 @@ impl Leader {
         }
         let before = learner.first_unchosen();
         for vote in votes {
-            let instance = vote.instance;
             learner.count(acceptor, vote.clone(), u64::MAX, &self.setup.members, step.rules);
-            // Nothing is proposed any more where it is known what was chosen.
-            match learner.get(instance) {
-                None => (step.rules.adopt)(&mut candidate.adopted, vote),
-                Some(_) => drop(candidate.adopted.remove(&instance)),
-            }
+            (step.rules.adopt)(&mut candidate.adopted, vote);
         }
+        // Nothing is proposed any more where it is known what was chosen.
+        candidate.adopted = candidate.adopted.split_off(&learner.first_unchosen());
         let question = told.next_question(end, learner, self.setup.limits.pages);
         if let Some(Question { from, pages }) = question {
             step.send(src, Message::Prepare { ballot, from, pages });

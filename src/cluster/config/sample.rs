@@ -54,8 +54,8 @@ const SAMPLE_SETTINGS: &str = "
 # phase1 = 2
 # phase2 = 2
 
-# In milliseconds. A leader that hears no heartbeat for `election`, up to twice as long, makes itself
-# primary.
+# In milliseconds. A leader that hears of no primary for `election`, up to twice as long, makes itself
+# primary; it waits for longer where disks are slow, and after it failed.
 [timing]
 heartbeat = 30
 election = 120
