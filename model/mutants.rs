@@ -94,7 +94,7 @@ pub static MUTANTS: [Mutant; 24] = [
     Mutant {
         name: "part-of-a-promise-counts",
         fault: "a leader takes a promise to be whole once the first of its pages has come",
-        rules: Rules { is_whole: |_, _, _| true, ..PAXOS },
+        rules: Rules { is_whole: |told, _, _| told.has_news(), ..PAXOS },
         machine: Machine::Sound,
         system: "pages",
         property: AGREEMENT,
@@ -106,7 +106,7 @@ pub static MUTANTS: [Mutant; 24] = [
         rules: Rules { count: count_answers, ..PAXOS },
         machine: Machine::Sound,
         system: "dueling",
-        property: AGREEMENT,
+        property: "only what is chosen is learned",
         strays: true,
     },
     Mutant {
@@ -290,9 +290,9 @@ pub fn mutant(name: &str) -> Option<&'static Mutant> {
     MUTANTS.iter().find(|mutant| mutant.name == name)
 }
 
-fn adopt_last(adopted: &mut Adopted, vote: Vote) {
+fn adopt_last(adopted: &mut Adopted, votes: Vec<Vote>) {
     adopted.clear();
-    (PAXOS.adopt)(adopted, vote);
+    (PAXOS.adopt)(adopted, votes);
 }
 
 fn count_answers(answered: &mut AcceptorSet, _from: AcceptorId) {

@@ -247,7 +247,7 @@ mutants! {
     promise_reports_wrong_ballot: "promise-reports-wrong-ballot" in 14;
     only_last_promise_counts: "only-last-promise-counts" in 12;
     part_of_a_promise_counts: "part-of-a-promise-counts" in 14;
-    duplicate_votes_count: "duplicate-votes-count" in 10;
+    duplicate_votes_count: "duplicate-votes-count" in 7;
     amnesia: "amnesia" in 13;
     ballot_reuse: "ballot-reuse" in 8;
     lost_command: "lost-command" in 9;

@@ -105,7 +105,7 @@ faults! {
     stale_accept: "stale-accept", "acceptors vote as specified", 6;
     wrong_ballot: "promise-reports-wrong-ballot", "acceptors vote as specified", 6;
     last_promise: "only-last-promise-counts", "leaders propose as specified", 9;
-    duplicate_votes: "duplicate-votes-count", "leaders propose as specified", 3;
+    duplicate_votes: "duplicate-votes-count", "leaders learn as specified", 7;
     amnesia: "amnesia", "acceptors vote as specified", 7;
     ballot_reuse: "ballot-reuse", "leaders propose as specified", 6;
     send_before_save: "send-before-save", "acceptors vote as specified", 7;
@@ -155,8 +155,7 @@ fn diagrams_tell_who_strays() {
     assert!(stray >= 9 && keep >= 5, "{stray} stray, {keep} do not");
 }
 
-/// Rules with a fault that no mutant has: a leader proposes, for one that was voted for, a command
-/// that nobody has asked for.
+/// Rules with a fault that no mutant has: a leader proposes a command that nobody has asked for.
 #[derive(Clone)]
 struct MakesUp(Rules);
 
@@ -166,10 +165,12 @@ impl Rulebook for MakesUp {
     }
 }
 
-fn make_up(adopted: &mut Adopted, vote: Vote) {
+fn make_up(adopted: &mut Adopted, votes: Vec<Vote>) {
+    (PAXOS.adopt)(adopted, votes);
     let id = RequestId { client: ClientId::original(999), sequence: 0 };
     let command = Command { id, acknowledged: 0, payload: b"made up"[..].into() };
-    (PAXOS.adopt)(adopted, Vote { decree: Decree::Command(command), ..vote });
+    let ballot = Ballot { round: 1, leader: LeaderId(0) };
+    adopted.entry(Instance(0)).or_insert((ballot, Decree::Command(command)));
 }
 
 /// Whether a fault breaks a property of the specification, state by state and on diagrams.

@@ -166,7 +166,7 @@ fn propose_again() -> Action {
         guard(
             "it was voted for",
             "some acceptor reports a vote for the value (PMS 2.2, P2c)",
-            &[(ELECTION, "(step.rules.adopt)(&mut candidate.adopted, vote);")],
+            &[(ELECTION, "(step.rules.adopt)(&mut candidate.adopted, votes);")],
             REPORTED.of([M, B, I, X, V]),
         ),
         guard(

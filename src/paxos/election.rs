@@ -126,10 +126,10 @@ impl Leader {
             return;
         }
         let before = learner.first_unchosen();
-        for vote in votes {
-            learner.count(acceptor, vote.clone(), u64::MAX, &self.setup.members, step.rules);
-            (step.rules.adopt)(&mut candidate.adopted, vote);
+        for vote in votes.iter().cloned() {
+            learner.count(acceptor, vote, u64::MAX, &self.setup.members, step.rules);
         }
+        (step.rules.adopt)(&mut candidate.adopted, votes);
         // Nothing is proposed any more where it is known what was chosen.
         candidate.adopted = candidate.adopted.split_off(&learner.first_unchosen());
         let question = told.next_question(end, learner, self.setup.limits.pages);

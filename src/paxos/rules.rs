@@ -40,9 +40,9 @@ pub struct Rules {
     /// The ballot under which a promise reports a vote: the one it was cast under, not the one
     /// promised since (PMS 2.2, phase 1b).
     pub reported_ballot: fn(vote: &Vote, promised: Ballot) -> Ballot,
-    /// Takes a vote that an acceptor reports into account: per instance the highest ballot among **all** the
+    /// Takes one acceptor's votes into account: per instance the highest ballot among **all** the
     /// promises counts (PMS 2.2, P2c).
-    pub adopt: fn(adopted: &mut Adopted, vote: Vote),
+    pub adopt: fn(adopted: &mut Adopted, votes: Vec<Vote>),
     /// Whether a promise has come in whole: once its pages have told of all votes from `first` on, but
     /// for those where it is known what was chosen (PMS 2.2, phase 1b, and 3, for all instances at once).
     pub is_whole: fn(told: &Telling, first: Instance, learner: &Learner) -> bool,
@@ -132,10 +132,12 @@ impl Rulebook for Paxos {
     }
 }
 
-fn adopt_highest(adopted: &mut Adopted, vote: Vote) {
-    let known = adopted.get(&vote.instance).map_or(Ballot::NONE, |(ballot, _)| *ballot);
-    if vote.ballot > known {
-        adopted.insert(vote.instance, (vote.ballot, vote.decree));
+fn adopt_highest(adopted: &mut Adopted, votes: Vec<Vote>) {
+    for vote in votes {
+        let known = adopted.get(&vote.instance).map_or(Ballot::NONE, |(ballot, _)| *ballot);
+        if vote.ballot > known {
+            adopted.insert(vote.instance, (vote.ballot, vote.decree));
+        }
     }
 }
 
