@@ -8,7 +8,10 @@ use synod::model::mutants::{MUTANTS, mutant};
 use synod::model::refinement::{self, ALONE, STATES, STEPS};
 use synod::model::report::{Report, Verdict};
 use synod::model::systems::{system, systems};
-use synod::paxos::{Adopted, ClientId, Command, Decree, PAXOS, RequestId, Rulebook, Rules, Vote};
+use synod::paxos::{
+    Adopted, Ballot, ClientId, Command, Decree, Instance, LeaderId, PAXOS, RequestId, Rulebook,
+    Rules, Vote,
+};
 use synod::proof::spec::paxos;
 
 /// So many states are visited one by one in a test.

@@ -129,7 +129,7 @@ fn double_decide_is_noticed() {
 
 #[test]
 fn late_gap_is_noticed() {
-    noticed("late-gap", "not answered");
+    noticed("late-gap", "the histories of");
 }
 
 #[test]
