@@ -132,7 +132,7 @@ fn members_that_were_added_by_hand_never_take_part() {
     assert!(line.contains("must have the file that the journals were made with"), "{line}");
     wait_for(&lines, "does not take part yet");
     let asked = cluster.synod(&["put", "colour", "red", "--config", &file, "--timeout", "2"]);
-    is_told(&asked, 3, "it has 3 members and not 5");
+    is_told(&asked, 1, "it has 3 members and not 5");
     let status = cluster.synod(&["status", "--config", &file]);
     is_told(&status, 1, "is of this cluster by another file");
     assert!(text(&status.stdout).contains("waits for"), "{}", text(&status.stdout));
@@ -163,7 +163,7 @@ fn members_that_outnumber_the_old_ones_never_take_part() {
     let _new = ["n2", "n3", "n4"].map(|name| spawn(name, &["--config", "one/grown.toml", "--new"]));
     wait_for(&lines, "No answer from an operator, as other members have another file");
     let got = cluster.synod(&["get", "a", "--config", "one/grown.toml", "--timeout", "2"]);
-    is_told(&got, 3, "it has 1 members and not 4");
+    is_told(&got, 1, "it has 1 members and not 4");
     let got = cluster.synod(&["get", "a", "--config", "one/cluster.toml"]);
     assert_eq!(text(&got.stdout), "old\n");
 }

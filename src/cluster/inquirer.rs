@@ -69,6 +69,13 @@ struct Heard {
 }
 
 impl Heard {
+    /// What strangers have said; none if there are none.
+    fn strangers_words(&self) -> Option<String> {
+        let mut words: Vec<&str> = self.strangers.values().map(String::as_str).collect();
+        words.dedup();
+        (!words.is_empty()).then(|| words.join("; "))
+    }
+
     fn of(&self, party: Party) -> bool {
         self.reports.contains_key(&party) || self.strangers.contains_key(&party)
     }
@@ -199,14 +206,19 @@ impl Inquirer {
         let deadline = Instant::now() + within.min(super::client::LONGEST);
         let leaders = self.members.iter().filter(|asked| asked.part == Part::Leader);
         let leaders: Vec<&Asked> = leaders.collect();
+        let mut all = Heard::default();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let heard = self.ask(Inquiry::Status, &leaders, Enough::Current, left.min(PATIENCE))?;
             if let Some(birth) = heard.reports.values().find_map(birth) {
                 return Ok(Some(birth));
             }
+            // Strangers answer now and then only.
+            all.strangers.extend(heard.strangers);
             if left.is_zero() {
-                return heard.or_strangers().map(|_| None);
+                return all
+                    .strangers_words()
+                    .map_or(Ok(None), |it| Err(InquiryError::Stranger(it)));
             }
             std::thread::sleep(left.min(PATIENCE / 5));
         }
