@@ -73,10 +73,16 @@ fn clients_are_answered_whoever_is_killed() {
             "0.4",
         ])
     };
-    members.truncate(1);
+    members.retain(|member| member.name == primary);
+    lines.try_iter().for_each(drop);
     let put = put_for_a_moment();
     assert_eq!(put.status.code(), Some(3), "one alone cannot say");
     assert!(text(&put.stderr).contains("it may have been done, or may yet be"));
+    // A primary that reaches nobody stops being one.
+    wait_for(&lines, "follower from now on");
+    let put = put_for_a_moment();
+    assert_eq!(put.status.code(), Some(1), "nobody was asked");
+    assert!(text(&put.stderr).contains("not done, and never will be: nobody is primary"));
     drop(members);
     let put = put_for_a_moment();
     assert_eq!(put.status.code(), Some(1), "nobody was asked");

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use super::config::ClusterConfig;
-use super::inquirer::{Inquirer, InquiryError};
+use super::inquirer::{Birth, Inquirer, InquiryError};
 use crate::paxos::limits::MAX_DATAGRAM;
 use crate::paxos::{ClientId, Command, Done, LeaderId, Message, Refusal, RequestId};
 use crate::runtime::identity::unique;
@@ -57,6 +57,12 @@ pub enum WhyNot {
     /// No leader could be reached that would have taken it on.
     #[error("no leader has answered, so nobody has taken it on; are the members up?")]
     Unreachable,
+    /// Leaders have answered, and none of them was primary.
+    #[error(
+        "nobody is primary, so nobody has taken it on; synod status says who is up: more than half of the \
+         acceptors must be"
+    )]
+    NoPrimary,
 }
 
 /// Why a request could not even be sent.
@@ -154,18 +160,25 @@ impl Client {
         self.last
     }
 
-    /// The name of the next request; none if nobody says where the history ends.
-    fn name(&mut self, within: Duration) -> Result<Option<RequestId>, ClientError> {
-        if self.me.is_none() {
-            let number = unique()?;
-            let born = self.inquirer.birth(within)?;
-            (self.me, self.next) = (born.map(|born| ClientId { born, number }), 0);
-        }
-        let sequence = self.next;
+    /// The name of the next request, or why nobody says where the history ends.
+    fn name(&mut self, within: Duration) -> Result<Result<RequestId, WhyNot>, ClientError> {
+        let client = match self.me {
+            Some(client) => client,
+            None => {
+                let number = unique()?;
+                let born = match self.inquirer.birth(within)? {
+                    Birth::At(born) => born,
+                    Birth::NoPrimary => return Ok(Err(WhyNot::NoPrimary)),
+                    Birth::Silence => return Ok(Err(WhyNot::Unreachable)),
+                };
+                self.next = 0;
+                *self.me.insert(ClientId { born, number })
+            }
+        };
+        let name = RequestId { client, sequence: self.next };
         self.next += 1;
-        let name = self.me.map(|client| RequestId { client, sequence });
-        self.last = name.or(self.last);
-        Ok(name)
+        self.last = Some(name);
+        Ok(Ok(name))
     }
 
     /// Asks for a command to be applied, and waits for the answer, no longer than `within`.
@@ -173,8 +186,9 @@ impl Client {
         let deadline = Instant::now() + within.min(LONGEST);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let Some(id) = self.name(left)? else {
-                return Ok(Outcome::NotDone(WhyNot::Unreachable));
+            let id = match self.name(left)? {
+                Ok(id) => id,
+                Err(why) => return Ok(Outcome::NotDone(why)),
             };
             if let Some(outcome) = self.ask(id, command, deadline)? {
                 // What comes next must not depend on how this one ends.

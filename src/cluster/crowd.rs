@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::client::{ClientError, reachable, socket_for};
 use super::config::ClusterConfig;
-use super::inquirer::Inquirer;
+use super::inquirer::{Birth, Inquirer};
 use crate::paxos::limits::MAX_DATAGRAM;
 use crate::paxos::{ClientId, Command, Done, Instance, LeaderId, Message, RequestId};
 use crate::runtime::identity::unique;
@@ -120,7 +120,10 @@ impl Crowd {
     /// Where the history ends when the first is asked.
     fn born(&mut self, patience: Duration) -> Result<Option<Instance>, ClientError> {
         if self.born.is_none() {
-            self.born = self.inquirer.birth(patience)?;
+            self.born = match self.inquirer.birth(patience)? {
+                Birth::At(born) => Some(born),
+                Birth::NoPrimary | Birth::Silence => None,
+            };
         }
         Ok(self.born)
     }

@@ -82,11 +82,9 @@ impl Heard {
 
     /// An error if strangers answered, and nobody else did.
     fn or_strangers(self) -> Result<BTreeMap<Party, Report>, InquiryError> {
-        let mut words: Vec<String> = self.strangers.into_values().collect();
-        words.dedup();
-        match self.reports.is_empty() && !words.is_empty() {
-            true => Err(InquiryError::Stranger(words.join("; "))),
-            false => Ok(self.reports),
+        match self.strangers_words().filter(|_| self.reports.is_empty()) {
+            Some(words) => Err(InquiryError::Stranger(words)),
+            None => Ok(self.reports),
         }
     }
 }
@@ -177,7 +175,7 @@ impl Inquirer {
         let heard = self.ask(Inquiry::Status, &leaders, Enough::All, within)?.or_strangers()?;
         let known = leaders
             .into_iter()
-            .filter_map(|asked| Some((first_unchosen(heard.get(&asked.party)?)?, asked)));
+            .filter_map(|asked| Some((leader(heard.get(&asked.party)?)?.first_unchosen, asked)));
         let most = known.max_by_key(|(known, _)| *known);
         most.map(|(_, at)| at).ok_or_else(|| InquiryError::Silence("any leader".to_owned()))
     }
@@ -200,9 +198,9 @@ impl Inquirer {
     }
 
     /// The first instance that nobody knows to be chosen, as far as a primary says that knows all that
-    /// was chosen before it; none if there is none in time. Whoever takes a client's name is born there:
-    /// one that is named by somebody who has missed much is forgotten before it has asked for anything.
-    pub fn birth(&self, within: Duration) -> Result<Option<Instance>, InquiryError> {
+    /// was chosen before it. Whoever takes a client's name is born there: one that is named by somebody
+    /// who has missed much is forgotten before it has asked for anything.
+    pub fn birth(&self, within: Duration) -> Result<Birth, InquiryError> {
         let deadline = Instant::now() + within.min(super::client::LONGEST);
         let leaders = self.members.iter().filter(|asked| asked.part == Part::Leader);
         let leaders: Vec<&Asked> = leaders.collect();
@@ -211,14 +209,17 @@ impl Inquirer {
             let left = deadline.saturating_duration_since(Instant::now());
             let heard = self.ask(Inquiry::Status, &leaders, Enough::Current, left.min(PATIENCE))?;
             if let Some(birth) = heard.reports.values().find_map(birth) {
-                return Ok(Some(birth));
+                return Ok(Birth::At(birth));
             }
             // Strangers answer now and then only.
             all.strangers.extend(heard.strangers);
+            all.reports.extend(heard.reports);
             if left.is_zero() {
-                return all
-                    .strangers_words()
-                    .map_or(Ok(None), |it| Err(InquiryError::Stranger(it)));
+                return match all.strangers_words() {
+                    Some(words) => Err(InquiryError::Stranger(words)),
+                    None if all.reports.is_empty() => Ok(Birth::Silence),
+                    None => Ok(Birth::NoPrimary),
+                };
             }
             std::thread::sleep(left.min(PATIENCE / 5));
         }
@@ -329,6 +330,18 @@ impl Inquirer {
     }
 }
 
+/// Where a client is born.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Birth {
+    /// At this instance.
+    At(Instance),
+    /// Nobody knows: leaders have answered, of which none is primary, or knows all that was chosen before
+    /// it was elected.
+    NoPrimary,
+    /// No leader has answered.
+    Silence,
+}
+
 /// How many answers are enough.
 #[derive(Clone, Copy)]
 enum Enough {
@@ -347,26 +360,20 @@ fn wants_more(heard: &Heard, whom: &[&Asked], enough: Enough) -> bool {
     !is_enough && whom.iter().any(|asked| !heard.of(asked.party))
 }
 
-/// Where the history ends, by the report of a leader that knows it.
-fn birth(report: &Report) -> Option<Instance> {
+/// How a leader is, by its own report.
+fn leader(report: &Report) -> Option<&LeaderStatus> {
     match report {
         Report::Status(status) => match &status.role {
-            RoleStatus::Leader(leader) => leader.current.then_some(leader.first_unchosen),
+            RoleStatus::Leader(leader) => Some(leader),
             _ => None,
         },
         Report::Log(_) => None,
     }
 }
 
-/// The first instance that a leader does not know to be chosen, by its own report.
-fn first_unchosen(report: &Report) -> Option<Instance> {
-    match report {
-        Report::Status(status) => match &status.role {
-            RoleStatus::Leader(leader) => Some(leader.first_unchosen),
-            _ => None,
-        },
-        Report::Log(_) => None,
-    }
+/// Where the history ends, by the report of a leader that knows it.
+fn birth(report: &Report) -> Option<Instance> {
+    leader(report).filter(|leader| leader.current).map(|leader| leader.first_unchosen)
 }
 
 fn are_level(leaders: &[LeaderStatus]) -> bool {
