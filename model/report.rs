@@ -80,6 +80,13 @@ pub enum Verdict {
     NotLookedAt(Cow<'static, str>),
 }
 
+impl Verdict {
+    /// True if the check fails by it.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Verdict::Fails | Verdict::Vacuous)
+    }
+}
+
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -123,8 +130,8 @@ impl Report {
     /// property that the back end can look at holds, and of something unless the system says
     /// otherwise.
     pub fn passes(&self) -> bool {
-        let bad = |outcome: &Outcome| matches!(outcome.verdict, Verdict::Fails | Verdict::Vacuous);
-        self.complete && self.as_expected() && !self.outcomes.iter().any(bad)
+        let fails = |outcome: &Outcome| outcome.verdict.is_failure();
+        self.complete && self.as_expected() && !self.outcomes.iter().any(fails)
     }
 
     /// The number of states that was expected; none if it is not known.

@@ -111,12 +111,9 @@ pub(in crate::model) fn request_answered(_: &Members, facts: &Facts) -> Judged<S
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::members;
     use super::*;
-    use crate::paxos::{Instance, Quorums};
-
-    fn members() -> Members {
-        Members::new(vec![0.into()], vec![1.into()], Quorums::Majority).unwrap()
-    }
+    use crate::paxos::Instance;
 
     /// An answer may lose its reply, and nothing else of it may change.
     #[test]

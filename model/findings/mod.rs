@@ -244,7 +244,7 @@ mod tests {
     use super::*;
     use crate::paxos::{ClientId, Quorums};
 
-    fn members() -> Members {
+    pub(super) fn members() -> Members {
         Members::new(vec![0.into()], vec![1.into()], Quorums::Majority).unwrap()
     }
 

@@ -101,6 +101,17 @@ fn promise() -> Action {
     }
 }
 
+/// An action by which a leader proposes a value in an instance under its ballot.
+fn proposing(
+    name: &'static str,
+    words: &'static str,
+    parameters: Vec<Var>,
+    guards: Vec<Guard>,
+) -> Action {
+    let changes = vec![adds_one(&PROPOSED, [B, I, V])];
+    Action { name, words, parameters, claims: vec![], guards, changes }
+}
+
 fn one_proposal() -> Guard {
     guard(
         "one proposal",
@@ -139,14 +150,8 @@ fn propose() -> Action {
             SUBMITTED.of([V]) | equal(V, NOOP),
         ),
     ];
-    Action {
-        name: "propose",
-        words: "a leader proposes a value of its choice",
-        parameters: vec![B, I, V, P],
-        claims: vec![],
-        guards,
-        changes: vec![adds_one(&PROPOSED, [B, I, V])],
-    }
+    let words = "a leader proposes a value of its choice";
+    proposing("propose", words, vec![B, I, V, P], guards)
 }
 
 fn propose_again() -> Action {
@@ -177,14 +182,8 @@ fn propose_again() -> Action {
             forall([N], MEMBER1.of([N, P]).implies(none)),
         ),
     ];
-    Action {
-        name: "propose again",
-        words: "a leader proposes the value of the highest vote reported to it",
-        parameters: vec![B, I, V, P, M, X],
-        claims: vec![],
-        guards,
-        changes: vec![adds_one(&PROPOSED, [B, I, V])],
-    }
+    let words = "a leader proposes the value of the highest vote reported to it";
+    proposing("propose again", words, vec![B, I, V, P, M, X], guards)
 }
 
 fn all_promised() -> Formula {
@@ -208,14 +207,8 @@ fn propose_chosen() -> Action {
             LEARNED.of([I, V]),
         ),
     ];
-    Action {
-        name: "propose what is chosen",
-        words: "a leader proposes what was chosen, for acceptors that have missed it",
-        parameters: vec![B, I, V, P],
-        claims: vec![],
-        guards,
-        changes: vec![adds_one(&PROPOSED, [B, I, V])],
-    }
+    let words = "a leader proposes what was chosen, for acceptors that have missed it";
+    proposing("propose what is chosen", words, vec![B, I, V, P], guards)
 }
 
 fn accept() -> Action {

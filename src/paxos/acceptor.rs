@@ -68,12 +68,10 @@ impl State {
 
     fn vote(&mut self, vote: Vote) {
         self.promised = self.promised.max(vote.ballot);
-        self.votes.insert(vote.instance, (vote.ballot, vote.decree));
-        for (instance, _) in self.votes.range(self.whole..) {
-            if *instance != self.whole {
-                break;
-            }
-            self.whole = self.whole.next();
+        let instance = vote.instance;
+        self.votes.insert(instance, (vote.ballot, vote.decree));
+        if instance == self.whole {
+            self.whole = instance.first_missing(&self.votes);
         }
     }
 

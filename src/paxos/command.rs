@@ -1,5 +1,6 @@
 //! What is agreed on: instances, commands and decrees.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -18,6 +19,18 @@ impl Instance {
     /// The position `distance` after this one, or the last there is.
     pub fn plus(self, distance: u64) -> Instance {
         Instance(self.0.saturating_add(distance))
+    }
+
+    /// The first position from this one on of which a map says nothing.
+    pub(super) fn first_missing<V>(self, map: &BTreeMap<Instance, V>) -> Instance {
+        let mut next = self;
+        for (known, _) in map.range(self..) {
+            if *known != next {
+                break;
+            }
+            next = next.next();
+        }
+        next
     }
 }
 

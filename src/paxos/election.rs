@@ -223,6 +223,7 @@ impl Leader {
     /// The owner of this ballot is at work, and acceptors hear of it: a vote under the ballot, or a
     /// heartbeat that an acceptor has passed on, is as good as a heartbeat.
     pub(super) fn on_sign_of_life(&self, state: &mut State, ballot: Ballot, step: &mut Step) {
+        self.heard(state, ballot, step);
         if ballot == state.seen && matches!(state.stance, Stance::Follower(Some(_))) {
             state.failed = 0;
             self.await_sign_of_life(state, step);

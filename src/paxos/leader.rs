@@ -329,7 +329,6 @@ impl Leader {
         vote: Vote,
         step: &mut Step,
     ) {
-        self.heard(state, vote.ballot, step);
         self.on_sign_of_life(state, vote.ballot, step);
         let (instance, before) = (vote.instance, state.learner.first_unchosen());
         let Setup { members, limits, .. } = &*self.setup;

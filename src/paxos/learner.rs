@@ -43,14 +43,7 @@ impl Learner {
 
     /// The first instance from `from` on that is not known to be chosen.
     pub fn next_unchosen(&self, from: Instance) -> Instance {
-        let mut next = from.max(self.first_unchosen());
-        for (known, _) in self.beyond.range(next..) {
-            if *known != next {
-                break;
-            }
-            next = next.next();
-        }
-        next
+        from.max(self.first_unchosen()).first_missing(&self.beyond)
     }
 
     /// In how many instances a decree is known to be chosen beyond the first unchosen one.

@@ -348,7 +348,6 @@ impl Leader {
                 self.on_heartbeat(state, (src, peer), ballot, chosen, step);
             }
             (Message::Heartbeat { ballot, .. }, Some(_), _) => {
-                self.heard(state, ballot, step);
                 self.on_sign_of_life(state, ballot, step);
             }
             (Message::CatchUp { from, until }, Some(_), _) => {

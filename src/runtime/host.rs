@@ -8,6 +8,7 @@ mod strangers;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,7 +24,7 @@ use super::notice::{Notices, Rate};
 use super::pace::Pace;
 use super::party::Party;
 use super::pump::{Datagram, Turn};
-use super::timers::{TimerCommand, Timers};
+use super::timers::Timers;
 use super::udp::Outlet;
 use super::wire::{Encoded, Frame, Framed, Header, Kind, Opened, WireError, encode_one, open};
 use crate::paxos::leader;
@@ -104,7 +105,9 @@ pub struct Host<A: Member, O, J> {
 struct Asked {
     saves: Vec<Record>,
     sends: Vec<(Id, Message)>,
-    timers: Vec<TimerCommand>,
+    /// The last word on each: how long it takes from now on, or that it is cancelled. A turn may set the
+    /// same one for each of its messages.
+    timers: BTreeMap<Timer, Option<Range<Duration>>>,
     inquiries: Vec<(Id, Inquiry)>,
     handshakes: Vec<(Party, Handshake)>,
 }
@@ -267,14 +270,9 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
             to.id().into_iter().for_each(|to| self.send_one(to, &handshake));
         }
         let now = Instant::now();
-        for command in timers {
-            let command = match command {
-                TimerCommand::Set(timer, range) => {
-                    TimerCommand::Set(timer, self.pace.stretch(timer, range))
-                }
-                cancel => cancel,
-            };
-            self.timers.change(command, now);
+        for (timer, range) in timers {
+            let range = range.map(|range| self.pace.stretch(timer, range));
+            self.timers.change(timer, range, now);
         }
         Ok(())
     }
@@ -421,10 +419,8 @@ impl Asked {
             match command {
                 Command::Save(storage) => self.saves.extend(storage.0),
                 Command::Send(to, message) => self.sends.push((to, message)),
-                Command::SetTimer(timer, range) => {
-                    self.timers.push(TimerCommand::Set(timer, range));
-                }
-                Command::CancelTimer(timer) => self.timers.push(TimerCommand::Cancel(timer)),
+                Command::SetTimer(timer, range) => drop(self.timers.insert(timer, Some(range))),
+                Command::CancelTimer(timer) => drop(self.timers.insert(timer, None)),
                 // The protocol makes no random choices.
                 Command::ChooseRandom(..) => {}
             }

@@ -6,13 +6,6 @@ use std::time::{Duration, Instant};
 
 use crate::paxos::Timer;
 
-/// What an actor wants done with a timer.
-#[derive(Debug)]
-pub(super) enum TimerCommand {
-    Set(Timer, Range<Duration>),
-    Cancel(Timer),
-}
-
 /// The timers that are set, with when they are due.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
@@ -21,10 +14,11 @@ pub(super) struct Timers {
 }
 
 impl Timers {
-    pub(super) fn change(&mut self, command: TimerCommand, now: Instant) {
-        match command {
-            TimerCommand::Cancel(timer) => drop(self.due.remove(&timer)),
-            TimerCommand::Set(timer, Range { start, end }) => {
+    /// Sets a timer anew, to take so long; or cancels it.
+    pub(super) fn change(&mut self, timer: Timer, to: Option<Range<Duration>>, now: Instant) {
+        match to {
+            None => drop(self.due.remove(&timer)),
+            Some(Range { start, end }) => {
                 let spread = end.saturating_sub(start).mul_f64(self.random.f64());
                 self.due.insert(timer, now + start + spread);
             }

@@ -186,8 +186,8 @@ fn leaders_that_are_cut_off_from_one_another_do_not_take_turns() {
     }
 }
 
-/// Disks of any speed, some or all of them slow: once there is a primary, it stays, and a command takes
-/// no more than four syncs.
+/// Disks of any speed, some or all of them slow: once there is a primary, it stays, and in the end nothing
+/// is unanswered but what was asked in the last four syncs.
 #[test]
 fn slow_disks_depose_nobody() {
     for sync in [100.0, 300.0, 500.0] {

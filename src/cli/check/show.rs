@@ -75,10 +75,7 @@ pub(super) fn table_of(entries: &[Entry], each_property: bool) {
         checked().for_each(properties);
     }
     for checked in checked() {
-        let bad = |property: &&CheckedProperty| {
-            matches!(property.verdict, Verdict::Fails | Verdict::Vacuous)
-        };
-        for property in checked.properties.iter().filter(bad) {
+        for property in checked.properties.iter().filter(|it| it.verdict.is_failure()) {
             let CheckedProperty { name, kind, verdict, counterexample, .. } = property;
             say(format_args!("\n{}: '{name}' ({kind}) {verdict}", checked.name));
             counterexample.iter().for_each(say);

@@ -16,9 +16,9 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
     pub(super) fn hear_stranger(&mut self, datagram: &Datagram, opened: &Opened<'_>) {
         self.counters.foreign.add(1);
         tracing::debug!(from = %datagram.from, header = ?opened.header, "foreign datagram");
-        let asks = matches!(opened.kind, Kind::Inquiry | Kind::Handshake)
-            || opened.kind == Kind::Protocol && opened.header.from == Party::Client;
         let from = opened.header.from;
+        let asks = matches!(opened.kind, Kind::Inquiry | Kind::Handshake)
+            || opened.kind == Kind::Protocol && from == Party::Client;
         if asks && self.me.party() != Party::Client && self.notices.allow(from, Instant::now()) {
             let here = self.me.cluster().role_name(self.me.party());
             let notice = Notice { here, cluster: self.me.cluster().brief() };
