@@ -43,7 +43,8 @@ impl Display for File {
             writeln!(f, "[quorums]\nphase1 = {phase1}\nphase2 = {phase2}")?;
         }
         // Small, so that they are met.
-        writeln!(f, "[limits]\nwindow = 256\nclient_window = 256\nlease = 1024")?;
+        writeln!(f, "[limits]\nwindow = 256\nclient_window = 256")?;
+        writeln!(f, "lease = 1024\nreply_bytes = 32768")?;
         self.members.iter().try_for_each(|(name, role, port)| {
             writeln!(
                 f,
