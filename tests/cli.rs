@@ -221,6 +221,25 @@ fn every_command_shows_an_example() {
     }
 }
 
+/// Output that is lost is an error; a reader that has gone away is not.
+#[test]
+fn output_that_cannot_be_written_has_an_exit_code() {
+    for args in [&["check", "--list"][..], &["prove", "--spec"], &["--version"], &["get", "--help"]]
+    {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_synod"));
+        let output = command.args(args).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(5), "{args:?}");
+        assert!(err(&output).contains("cannot write the output: No space left"), "{args:?}");
+
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_synod"));
+        let output = command.args(args).stdout(writer).output().unwrap();
+        assert_eq!((output.status.code(), err(&output)), (Some(0), String::new()), "{args:?}");
+    }
+}
+
 /// A process that is ended when its test is.
 struct Served(Child);
 

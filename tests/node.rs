@@ -81,11 +81,11 @@ fn clients_are_answered_whoever_is_killed() {
     // A primary that reaches nobody stops being one.
     wait_for(&lines, "follower from now on");
     let put = put_for_a_moment();
-    assert_eq!(put.status.code(), Some(1), "nobody was asked");
+    assert_eq!(put.status.code(), Some(4), "nobody was asked");
     assert!(text(&put.stderr).contains("not done, and never will be: nobody is primary"));
     drop(members);
     let put = put_for_a_moment();
-    assert_eq!(put.status.code(), Some(1), "nobody was asked");
+    assert_eq!(put.status.code(), Some(4), "nobody was asked");
     assert!(text(&put.stderr).contains("not done, and never will be: no leader has answered"));
 }
 

@@ -203,7 +203,7 @@ fn a_member_that_was_killed_comes_back_and_its_memory_must_be_sound() {
     }
     lose(&cluster, "n2/leader");
     let output = try_new(&cluster, "n2");
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(4));
     let error = text(&output.stderr);
     assert!(error.contains("there is something here already (peers)"), "{error}");
 }

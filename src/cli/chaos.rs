@@ -63,7 +63,7 @@ pub(super) fn run(args: &Args) -> Verdict {
     let report = put_through(&chaos, |rounds| bar.set_position(rounds));
     bar.finish_and_clear();
     let report = match report {
-        Err(error) => return fail(error, Verdict::Fails),
+        Err(error) => return fail(error, Verdict::NotDone),
         Ok(report) => report,
     };
     if args.json {

@@ -64,7 +64,7 @@ impl Side {
 pub(super) fn run(system: &'static System, as_json: bool) -> Verdict {
     match compare(system, as_json) {
         Ok(verdict) => verdict,
-        Err(error) => fail(error, Verdict::Fails),
+        Err(error) => fail(error, Verdict::NotDone),
     }
 }
 

@@ -107,7 +107,7 @@ pub(super) fn run(args: &Args) -> Verdict {
             }
             report.holds().into()
         }
-        Err(error @ ClusterError::Io(_)) => fail(error, Verdict::Fails),
+        Err(error @ ClusterError::Io(_)) => fail(error, Verdict::NotDone),
         Err(error) => fail(error, Verdict::BadUse),
     }
 }

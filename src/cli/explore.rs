@@ -66,7 +66,7 @@ pub(super) fn run(args: &Args) -> Verdict {
             .map(|model| serve(system, model, "", address)),
         Some(mutant) => serve_mutant(system, mutant, address),
     };
-    served.map_or_else(|error| fail(error, Verdict::Fails), |()| Verdict::Holds)
+    served.map_or_else(|error| fail(error, Verdict::NotDone), |()| Verdict::Holds)
 }
 
 fn serve_mutant(

@@ -30,7 +30,7 @@ pub(super) fn run(args: &Args) -> Verdict {
     let text = ClusterConfig::sample(&args.name, args.members, args.port);
     let text = match text {
         Ok(text) => text,
-        Err(error) => return fail(format_args!("cannot draw an id: {error}"), Verdict::Fails),
+        Err(error) => return fail(format_args!("cannot draw an id: {error}"), Verdict::NotDone),
     };
     let config: ClusterConfig = match text.parse() {
         Ok(config) => config,
@@ -43,7 +43,7 @@ pub(super) fn run(args: &Args) -> Verdict {
     }
     for member in &config.members {
         if let Err(error) = config.create_journals(&folder, &member.name) {
-            return fail(error, Verdict::Fails);
+            return fail(error, Verdict::NotWritten);
         }
     }
     say(format_args!("{} is written. Start its members, each in a terminal:\n", file.display()));

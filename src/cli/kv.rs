@@ -155,7 +155,7 @@ fn send(payload: &[u8], common: &Common, reading: Reading<'_>) -> Verdict {
         Ok(outcome)
     });
     match asked {
-        Err(error) => fail(error, Verdict::Fails),
+        Err(error) => fail(error, Verdict::NotDone),
         Ok(outcome) => show(&outcome, common, reading),
     }
 }
@@ -183,7 +183,7 @@ fn show(outcome: &Outcome, common: &Common, reading: Reading<'_>) -> Verdict {
         Outcome::NotDone(refusal) => {
             let reason = Some(refusal.to_string());
             let words = format!("not done, and never will be: {refusal}");
-            (Json { outcome: "not done", reason, ..nothing }, Verdict::Fails, words)
+            (Json { outcome: "not done", reason, ..nothing }, Verdict::NotDone, words)
         }
         Outcome::Done(Done { instance, position, answer }) => {
             let (value, verdict, words) = reading(answer);

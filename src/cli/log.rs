@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::Verdict;
 use super::node::read;
-use super::output::{fail, try_say, warn};
+use super::output::{fail, is_lost, say, warn};
 use crate::cluster::config::ClusterConfig;
 use crate::cluster::inquirer::{Inquirer, InquiryError};
 use crate::machine::kv::KvCommand;
@@ -105,7 +105,7 @@ pub(super) fn run(args: &Args) -> Verdict {
     }
     match print(args, &config) {
         Ok(()) => Verdict::Holds,
-        Err(error) => fail(error, Verdict::Fails),
+        Err(error) => fail(error, Verdict::NotDone),
     }
 }
 
@@ -145,8 +145,8 @@ fn print(args: &Args, config: &ClusterConfig) -> Result<(), InquiryError> {
                 true => serde_json::to_string(&line).unwrap_or_default(),
                 false => line.in_words(),
             };
-            // Nobody may be reading any more, as with `| head`.
-            if try_say(text).is_err() {
+            say(text);
+            if is_lost() {
                 return Ok(());
             }
         }

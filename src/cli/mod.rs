@@ -18,20 +18,20 @@ mod parallel;
 mod prove;
 mod status;
 mod swarm;
+mod verdict;
 mod worker;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
+
+use verdict::{EXIT_CODES, Verdict};
 
 /// The environment variable that says what is logged.
 const LOG: &str = "SYNOD_LOG";
 
 /// A Multi-Paxos replicated log: written once, model-checked, and run over UDP.
-///
-/// Exit codes: 0 if it was done, or all that was to be shown holds; 1 if not; 2 if the command was not
-/// understood; 3 if nobody knows whether it was done.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, after_help = "Logs: SYNOD_LOG=debug synod demo")]
 pub struct Cli {
@@ -63,28 +63,28 @@ enum Command {
     Explore(explore::Args),
 }
 
-/// How a command ended, as the shell is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    /// All that was to be shown holds.
-    Holds,
-    /// Something is violated or missing.
-    Fails,
-    /// The command was not understood, or asks for what cannot be.
-    BadUse,
-    /// It may have been done, or not.
-    Unknown,
+/// The whole command line. Every command's help ends with the exit codes.
+fn command() -> clap::Command {
+    with_exit_codes(Cli::command())
 }
 
-impl From<bool> for Verdict {
-    fn from(holds: bool) -> Self {
-        if holds { Verdict::Holds } else { Verdict::Fails }
-    }
+fn with_exit_codes(command: clap::Command) -> clap::Command {
+    let examples = command.get_after_help().map(|help| format!("{help}\n\n"));
+    let help = format!("{}{EXIT_CODES}", examples.unwrap_or_default());
+    command.after_help(help).mut_subcommands(with_exit_codes)
 }
 
 /// Runs what the command line asks for.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = command().try_get_matches();
+    let verdict = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => run(cli),
+        Err(error) => output::explain(&error),
+    };
+    output::end(verdict).into()
+}
+
+fn run(cli: Cli) -> Verdict {
     let wanted = cli.log.clone().or_else(|| std::env::var(LOG).ok());
     let filter = wanted.map(EnvFilter::try_new).transpose().unwrap_or_else(|error| {
         output::warn(format_args!("synod: --log or {LOG} is not understood: {error}"));
@@ -92,7 +92,7 @@ pub fn main() -> ExitCode {
     });
     let filter = filter.unwrap_or_else(|| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let verdict = match cli.command {
+    match cli.command {
         Command::Demo(args) => demo::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Node(args) => node::run(&args),
@@ -110,21 +110,29 @@ pub fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Chaos(args) => chaos::run(&args),
         Command::Explore(args) => explore::run(&args),
-    };
-    ExitCode::from(match verdict {
-        Verdict::Holds => 0,
-        Verdict::Fails => 1,
-        Verdict::BadUse => 2,
-        Verdict::Unknown => 3,
-    })
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use super::*;
 
     #[test]
     fn the_command_line_is_well_formed() {
-        super::Cli::command().debug_assert();
+        command().debug_assert();
+    }
+
+    fn help_of_all(command: &mut clap::Command, seen: &mut Vec<String>) {
+        let help = command.render_long_help().to_string();
+        assert!(help.contains("  3  outcome unknown"), "{}: {help}", command.get_name());
+        seen.push(command.get_name().to_owned());
+        command.get_subcommands_mut().for_each(|command| help_of_all(command, seen));
+    }
+
+    #[test]
+    fn every_help_names_the_exit_codes() {
+        let mut seen = Vec::new();
+        help_of_all(&mut command(), &mut seen);
+        assert!(seen.len() > 20 && seen.contains(&"swarm".to_owned()), "{seen:?}");
     }
 }

@@ -90,7 +90,7 @@ pub(super) fn run(args: &Args) -> Verdict {
             }
             all.into()
         }
-        Err(error) => fail(error, Verdict::Fails),
+        Err(error) => fail(error, Verdict::NotDone),
     }
 }
 

@@ -20,6 +20,8 @@ use crate::runtime::pump::End;
 ///
 /// It keeps what it promised in its data directory, and does not start without: a member that
 /// forgets may undo what the cluster has decided.
+///
+/// Exit code 4 if it does not start, 1 if it stops by itself.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   synod node n1 --config local/cluster.toml
@@ -53,7 +55,7 @@ pub(super) fn run(args: &Args) -> Verdict {
     let signals = match listen() {
         Ok(signals) => signals,
         Err(error) => {
-            return fail(format_args!("cannot wait for signals: {error}"), Verdict::Fails);
+            return fail(format_args!("cannot wait for signals: {error}"), Verdict::NotDone);
         }
     };
     let base = args.config.parent().unwrap_or(Path::new(""));
@@ -70,7 +72,7 @@ pub(super) fn run(args: &Args) -> Verdict {
         ));
     }
     match made.and_then(|()| start()) {
-        Err(error) => fail(error, Verdict::Fails),
+        Err(error) => fail(error, Verdict::NotDone),
         Ok(parts) => {
             parts.iter().for_each(|playing| introduce(&args.name, playing));
             wait(&signals, parts)

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
@@ -11,15 +12,53 @@ use serde::Serialize;
 use super::Verdict;
 pub(super) use crate::model::scope::grouped;
 
-/// Writes a line to the standard output. Nobody may be reading any more, as with `| head`; that
-/// is no failure.
-pub(super) fn say(text: impl Display) {
-    let _ = writeln!(io::stdout(), "{text}");
+/// The first error with which the standard output could not be written. There is one standard output
+/// of a process, so there is one of these.
+static FAILED: OnceLock<io::Error> = OnceLock::new();
+
+/// Remembers that the standard output could not be written.
+fn remember(written: io::Result<()>) {
+    if let Err(error) = written {
+        FAILED.get_or_init(|| error);
+    }
 }
 
-/// Writes a line to the standard output, and says whether anybody can still read it.
-pub(super) fn try_say(text: impl Display) -> io::Result<()> {
-    writeln!(io::stdout(), "{text}")
+/// Writes a line to the standard output. After an error nothing more is written: see [`end`].
+pub(super) fn say(text: impl Display) {
+    if !is_lost() {
+        remember(writeln!(io::stdout(), "{text}"));
+    }
+}
+
+/// True if the standard output cannot be written any more, so that there is no use in going on.
+pub(super) fn is_lost() -> bool {
+    FAILED.get().is_some()
+}
+
+/// Prints the help or the version that was asked for, or an error of the command line.
+pub(super) fn explain(error: &clap::Error) -> Verdict {
+    if error.use_stderr() {
+        let _ = error.print();
+        return Verdict::BadUse;
+    }
+    remember(error.print());
+    Verdict::Holds
+}
+
+/// The verdict of a command that has said all that it had to say. Output that could not be written is
+/// an error of its own. Nobody may be reading any more, as with `| head`; that is none.
+pub(super) fn end(verdict: Verdict) -> Verdict {
+    remember(io::stdout().flush());
+    match FAILED.get() {
+        Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let words = "cannot write the output";
+            fail(
+                format_args!("{words}: {error}; what was printed is not complete"),
+                Verdict::NotWritten,
+            )
+        }
+        _ => verdict,
+    }
 }
 
 /// Writes a line to the standard error.

@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args) -> Verdict {
     });
     let rows = match asked {
         Ok(rows) => rows,
-        Err(error) => return fail(error, Verdict::Fails),
+        Err(error) => return fail(error, Verdict::NotDone),
     };
     if args.json {
         json(&rows);

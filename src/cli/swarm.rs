@@ -247,11 +247,11 @@ pub(super) fn run(args: &Args) -> Verdict {
     bar.finish_and_clear();
     let seen = match swarm {
         Ok(swarm) => Seen::new(system, args, part, &swarm),
-        Err(error) => return fail(error, Verdict::Fails),
+        Err(error) => return fail(error, Verdict::NotDone),
     };
     let verdict = seen.end(args.json);
     match output.map(|file| write(&file, &seen)) {
-        Some(Err(error)) => fail(error, Verdict::Fails),
+        Some(Err(error)) => fail(error, Verdict::NotWritten),
         Some(Ok(())) | None => verdict,
     }
 }

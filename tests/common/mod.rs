@@ -75,7 +75,7 @@ impl Cluster {
     /// A member's attempt to start, which must fail.
     pub(crate) fn refused(&self, member: &str) -> String {
         let output = self.synod(&["node", member, "--config", "test/cluster.toml"]);
-        assert_eq!(output.status.code(), Some(1), "{member}");
+        assert_eq!(output.status.code(), Some(4), "{member}");
         text(&output.stderr)
     }
 

@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args) -> Verdict {
     let report = measure(&bench, |answered| bar.set_position(answered));
     bar.finish_and_clear();
     match report {
-        Err(error) => fail(error, Verdict::Fails),
+        Err(error) => fail(error, Verdict::NotDone),
         Ok(report) => {
             if args.json {
                 json(&report);

@@ -104,14 +104,15 @@ impl Measured {
 pub(super) fn run(args: &Args) -> Verdict {
     match engine(args) {
         Ok(()) => Verdict::Holds,
-        Err(error) => fail(error, Verdict::BadUse),
+        Err((error, verdict)) => fail(error, verdict),
     }
 }
 
 /// One after the other, so that none disturbs another.
-fn engine(args: &Args) -> Result<(), String> {
-    let before = args.against.as_ref().map(read).transpose()?;
-    let drawing = args.plot.as_deref().map(NewFile::at).transpose()?;
+fn engine(args: &Args) -> Result<(), (String, Verdict)> {
+    let bad_use = |error| (error, Verdict::BadUse);
+    let before = args.against.as_ref().map(read).transpose().map_err(bad_use)?;
+    let drawing = args.plot.as_deref().map(NewFile::at).transpose().map_err(bad_use)?;
     let bars = Bars::new(!args.json);
     let limit = Some(Duration::from_secs(args.limit));
     let mut engine = Vec::new();
@@ -122,7 +123,8 @@ fn engine(args: &Args) -> Result<(), String> {
             let ended =
                 check_in_child(&point.system, Held::ToProperties, backend, limit, &progress);
             bar.finish_and_clear();
-            let cannot = |died| format!("cannot check {}: {died}", point.system.name);
+            let cannot =
+                |died| (format!("cannot check {}: {died}", point.system.name), Verdict::NotDone);
             engine.push(Measured::new(point, backend, ended.map_err(cannot)?));
         }
     }
@@ -135,7 +137,7 @@ fn engine(args: &Args) -> Result<(), String> {
     } else {
         show(&engine, before.as_ref());
     }
-    drawn.unwrap_or(Ok(()))
+    drawn.unwrap_or(Ok(())).map_err(|error| (error, Verdict::NotWritten))
 }
 
 fn read(path: &PathBuf) -> Result<Json, String> {

@@ -223,7 +223,7 @@ fn check_all(systems: &[&'static System], args: &Args) -> Verdict {
         fail(unfinished, Verdict::Fails);
     }
     if let Some(Err(error)) = certificate.map(|certificate| certificate.write(&entries)) {
-        return fail(error, Verdict::Fails);
+        return fail(error, Verdict::NotWritten);
     }
     entries.iter().all(Entry::passes).into()
 }

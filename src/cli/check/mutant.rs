@@ -22,7 +22,7 @@ pub(super) fn run(mutant: &'static Mutant, args: &Args) -> Verdict {
     bar.finish_and_clear();
     let hunt = match hunt {
         Ok(hunt) => hunt,
-        Err(error) => return fail(error, Verdict::Fails),
+        Err(error) => return fail(error, Verdict::NotDone),
     };
     if args.json {
         json(&JsonCounterexample::new(mutant, &hunt));

@@ -35,11 +35,12 @@ impl ProveError {
     /// How the command ends.
     pub(super) fn verdict(&self) -> Verdict {
         match self {
-            ProveError::Proof(_) | ProveError::Talk { .. } => Verdict::Fails,
+            ProveError::Proof(_) => Verdict::Fails,
+            ProveError::Talk { .. } => Verdict::NotDone,
+            ProveError::File { .. } => Verdict::NotWritten,
             ProveError::NoFault { .. }
             | ProveError::NoPart { .. }
             | ProveError::Folder { .. }
-            | ProveError::File { .. }
             | ProveError::NoSolver { .. } => Verdict::BadUse,
         }
     }
