@@ -57,7 +57,7 @@ fn a_member_whose_disk_is_full_stops_and_the_others_go_on() {
     others.push(start("n1"));
     others.retain(|member| member.name != "n2");
     put("red");
-    assert_eq!(text(&cluster.ask(&["get", "colour"]).stdout), "red\n");
+    assert_eq!(text(&cluster.ask(&["get", "colour"]).stdout), "red");
     others.into_iter().for_each(|member| assert_eq!(member.terminate(), Some(0)));
 }
 

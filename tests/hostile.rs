@@ -156,11 +156,12 @@ fn ten_thousand_hostile_datagrams_at_every_port_of_staterights_spawn() {
 /// Payloads for the key-value store: random ones, and commands in which a length is not true.
 fn poison(random: &mut fastrand::Rng) -> Vec<u8> {
     let (key, value) = (vec![b'k'; random.usize(..9)], vec![b'v'; random.usize(..300)]);
-    let command = match random.u8(..5) {
+    let command = match random.u8(..6) {
         0 => return (0..random.usize(..60)).map(|_| random.u8(..)).collect(),
         1 => KvCommand::Get { key },
         2 => KvCommand::Put { key, value },
         3 => KvCommand::Delete { key },
+        4 => KvCommand::List { prefix: key, after: Some(value), limit: u64::MAX },
         _ => KvCommand::CompareAndSet { key, expected: Some(value.clone()), value },
     };
     let mut bytes = command.encode().unwrap();

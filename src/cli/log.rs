@@ -1,29 +1,37 @@
 //! `synod log`: the history of a running cluster.
 
+mod line;
+
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use serde::Serialize;
 
+use self::line::Line;
 use super::Verdict;
 use super::node::read;
-use super::output::{fail, is_lost, say, warn};
+use super::output::{fail, is_lost, json, say, warn};
 use crate::cluster::config::ClusterConfig;
 use crate::cluster::inquirer::{Inquirer, InquiryError};
-use crate::machine::kv::KvCommand;
-use crate::paxos::{Decree, Instance};
+use crate::paxos::Instance;
+use crate::runtime::inquiry::Page;
 
 /// Print what was chosen, instance by instance, as one leader knows it.
 ///
-/// Without `--leader` it is the primary's history, or that of whoever knows most. It may lag behind
-/// what was chosen a moment ago; what it shows never changes.
+/// Without `--leader` it is the history of the leader that knows most. It may lag behind what was chosen a
+/// moment ago; what it shows never changes.
+///
+/// With `--json` nothing is lost. Each line has the instance; the operation: put, get, delete, cas, list,
+/// propose (bytes that are no command of the key-value store) or no-op; its operands: key, value, expected,
+/// prefix, after, limit, bytes; the name of the request; and whether it was applied there, which it is not if
+/// it is a no-op, or was applied before. Keys and values are strings if they are UTF-8, and
+/// {"hex": "00ff"} if not.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   synod log --config local/cluster.toml
   synod log --config local/cluster.toml --from 1000 --follow
-  synod log --config local/cluster.toml --leader n2 --json")]
+  synod log --config local/cluster.toml --leader n2 --json > backup.json")]
 pub(super) struct Args {
     /// The cluster's file.
     #[arg(long, default_value = "cluster.toml")]
@@ -34,7 +42,7 @@ pub(super) struct Args {
     /// Go on printing what is chosen from now on, until interrupted.
     #[arg(long)]
     follow: bool,
-    /// Whose history; a member that is a leader.
+    /// A member that is a leader, whose history is printed.
     #[arg(long)]
     leader: Option<String>,
     /// For how many seconds an answer is waited for.
@@ -45,45 +53,11 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// How long to wait before asking for more, once there is none.
+/// The pause before more is asked for, once there is no more.
 const REST: Duration = Duration::from_millis(100);
-
-/// What a machine reads.
-#[derive(Serialize)]
-struct Line {
-    instance: u64,
-    /// None of a no-op.
-    request: Option<String>,
-    /// Whether it was applied there: not if it is a no-op, or a command that was applied before.
-    applied: bool,
-    /// The command, as the key-value store reads it, or its bytes.
-    command: Option<String>,
-}
-
-impl Line {
-    fn new(instance: u64, decree: &Decree, applied: bool) -> Self {
-        let command = decree.command();
-        let words = |payload: &[u8]| match KvCommand::decode(payload) {
-            Some(command) => command.to_string(),
-            None => payload.escape_ascii().to_string(),
-        };
-        Line {
-            instance,
-            request: command.map(|command| command.id.to_string()),
-            applied,
-            command: command.map(|command| words(&command.payload)),
-        }
-    }
-
-    fn in_words(&self) -> String {
-        let Line { instance, request, applied, command } = self;
-        let (Some(request), Some(command)) = (request, command) else {
-            return format!("{instance:>10}  no-op");
-        };
-        let again = if *applied { "" } else { "  (not applied here)" };
-        format!("{instance:>10}  {request}  {command}{again}")
-    }
-}
+/// The time after which a follower asks another leader, at first: one that does not answer, or has no news,
+/// may be down or cut off.
+const TURN: Duration = Duration::from_millis(300);
 
 /// Prints it.
 pub(super) fn run(args: &Args) -> Verdict {
@@ -103,58 +77,82 @@ pub(super) fn run(args: &Args) -> Verdict {
             Ok(_) => {}
         }
     }
-    match print(args, &config) {
+    let within = Duration::from_secs_f64(args.timeout);
+    let printed = Inquirer::new(&config).map_err(InquiryError::from).and_then(|inquirer| {
+        let printer = Printer { args, config: &config, inquirer: &inquirer };
+        if args.follow { printer.follow(within) } else { printer.print(within) }
+    });
+    match printed {
         Ok(()) => Verdict::Holds,
         Err(error) => fail(error, Verdict::NotDone),
     }
 }
 
-fn print(args: &Args, config: &ClusterConfig) -> Result<(), InquiryError> {
-    let inquirer = Inquirer::new(config)?;
-    let within = Duration::from_secs_f64(args.timeout);
-    let mut from = Instance(args.from);
-    let (mut heard, mut leader) = (Instant::now(), None);
-    loop {
-        let page = match leader {
-            None => inquirer.historian(args.leader.as_deref(), within),
-            Some(leader) => Ok(leader),
-        }
-        .and_then(|at| Ok((at, inquirer.page(at, from, within)?)));
-        let page = match page {
-            Ok((at, page)) => {
-                leader = Some(at);
-                page
-            }
-            // The leader may be gone; another will know.
-            Err(error @ InquiryError::Silence(_)) if args.follow => {
-                if heard.elapsed() >= within {
-                    warn(format_args!("synod: {error}"));
-                    heard = Instant::now();
-                }
-                leader = None;
-                thread::sleep(REST);
-                continue;
-            }
-            Err(error) => return Err(error),
-        };
-        heard = Instant::now();
-        let end = page.entries.is_empty();
-        for (instance, (decree, applied)) in (from.0..).zip(&page.entries) {
-            let line = Line::new(instance, decree, *applied);
-            let text = match args.json {
-                true => serde_json::to_string(&line).unwrap_or_default(),
-                false => line.in_words(),
-            };
-            say(text);
-            if is_lost() {
+struct Printer<'a> {
+    args: &'a Args,
+    config: &'a ClusterConfig,
+    inquirer: &'a Inquirer,
+}
+
+impl Printer<'_> {
+    /// Prints all that one leader knows.
+    fn print(&self, within: Duration) -> Result<(), InquiryError> {
+        let leader = self.inquirer.historian(self.args.leader.as_deref(), within)?;
+        let mut from = Instance(self.args.from);
+        loop {
+            let page = self.inquirer.page(leader, from, within)?;
+            from = self.show(from, &page);
+            if page.entries.is_empty() || is_lost() {
                 return Ok(());
             }
         }
-        from = from.plus(page.entries.len() as u64);
-        match (end, args.follow) {
-            (true, false) => return Ok(()),
-            (true, true) => thread::sleep(REST),
-            (false, _) => {}
+    }
+
+    /// Prints what leaders come to know. One that does not answer soon, or has had no news for a while, is
+    /// no longer asked, but whoever knows most; and each time that nobody answers, all are waited for
+    /// longer, up to `within`, as the network may be slow.
+    fn follow(&self, within: Duration) -> Result<(), InquiryError> {
+        let (mut from, mut turn) = (Instance(self.args.from), TURN.min(within));
+        let (mut heard, mut news, mut leader) = (Instant::now(), Instant::now(), None);
+        while !is_lost() {
+            let at = match leader {
+                Some(at) => Ok(at),
+                None => self.inquirer.historian(self.args.leader.as_deref(), turn),
+            };
+            match at.and_then(|at| Ok((at, self.inquirer.page(at, from, turn)?))) {
+                Ok((at, page)) => {
+                    let now = Instant::now();
+                    (heard, turn) = (now, TURN.min(within));
+                    let next = self.show(from, &page);
+                    if next > from || leader.is_none() {
+                        news = now;
+                    }
+                    leader = (news.elapsed() < TURN).then_some(at);
+                    if next == from {
+                        thread::sleep(REST);
+                    }
+                    from = next;
+                }
+                Err(error @ (InquiryError::Silence(_) | InquiryError::Stranger(_))) => {
+                    if heard.elapsed() >= within {
+                        warn(format_args!("synod: {error}"));
+                        heard = Instant::now();
+                    }
+                    (leader, turn) = (None, (turn * 2).min(within));
+                    thread::sleep(REST);
+                }
+                Err(error) => return Err(error),
+            }
         }
+        Ok(())
+    }
+
+    /// Prints a page, and returns the instance after it.
+    fn show(&self, from: Instance, page: &Page) -> Instance {
+        for (instance, (decree, applied)) in (from.0..).zip(&page.entries) {
+            let line = Line::new(self.config.machine, instance, decree, *applied);
+            if self.args.json { json(&line) } else { say(line) }
+        }
+        from.plus(page.entries.len() as u64)
     }
 }

@@ -30,6 +30,13 @@ pub(super) fn say(text: impl Display) {
     }
 }
 
+/// Writes bytes to the standard output, as they are.
+pub(super) fn say_bytes(bytes: &[u8]) {
+    if !is_lost() {
+        remember(io::stdout().write_all(bytes));
+    }
+}
+
 /// True if the standard output cannot be written any more, so that there is no use in going on.
 pub(super) fn is_lost() -> bool {
     FAILED.get().is_some()

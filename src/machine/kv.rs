@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use thiserror::Error;
 
 use super::{encode, restore};
-use crate::codec;
+use crate::codec::{self, LENGTH};
 use crate::paxos::limits::{MAX_COMMAND, MAX_REPLY};
 use crate::paxos::{RestoreError, StateMachine};
 
@@ -55,6 +56,17 @@ pub enum KvCommand<B = Bytes> {
         #[serde(with = "serde_bytes")]
         value: B,
     },
+    /// Which keys begin so? They are listed in the order of their bytes, a page at a time.
+    List {
+        /// How they begin.
+        #[serde(with = "serde_bytes")]
+        prefix: B,
+        /// The last key of the page before, without the prefix; none for the first page.
+        #[serde(with = "serde_bytes")]
+        after: Option<B>,
+        /// The most keys of the page. It may have fewer, so that it fits a reply.
+        limit: u64,
+    },
 }
 
 /// What a client is told.
@@ -68,6 +80,13 @@ pub enum KvReply {
     Differs(#[serde(with = "serde_bytes")] Option<Bytes>),
     /// This was no command.
     NoCommand,
+    /// A page of keys. The answer to a list.
+    Keys {
+        /// The keys, in the order of their bytes.
+        keys: Vec<ByteBuf>,
+        /// True if there are more after the last one.
+        more: bool,
+    },
 }
 
 /// Why a command cannot be sent.
@@ -110,11 +129,23 @@ impl<B: AsRef<[u8]>> fmt::Display for KvCommand<B> {
                     None => Ok(()),
                 }
             }
+            KvCommand::List { prefix, after, limit } => {
+                write!(f, "list {} --limit {limit}", text(prefix))?;
+                match after {
+                    Some(after) => write!(f, " --after {}{}", text(prefix), text(after)),
+                    None => Ok(()),
+                }
+            }
         }
     }
 }
 
 impl KvReply {
+    /// The bytes that a client gets.
+    pub fn encode(&self) -> Bytes {
+        encode(self)
+    }
+
     /// What the bytes of a reply say; none if they are not of this store.
     pub fn decode(reply: &[u8]) -> Option<Self> {
         codec::decode(reply, MAX_REPLY).ok()
@@ -137,7 +168,25 @@ impl KvStore {
                 }
                 KvReply::Replaced(self.put(key, value))
             }
+            KvCommand::List { prefix, after, limit } => self.list(prefix, after, limit),
         }
+    }
+
+    fn list(&self, prefix: &[u8], after: Option<&[u8]>, limit: u64) -> KvReply {
+        let from = [prefix, after.unwrap_or_default()].concat();
+        let from = serde_bytes::Bytes::new(&from);
+        let start = if after.is_some() { Bound::Excluded(from) } else { Bound::Included(from) };
+        let later = self.0.range::<serde_bytes::Bytes, _>((start, Bound::Unbounded));
+        let (mut keys, mut room) = (Vec::new(), MAX_ENTRY);
+        for (key, _) in later.take_while(|(key, _)| key.starts_with(prefix)) {
+            // The first key always fits, so that whoever asks gets on.
+            if keys.len() as u64 >= limit || (!keys.is_empty() && room < key.len() + LENGTH) {
+                return KvReply::Keys { keys, more: true };
+            }
+            room = room.saturating_sub(key.len() + LENGTH);
+            keys.push(key.clone());
+        }
+        KvReply::Keys { keys, more: false }
     }
 
     fn get(&self, key: &[u8]) -> Option<&[u8]> {
@@ -169,183 +218,7 @@ impl StateMachine for KvStore {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
+pub(crate) use tests::commands;
 
-    fn commands() -> impl Strategy<Value = KvCommand> {
-        // Few keys, so that they meet; and values of any length.
-        let long =
-            (0..MAX_ENTRY / 2 - 9, any::<u8>()).prop_map(|(length, byte)| vec![byte; length]);
-        let few = proptest::collection::vec(0u8..3, 0..2);
-        let any = prop_oneof![20 => few, 1 => long];
-        let bytes = move || any.clone();
-        prop_oneof![
-            bytes().prop_map(|key| KvCommand::Get { key }),
-            (bytes(), bytes()).prop_map(|(key, value)| KvCommand::Put { key, value }),
-            bytes().prop_map(|key| KvCommand::Delete { key }),
-            (bytes(), proptest::option::of(bytes()), bytes()).prop_map(|(key, expected, value)| {
-                KvCommand::CompareAndSet { key, expected, value }
-            }),
-        ]
-    }
-
-    fn ask(store: &mut KvStore, command: &KvCommand) -> KvReply {
-        KvReply::decode(&store.apply(&command.encode().unwrap())).unwrap()
-    }
-
-    #[test]
-    fn the_four_commands() {
-        let mut store = KvStore::default();
-        let key = || b"k".to_vec();
-        let value = |text: &str| Some(text.as_bytes().to_vec());
-        let put = KvCommand::Put { key: key(), value: b"1".to_vec() };
-        assert_eq!(ask(&mut store, &put), KvReply::Replaced(None));
-        assert_eq!(ask(&mut store, &KvCommand::Get { key: key() }), KvReply::Value(value("1")));
-        let swap =
-            |expected| KvCommand::CompareAndSet { key: key(), expected, value: b"2".to_vec() };
-        assert_eq!(ask(&mut store, &swap(None)), KvReply::Differs(value("1")));
-        assert_eq!(ask(&mut store, &swap(value("1"))), KvReply::Replaced(value("1")));
-        assert_eq!(
-            ask(&mut store, &KvCommand::Delete { key: key() }),
-            KvReply::Replaced(value("2"))
-        );
-        assert_eq!(ask(&mut store, &KvCommand::Get { key: key() }), KvReply::Value(None));
-    }
-
-    #[test]
-    fn the_longest_entry_can_be_put_and_read_again() {
-        let mut store = KvStore::default();
-        let value = vec![255; MAX_ENTRY];
-        let put = KvCommand::Put { key: Vec::new(), value: value.clone() };
-        assert!(put.encode().unwrap().len() <= MAX_COMMAND);
-        assert_eq!(ask(&mut store, &put), KvReply::Replaced(None));
-        let got = store.apply(&KvCommand::Get { key: Vec::new() }.encode().unwrap());
-        assert!(got.len() <= MAX_REPLY);
-        assert_eq!(KvReply::decode(&got), Some(KvReply::Value(Some(value))));
-        let longer = KvCommand::Put { key: Vec::new(), value: vec![0; MAX_ENTRY + 64] };
-        assert!(longer.encode().is_err());
-    }
-
-    /// An encoding, with each of its bytes in turn replaced by a claimed length: of every field of it,
-    /// and of what is none.
-    fn claims(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
-        (0..bytes.len()).flat_map(move |at| {
-            let (before, after) = (&bytes[..at], &bytes[at + 1..]);
-            let near = [0, after.len().saturating_sub(1), after.len(), after.len() + 1];
-            let far = [1 << 16, 1 << 32, 1 << 63, u64::MAX - 1, u64::MAX];
-            let all = near.map(|near| near as u64).into_iter().chain(far);
-            all.map(move |claimed| [before, &encode(&claimed), after].concat())
-        })
-    }
-
-    /// Every kind of command, with keys and values of these sizes.
-    fn of_sizes(key: usize, value: usize) -> Vec<KvCommand> {
-        let (key, value) = (vec![1; key], vec![2; value]);
-        let swap = |expected| {
-            let (key, value) = (key.clone(), value.clone());
-            KvCommand::CompareAndSet { key, expected, value }
-        };
-        vec![
-            KvCommand::Get { key: key.clone() },
-            KvCommand::Put { key: key.clone(), value: value.clone() },
-            KvCommand::Delete { key: key.clone() },
-            swap(None),
-            swap(Some(value.clone())),
-        ]
-    }
-
-    /// Ten bytes ended every leader: a get whose key is said to be longer than any memory.
-    #[test]
-    fn a_length_that_is_not_true_is_no_command() {
-        let mut store = KvStore::default();
-        let no_command = encode(&KvReply::NoCommand);
-        let poison = [&[0, 0xfd][..], &[0xff; 8]].concat();
-        assert_eq!(store.apply(&poison), no_command);
-        for command in of_sizes(3, 5).into_iter().chain(of_sizes(0, 300)) {
-            let bytes = command.encode().unwrap();
-            for bytes in claims(&bytes) {
-                let reply = store.apply(&bytes);
-                let understood = KvCommand::decode(&bytes).is_some();
-                assert_eq!(reply == no_command, !understood, "{bytes:?}");
-            }
-        }
-        assert!(store.0.iter().all(|(key, value)| key.len() + value.len() < 1000));
-    }
-
-    #[test]
-    fn a_length_that_is_not_true_is_no_reply_and_no_snapshot() {
-        let value = Some(vec![7; 5]);
-        let replies = [
-            KvReply::Value(value.clone()),
-            KvReply::Replaced(value.clone()),
-            KvReply::Differs(value),
-            KvReply::NoCommand,
-        ];
-        for reply in replies {
-            for bytes in claims(&encode(&reply)) {
-                let read = KvReply::decode(&bytes);
-                assert!(read.is_none_or(|read| encode(&read).len() <= bytes.len()));
-            }
-        }
-        let mut store = KvStore::default();
-        of_sizes(3, 5).iter().take(2).for_each(|command| drop(ask(&mut store, command)));
-        for bytes in claims(&store.snapshot()) {
-            let read = KvStore::restore(&bytes);
-            assert!(read.is_err() || read.unwrap().snapshot().len() <= bytes.len());
-        }
-    }
-
-    /// Keys and values at, just below and just above what a command has room for.
-    #[test]
-    fn whatever_can_be_put_can_be_read_again() {
-        for key in [0, 1, 250, 251, MAX_ENTRY / 2] {
-            for less in [0, 1, 2, 250] {
-                let value = MAX_ENTRY - key - less;
-                let mut store = KvStore::default();
-                let [get, put, delete, swap, _] = &*of_sizes(key, value) else { unreachable!() };
-                let there = Some(vec![2; value]);
-                assert_eq!(ask(&mut store, put), KvReply::Replaced(None));
-                assert_eq!(ask(&mut store, get), KvReply::Value(there.clone()));
-                assert_eq!(ask(&mut store, swap), KvReply::Differs(there.clone()));
-                assert_eq!(KvStore::restore(&store.snapshot()).as_ref(), Ok(&store));
-                assert_eq!(ask(&mut store, delete), KvReply::Replaced(there));
-            }
-        }
-        for more in 1..100 {
-            let put = KvCommand::Put { key: Vec::new(), value: vec![0; MAX_ENTRY + more] };
-            match put.encode() {
-                Ok(bytes) => assert!(bytes.len() <= MAX_COMMAND),
-                Err(TooLong(bytes)) => assert!(bytes > MAX_COMMAND),
-            }
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
-
-        /// Taken up from a snapshot, a store goes on as before; and equal stores have equal
-        /// snapshots, whatever led to them.
-        #[test]
-        fn a_snapshot_is_the_whole_state(
-            before in proptest::collection::vec(commands(), 0..20),
-            after in proptest::collection::vec(commands(), 0..20),
-        ) {
-            let mut store = KvStore::default();
-            before.iter().for_each(|command| drop(ask(&mut store, command)));
-            let mut restored = KvStore::restore(&store.snapshot()).unwrap();
-            for command in &after {
-                prop_assert_eq!(ask(&mut store, command), ask(&mut restored, command));
-            }
-            prop_assert_eq!(store.snapshot(), restored.snapshot());
-            prop_assert_eq!(&store, &restored);
-        }
-
-        #[test]
-        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
-            let mut store = KvStore::default();
-            prop_assert!(KvReply::decode(&store.apply(&bytes)).is_some());
-            let _: Result<_, _> = KvStore::restore(&bytes);
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use fastrand::Rng;
 use serde::Serialize;
+use serde_bytes::ByteBuf;
 use synod::machine::kv::{KvCommand, KvReply};
 use synod::paxos::limits::{MAX_COMMAND, MAX_DATAGRAM, PAGE};
 use synod::paxos::{
@@ -254,20 +255,25 @@ fn notice(random: &mut Rng) -> Notice {
 
 fn kv_command(random: &mut Rng) -> KvCommand {
     let (key, value) = (bytes(random), bytes(random));
-    match random.u8(..4) {
+    match random.u8(..5) {
         0 => KvCommand::Get { key },
         1 => KvCommand::Put { key, value },
         2 => KvCommand::Delete { key },
+        3 => KvCommand::List { prefix: key, after: maybe(random, bytes), limit: number(random) },
         _ => KvCommand::CompareAndSet { key, expected: maybe(random, bytes), value },
     }
 }
 
 fn kv_reply(random: &mut Rng) -> KvReply {
     let value = maybe(random, bytes);
-    match random.u8(..4) {
+    match random.u8(..5) {
         0 => KvReply::Value(value),
         1 => KvReply::Replaced(value),
         2 => KvReply::Differs(value),
+        3 => KvReply::Keys {
+            keys: list(random, 9, |random| ByteBuf::from(bytes(random))),
+            more: random.bool(),
+        },
         _ => KvReply::NoCommand,
     }
 }

@@ -23,6 +23,7 @@ fn key(command: &KvCommand) -> &Bytes {
         | KvCommand::Put { key, .. }
         | KvCommand::Delete { key }
         | KvCommand::CompareAndSet { key, .. } => key,
+        KvCommand::List { .. } => unreachable!("no list is made up here"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Small histories, one for each thing that may go wrong, and its innocent likes.
 
 use synod::cluster::chaos::linear::{Checked, Doubt, Operation, Violation, check};
-use synod::machine::kv::KvReply;
+use synod::machine::kv::{KvCommand, KvReply};
 
 use super::{delete, differs, get, is, lost, put, swap, told, was};
 
@@ -220,6 +220,14 @@ fn a_reply_that_is_none_to_this_command() {
 fn an_end_before_the_start_is_no_history() {
     let history = [told(0, 1, get("k"), is("")), told(5, 4, get("k"), is(""))];
     assert_eq!(check(&history, BUDGET), Err(Doubt::Backwards(1)));
+}
+
+#[test]
+fn a_list_of_keys_is_not_judged_and_said_to_be_so() {
+    let list = KvCommand::List { prefix: Vec::new(), after: None, limit: 9 };
+    let keys = KvReply::Keys { keys: Vec::new(), more: false };
+    let history = [told(0, 1, get("k"), is("")), told(2, 3, list, keys)];
+    assert_eq!(check(&history, BUDGET), Err(Doubt::ManyKeys(1)));
 }
 
 #[test]

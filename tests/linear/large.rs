@@ -75,7 +75,9 @@ fn history(test: &Test, seed: u64) -> Vec<Operation> {
                 (KvCommand::Delete { .. }, _) => None,
                 (KvCommand::Put { value, .. }, _) => Some(value.clone()),
                 (KvCommand::CompareAndSet { value, .. }, _) => Some(value.clone()),
-                (KvCommand::Get { .. }, _) => unreachable!("no get replaces"),
+                (KvCommand::Get { .. } | KvCommand::List { .. }, _) => {
+                    unreachable!("no read replaces")
+                }
             };
             reply
         });

@@ -86,6 +86,10 @@ pub enum Doubt {
     /// It is no history: this operation, by its place in it from 0, ends before it starts.
     #[error("operation {0} of the history ends before it starts")]
     Backwards(usize),
+    /// It has a list of keys, at this place from 0. A list is about many keys, and the search is about one
+    /// at a time.
+    #[error("operation {0} of the history is a list of keys, which is not judged")]
+    ManyKeys(usize),
 }
 
 /// A reply that cannot be.
@@ -132,8 +136,9 @@ pub fn check(history: &[Operation], budget: u64) -> Result<Checked, Doubt> {
         return Err(Doubt::Backwards(place));
     }
     let mut keys: BTreeMap<&Bytes, Vec<&Operation>> = BTreeMap::new();
-    for operation in history {
-        keys.entry(key(&operation.command)).or_default().push(operation);
+    for (place, operation) in history.iter().enumerate() {
+        let key = key(&operation.command).ok_or(Doubt::ManyKeys(place))?;
+        keys.entry(key).or_default().push(operation);
     }
     let mut checked = Checked::default();
     let mut undecided = None;
@@ -152,11 +157,13 @@ pub fn check(history: &[Operation], budget: u64) -> Result<Checked, Doubt> {
     undecided.map_or(Ok(checked), Err)
 }
 
-fn key(command: &KvCommand) -> &Bytes {
+/// The key of a command, if it is about one.
+fn key(command: &KvCommand) -> Option<&Bytes> {
     match command {
         KvCommand::Get { key }
         | KvCommand::Put { key, .. }
         | KvCommand::Delete { key }
-        | KvCommand::CompareAndSet { key, .. } => key,
+        | KvCommand::CompareAndSet { key, .. } => Some(key),
+        KvCommand::List { .. } => None,
     }
 }

@@ -67,7 +67,7 @@ fn effect<'h>(command: &'h KvCommand, reply: &'h KvReply) -> Option<(Slot<'h>, S
 /// then; none if it never has an effect.
 fn chance(command: &KvCommand) -> Option<(Option<Slot<'_>>, Slot<'_>)> {
     match command {
-        KvCommand::Get { .. } => None,
+        KvCommand::Get { .. } | KvCommand::List { .. } => None,
         KvCommand::Put { value, .. } => Some((None, Some(value))),
         KvCommand::Delete { .. } => Some((None, None)),
         KvCommand::CompareAndSet { expected, value, .. } => {

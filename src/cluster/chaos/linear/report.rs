@@ -46,12 +46,14 @@ impl Display for Operation {
             KvCommand::CompareAndSet { expected, value, .. } => {
                 write!(f, "put {} if there is {}", slot(Some(value)), slot(expected.as_ref()))?;
             }
+            KvCommand::List { .. } => write!(f, "list")?,
         }
         match self.outcome.as_ref().map(|(_, reply)| reply) {
             None => write!(f, " -> unknown"),
             Some(KvReply::Value(value)) => write!(f, " -> {}", slot(value.as_ref())),
             Some(KvReply::Replaced(value)) => write!(f, " -> replaced {}", slot(value.as_ref())),
             Some(KvReply::Differs(value)) => write!(f, " -> there is {}", slot(value.as_ref())),
+            Some(KvReply::Keys { keys, .. }) => write!(f, " -> {} keys", keys.len()),
             Some(KvReply::NoCommand) => write!(f, " -> no command"),
         }
     }

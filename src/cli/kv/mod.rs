@@ -1,0 +1,233 @@
+//! `synod put`, `get`, `delete`, `cas` and `keys`: the key-value store of a running cluster; and
+//! `synod propose`, for any state machine.
+
+mod answer;
+mod keys;
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, stdout};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+
+use self::answer::{Json, Told};
+pub(super) use self::keys::{Args as KeysArgs, run as keys};
+use super::Verdict;
+use super::bytes::{self, for_terminal};
+use super::node::read;
+use super::output::{fail, json, say, say_bytes, warn};
+use crate::cluster::client::{Client, ClientError, Outcome, WhyUnknown};
+use crate::cluster::config::ClusterConfig;
+use crate::machine::kv::KvCommand;
+use crate::paxos::{Answer, Done};
+
+/// The options of all commands that ask a running cluster for something.
+#[derive(Debug, Parser)]
+pub(super) struct Common {
+    /// The cluster's file.
+    #[arg(long, default_value = "cluster.toml")]
+    config: PathBuf,
+    /// For how many seconds an answer is waited for.
+    #[arg(long, default_value_t = 5.0, value_parser = seconds)]
+    timeout: f64,
+    /// Print one line of JSON. Keys and values are strings if they are UTF-8, and {"hex": "00ff"} if
+    /// not.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|error| format!("{error}"))?;
+    let fits = (0.001..=86_400.0).contains(&seconds);
+    if fits { Ok(seconds) } else { Err("take 0.001 to 86400 seconds".to_owned()) }
+}
+
+/// Put a value under a key.
+#[derive(Debug, Parser)]
+#[command(after_help = "Examples:
+  synod put colour blue --config local/cluster.toml
+  synod put photo - --config local/cluster.toml < photo.jpg")]
+pub(super) struct PutArgs {
+    /// Any bytes.
+    key: OsString,
+    /// Any bytes; - stands for the standard input, to the byte.
+    value: OsString,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Print the value under a key. Exit code 1 if there is none.
+///
+/// A file or a pipe gets the value as it was put, to the byte, and no line end after it. On a terminal,
+/// control characters are escaped. A read goes through the log like a write, so it sees every write that
+/// was answered before it.
+#[derive(Debug, Parser)]
+#[command(after_help = "Examples:
+  synod get colour --config local/cluster.toml
+  synod get photo --config local/cluster.toml > photo.jpg")]
+pub(super) struct GetArgs {
+    /// Any bytes.
+    key: OsString,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Remove a key with its value. Exit code 0 too if there is no such key.
+#[derive(Debug, Parser)]
+#[command(after_help = "Example:
+  synod delete colour --config local/cluster.toml")]
+pub(super) struct DeleteArgs {
+    /// Any bytes.
+    key: OsString,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Put a value under a key, if an expected one is there now (compare and set). Exit code 1 if it is not.
+#[derive(Debug, Parser)]
+#[command(after_help = "Examples:
+  synod cas colour green --expect blue --config local/cluster.toml
+  synod cas colour blue --config local/cluster.toml      if there is nothing yet")]
+pub(super) struct CasArgs {
+    /// Any bytes.
+    key: OsString,
+    /// Any bytes; - stands for the standard input, to the byte.
+    value: OsString,
+    /// The value that must be there; if this is left out, there must be none.
+    #[arg(long)]
+    expect: Option<OsString>,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) fn put(PutArgs { key, value, common }: PutArgs) -> Verdict {
+    match bytes::value(value) {
+        Ok(value) => run(&KvCommand::Put { key: bytes::of(key), value }, &common),
+        Err(error) => fail(error, Verdict::BadUse),
+    }
+}
+
+pub(super) fn get(GetArgs { key, common }: GetArgs) -> Verdict {
+    run(&KvCommand::Get { key: bytes::of(key) }, &common)
+}
+
+pub(super) fn delete(DeleteArgs { key, common }: DeleteArgs) -> Verdict {
+    run(&KvCommand::Delete { key: bytes::of(key) }, &common)
+}
+
+pub(super) fn cas(CasArgs { key, value, expect, common }: CasArgs) -> Verdict {
+    let (key, expected) = (bytes::of(key), expect.map(bytes::of));
+    match bytes::value(value) {
+        Ok(value) => run(&KvCommand::CompareAndSet { key, expected, value }, &common),
+        Err(error) => fail(error, Verdict::BadUse),
+    }
+}
+
+/// Put any bytes into the history, as they are.
+///
+/// What they mean is up to the state machine: the key-value store says that they are no command, the
+/// ledger keeps them.
+#[derive(Debug, Parser)]
+#[command(after_help = "Examples:
+  synod propose 'a line of text' --config local/cluster.toml
+  synod propose - --config local/cluster.toml < command.bin")]
+pub(super) struct ProposeArgs {
+    /// Any bytes; - stands for the standard input, to the byte.
+    command: OsString,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) fn propose(ProposeArgs { command, common }: ProposeArgs) -> Verdict {
+    match (bytes::value(command), Asker::new(&common)) {
+        (Err(error), _) => fail(error, Verdict::BadUse),
+        (_, Err(verdict)) => verdict,
+        (Ok(payload), Ok(mut asker)) => {
+            let machine = asker.config.machine;
+            asker.ask_and_show(&payload, &|answer| answer::of_any(machine, answer))
+        }
+    }
+}
+
+fn run(command: &KvCommand, common: &Common) -> Verdict {
+    match (command.encode(), Asker::new(common)) {
+        (Err(error), _) => fail(error, Verdict::BadUse),
+        (_, Err(verdict)) => verdict,
+        (Ok(payload), Ok(mut asker)) => {
+            asker.ask_and_show(&payload, &|answer| answer::of_command(command, answer))
+        }
+    }
+}
+
+/// A client of the cluster that the options name.
+struct Asker<'a> {
+    common: &'a Common,
+    config: ClusterConfig,
+    client: Client,
+}
+
+impl<'a> Asker<'a> {
+    /// A client, or the verdict if there cannot be one.
+    fn new(common: &'a Common) -> Result<Self, Verdict> {
+        let config = read(&common.config).map_err(|error| fail(error, Verdict::BadUse))?;
+        let client = Client::new(&config).map_err(|error| fail(error, Verdict::NotDone))?;
+        Ok(Asker { common, config, client })
+    }
+
+    fn ask(&mut self, payload: &[u8]) -> Result<Outcome, ClientError> {
+        let within = Duration::from_secs_f64(self.common.timeout);
+        let outcome = self.client.propose(payload, within)?;
+        let stranger = self.client.stranger().filter(|_| !matches!(outcome, Outcome::Done(_)));
+        stranger.into_iter().for_each(|words| warn(format_args!("synod: {words}")));
+        Ok(outcome)
+    }
+
+    fn ask_and_show(&mut self, payload: &[u8], reading: &dyn Fn(&Answer) -> Told) -> Verdict {
+        match self.ask(payload) {
+            Err(error) => fail(error, Verdict::NotDone),
+            Ok(outcome) => self.show(&outcome, reading),
+        }
+    }
+
+    fn show(&self, outcome: &Outcome, reading: &dyn Fn(&Answer) -> Told) -> Verdict {
+        let (at, told) = match outcome {
+            Outcome::Done(Done { instance, position, answer }) => {
+                (Some((*instance, *position)), reading(answer))
+            }
+            undone => (None, self.undone(undone)),
+        };
+        match (self.common.json, &told.value, told.verdict) {
+            (true, ..) => json(&Json::new(at, &told)),
+            (false, Some(value), Verdict::Holds) if stdout().is_terminal() => {
+                say(for_terminal(value))
+            }
+            (false, Some(value), Verdict::Holds) => say_bytes(value),
+            (false, None, Verdict::Holds) => say(&told.words),
+            (false, ..) => return fail(&told.words, told.verdict),
+        }
+        told.verdict
+    }
+
+    /// The words for a command that was not done, as far as anybody knows.
+    fn undone(&self, outcome: &Outcome) -> Told {
+        match outcome {
+            Outcome::Unknown(WhyUnknown::Silence) => {
+                let words = format!(
+                    "outcome unknown: no answer within {} s; it may have been done, or may yet be",
+                    self.common.timeout
+                );
+                Told::new(Verdict::Unknown, words)
+            }
+            Outcome::Unknown(why @ WhyUnknown::Forgotten) => {
+                let words =
+                    format!("outcome unknown: {why}; see what is there before you ask again");
+                Told::new(Verdict::Unknown, words)
+            }
+            Outcome::NotDone(why) => {
+                Told::new(Verdict::NotDone, format!("not done, and never will be: {why}"))
+            }
+            Outcome::Done(_) => Told::new(Verdict::Holds, "done"),
+        }
+    }
+}
