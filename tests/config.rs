@@ -2,7 +2,10 @@
 
 use proptest::prelude::*;
 use synod::cluster::config::{Address, ClusterConfig, ConfigError, MAX_FILE, MAX_MEMBERS};
+use synod::paxos::limits::MAX_DATAGRAM;
 use synod::paxos::{Limits, Quorums, Timing};
+use synod::runtime::parts::LEAST_PATH;
+use synod::runtime::udp::{PATH, loopback_path};
 
 fn parse(text: &str) -> Result<ClusterConfig, ConfigError> {
     text.parse()
@@ -140,6 +143,81 @@ fn hosts_may_be_names_and_addresses_of_both_kinds() {
     }
     let resolved = "[::1]:7101".parse::<Address>().unwrap().resolve().unwrap();
     assert!(resolved.is_ipv6() && resolved.port() == 7101);
+}
+
+const BOTH: &str = "cluster = 'c'
+id = '0123456789abcdef0123456789abcdef'
+[[member]]
+name = 'n1'
+data = 'one'
+leader = 'ONE:7101'
+acceptor = 'ONE:7201'
+BIND1
+[[member]]
+name = 'n2'
+data = 'two'
+leader = 'TWO:7102'
+BIND2
+";
+
+/// Addresses that can never work together are refused, with a remedy; following it helps.
+#[test]
+fn members_that_cannot_reach_one_another_are_refused() {
+    let parse = |one: &str, bind1: &str, two: &str, bind2: &str| {
+        let bind = |ip: &str| if ip.is_empty() { String::new() } else { format!("bind = '{ip}'") };
+        let text = BOTH.replace("ONE", one).replace("TWO", two);
+        parse(&text.replace("BIND1", &bind(bind1)).replace("BIND2", &bind(bind2)))
+    };
+    let (v4, v6) = ("192.0.2.1", "[2001:db8::1]");
+    for (one, bind1, two, bind2, line, what) in [
+        ("0.0.0.0", "", v4, "", 6, "write the address that they reach"),
+        (v4, "", "[::]", "", 12, "write the address that they reach"),
+        (v4, "", "224.0.0.1", "", 12, "not the address of one machine"),
+        ("255.255.255.255", "", v4, "", 6, "not the address of one machine"),
+        (v4, "", v6, "", 4, "bind = \"::\""),
+        (v6, "", v4, "", 4, "bind = \"::\""),
+        (v4, "::", v6, "", 10, "bind = \"::\""),
+        (v4, "0.0.0.0", v6, "::", 4, "bind = \"::\""),
+        (v6, "0.0.0.0", v6, "", 4, "take a bind of the same kind"),
+        ("127.0.0.1", "", v4, "", 4, "the address that n2 reaches"),
+        (v4, "", "[::1]", "::", 4, "bind = \"::\""),
+        (v4, "nonsense", v4, "", 8, "no address to listen at"),
+        (v4, "0.0.0.0:7101", v4, "", 8, "without a port"),
+    ] {
+        let error = parse(one, bind1, two, bind2).unwrap_err();
+        assert!(error.line == line && error.what.contains(what), "{one} {bind1} {two}: {error}");
+    }
+    for (one, bind1, two, bind2) in [
+        (v4, "", "192.0.2.2", ""),
+        (v4, "0.0.0.0", "192.0.2.2", ""),
+        (v4, "::", v6, "::"),
+        (v6, "::", v4, "::"),
+        ("127.0.0.1", "", "127.0.0.2", ""),
+        ("127.0.0.1", "", "localhost", ""),
+        ("node-1", "", v6, ""),
+        ("node-1", "0.0.0.0", "node-2", ""),
+        ("127.0.0.1", "0.0.0.0", v4, ""),
+    ] {
+        let config = parse(one, bind1, two, bind2).unwrap();
+        assert_eq!(config.members[0].bind.is_some(), !bind1.is_empty());
+    }
+}
+
+/// Datagrams fit the way: what the loopback takes if all are there, and otherwise a frame of Ethernet.
+#[test]
+fn the_length_of_datagrams_goes_by_where_the_members_are() {
+    let path = |text: &str| parse(text).unwrap().path();
+    let local = ClusterConfig::sample("local", 3, 7101).unwrap();
+    assert_eq!(path(&local), loopback_path(false));
+    assert_eq!(path(&local.replace("127.0.0.1:7104", "node-2:7104")), PATH);
+    assert_eq!(path(&local.replace("127.0.0.1", "192.0.2.1")), PATH);
+    let with = |bytes: usize| format!("{local}[network]\ndatagram = {bytes}\n");
+    for bytes in [LEAST_PATH, LEAST_PATH + 1, 9000, MAX_DATAGRAM - 1, MAX_DATAGRAM] {
+        assert_eq!(path(&with(bytes)), bytes);
+    }
+    for bytes in [0, LEAST_PATH - 1, MAX_DATAGRAM + 1] {
+        assert!(parse(&with(bytes)).unwrap_err().what.contains("take 512 to 65507"));
+    }
 }
 
 proptest! {

@@ -27,7 +27,7 @@ use synod::runtime::me::Me;
 use synod::runtime::party::Party;
 use synod::runtime::pump::{Datagram, Turn};
 use synod::runtime::udp::Outlet;
-use synod::runtime::wire::{Frame, Framed, Header, encode_one, open};
+use synod::runtime::wire::{BUNDLE, Frame, Framed, Header, encode_one, open};
 
 /// What was sent to whom, in order.
 type Datagrams = Vec<(Party, Vec<u8>)>;
@@ -189,7 +189,7 @@ fn whoever_may_not_shake_hands_is_counted_and_not_answered() {
     let nobody = me(Party::Leader(LeaderId(9))).header(ACCEPTOR, 0);
     let itself = me(ACCEPTOR).header(ACCEPTOR, 0);
     let client = me(Party::Client).header(ACCEPTOR, 0);
-    let mut two = Frame::new(header(0));
+    let mut two = Frame::new(header(0), BUNDLE);
     two.push(&handshake()).unwrap();
     two.push(&handshake()).unwrap();
     let mut cut = encode_one(header(0), &handshake()).unwrap();

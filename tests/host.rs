@@ -24,7 +24,7 @@ use synod::runtime::notice::Notice;
 use synod::runtime::party::Party;
 use synod::runtime::pump::{BATCH, Datagram, Turn};
 use synod::runtime::udp::Outlet;
-use synod::runtime::wire::{Frame, Header, Kind, encode_one, open};
+use synod::runtime::wire::{BUNDLE, Frame, Header, Kind, encode_one, open};
 
 /// What happened, in order.
 #[derive(Clone, Default)]
@@ -106,7 +106,7 @@ fn datagram(by: u16, messages: &[Message]) -> Datagram {
 }
 
 fn from(header: Header, messages: &[Message]) -> Datagram {
-    let mut frame = Frame::new(header);
+    let mut frame = Frame::new(header, BUNDLE);
     messages.iter().for_each(|message| assert!(frame.push(message).unwrap().is_none()));
     Datagram { from: "127.0.0.1:7".parse().unwrap(), bytes: frame.finish().unwrap() }
 }

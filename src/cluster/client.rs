@@ -6,7 +6,6 @@
 //! linearizable.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,7 @@ use thiserror::Error;
 
 use super::config::ClusterConfig;
 use super::inquirer::{Birth, Inquirer, InquiryError};
-use crate::paxos::limits::MAX_DATAGRAM;
+use super::net::{Inbox, Net};
 use crate::paxos::{ClientId, Command, Done, LeaderId, Message, Refusal, RequestId};
 use crate::runtime::identity::unique;
 use crate::runtime::me::Me;
@@ -85,10 +84,12 @@ pub(super) const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 /// A client of a cluster.
 #[derive(Debug)]
 pub struct Client {
-    socket: UdpSocket,
+    net: Net,
+    inbox: Inbox,
     /// Who asks, and in which cluster.
     cluster: Me,
-    leaders: Vec<SocketAddr>,
+    /// How many leaders there are.
+    leaders: usize,
     /// The leader that requests go to.
     turn: usize,
     inquirer: Inquirer,
@@ -115,34 +116,27 @@ enum Heard {
     Nothing,
 }
 
-/// A socket by which all of these can be reached.
-pub(super) fn socket_for(addresses: impl IntoIterator<Item = SocketAddr>) -> io::Result<UdpSocket> {
-    match addresses.into_iter().any(|address| address.is_ipv6()) {
-        true => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)),
-        false => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)),
-    }
-}
-
-/// An address as such a socket knows it: one of IPv6 reaches those of IPv4 in their mapped form.
-pub(super) fn reachable(address: SocketAddr, v6: bool) -> SocketAddr {
-    match address.ip() {
-        IpAddr::V4(ip) if v6 => SocketAddr::new(ip.to_ipv6_mapped().into(), address.port()),
-        _ => address,
-    }
-}
-
 impl Client {
     /// A client of this cluster, with a name that nobody else is likely to have.
     pub fn new(config: &ClusterConfig) -> Result<Self, ClientError> {
-        let leaders = config.leaders()?;
-        let socket = socket_for(leaders.iter().copied())?;
-        let v6 = socket.local_addr()?.is_ipv6();
+        let net = Net::new(config)?;
+        let leaders = config.members.iter().filter(|member| member.leader.is_some()).count();
         let patience = config.timing.retry.as_ref().map_or(Duration::from_millis(100), |r| r.start);
-        let leaders = leaders.into_iter().map(|leader| reachable(leader, v6)).collect();
         let inquirer = Inquirer::new(config)?;
         let cluster = Me::new(Party::Client, Arc::new(config.identity()));
-        let (me, next, last, turn, stranger) = (None, 0, None, 0, None);
-        Ok(Client { socket, cluster, leaders, turn, inquirer, me, next, last, stranger, patience })
+        Ok(Client {
+            net,
+            inbox: Inbox::default(),
+            cluster,
+            leaders,
+            turn: 0,
+            inquirer,
+            me: None,
+            next: 0,
+            last: None,
+            stranger: None,
+            patience,
+        })
     }
 
     /// The leader that was asked last.
@@ -214,11 +208,12 @@ impl Client {
         let request = Message::Request(command);
         let (mut redirected, mut silent, mut sent) = (false, None, 0);
         while Instant::now() < deadline {
-            let Some(leader) = self.leaders.get(self.turn) else { break };
-            // Whoever sends over UDP must live with losses anyway.
-            let header = self.cluster.header(Party::Leader(self.leader()), 0);
-            if let Err(error) = self.socket.send_to(&encode_one(header, &request)?, leader) {
-                tracing::debug!(%leader, %error, "cannot send");
+            let leader = Party::Leader(self.leader());
+            if !self.net.send(leader, &encode_one(self.cluster.header(leader, 0), &request)?) {
+                // Its name has no address, or there is no way to it now.
+                self.turn = self.next_turn();
+                std::thread::sleep(self.patience / 20);
+                continue;
             }
             sent += 1;
             let until = deadline.min(Instant::now() + self.patience);
@@ -248,7 +243,7 @@ impl Client {
     }
 
     fn next_turn(&self) -> usize {
-        (self.turn + 1) % self.leaders.len().max(1)
+        (self.turn + 1) % self.leaders.max(1)
     }
 
     /// Waits for word of a request. Of hints, one is followed between two silences, so that leaders
@@ -259,17 +254,11 @@ impl Client {
         until: Instant,
         (redirected, silent): (bool, Option<usize>),
     ) -> Result<Heard, ClientError> {
-        let mut buffer = vec![0; MAX_DATAGRAM + 1];
         loop {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let Some(datagram) = self.net.receive(&mut self.inbox, until)? else {
                 return Ok(Heard::Nothing);
-            }
-            self.socket.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
-            // An error here is of an earlier datagram, that found nobody; or it is the deadline.
-            let Ok((length, _)) = self.socket.recv_from(&mut buffer) else { continue };
-            let datagram = open(buffer.get(..length).unwrap_or_default());
-            let Ok(opened) = datagram.as_ref() else { continue };
+            };
+            let Ok(opened) = open(&datagram.bytes) else { continue };
             if let Ok(notice) = opened.message::<Notice>() {
                 self.stranger = Some(notice.in_words("a leader", self.cluster.cluster()));
             }
@@ -304,7 +293,7 @@ impl Client {
             },
             Message::Redirect { id, primary: Some(leader) } if id == request => {
                 let leader = usize::from(leader.0);
-                let news = leader != self.turn && leader < self.leaders.len();
+                let news = leader != self.turn && leader < self.leaders;
                 if news { Heard::Redirect(leader) } else { Heard::Nothing }
             }
             _ => Heard::Nothing,

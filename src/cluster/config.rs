@@ -1,11 +1,11 @@
 //! `cluster.toml`: who takes part, where, and how. Every member reads the same file.
 
+mod address;
+mod members;
 mod sample;
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::IpAddr;
 use std::ops::{Range, RangeInclusive};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -16,9 +16,13 @@ use thiserror::Error;
 use toml::Spanned;
 
 use crate::machine::Machine;
-use crate::paxos::limits::MAX_REPLY;
-use crate::paxos::{Limits, MAX_ACCEPTORS, Quorums, Timing};
+use crate::paxos::limits::{MAX_DATAGRAM, MAX_REPLY};
+use crate::paxos::{Limits, Quorums, Timing};
 use crate::runtime::identity::{ClusterId, ClusterIdError, ClusterIdentity, MemberRoles};
+use crate::runtime::parts::LEAST_PATH;
+use crate::runtime::udp::{PATH, loopback_path};
+
+pub use address::Address;
 
 /// A cluster, as it is written down, and known to be one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +41,8 @@ pub struct ClusterConfig {
     pub timing: Timing,
     /// How large and how many things may be.
     pub limits: Limits,
+    /// The most bytes of a datagram; what fits the way, if none is said.
+    pub datagram: Option<usize>,
 }
 
 /// One process. It plays one role at each of its addresses.
@@ -50,41 +56,14 @@ pub struct MemberConfig {
     pub leader: Option<Address>,
     /// Where it is an acceptor, if it is one.
     pub acceptor: Option<Address>,
+    /// Where it listens, at the ports of its addresses, if that is not where others reach it.
+    pub bind: Option<IpAddr>,
 }
 
-/// A host and a port. The host is a name, or an address of IPv4 or of IPv6 in brackets.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Address {
-    host: String,
-    port: u16,
-}
-
-impl Address {
-    /// Asks the system where that is.
-    pub fn resolve(&self) -> io::Result<SocketAddr> {
-        let mut found = (self.host.trim_matches(['[', ']']), self.port).to_socket_addrs()?;
-        found.next().ok_or_else(|| io::Error::other(format!("{self} has no address")))
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
-    }
-}
-
-impl FromStr for Address {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let (host, port) = text.rsplit_once(':').ok_or(())?;
-        let port = port.parse().ok().filter(|port| *port > 0).ok_or(())?;
-        let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        let is_address = bracketed.is_some_and(|host| host.parse::<std::net::Ipv6Addr>().is_ok());
-        let in_name = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
-        let is_name = !host.is_empty() && host.chars().all(in_name);
-        let host = host.to_owned();
-        (is_address || is_name).then_some(Address { host, port }).ok_or(())
+impl MemberConfig {
+    /// Where it plays its roles.
+    pub fn addresses(&self) -> impl Iterator<Item = &Address> {
+        [&self.leader, &self.acceptor].into_iter().flatten()
     }
 }
 
@@ -110,9 +89,17 @@ impl ClusterConfig {
         }
     }
 
-    /// Where the leaders are, in order.
-    pub fn leaders(&self) -> io::Result<Vec<SocketAddr>> {
-        self.members.iter().filter_map(|m| m.leader.as_ref()).map(Address::resolve).collect()
+    /// The most bytes of a datagram between members, and to and from clients. Whatever is larger goes in
+    /// parts.
+    pub fn path(&self) -> usize {
+        let all = || self.members.iter().flat_map(MemberConfig::addresses);
+        match self.datagram {
+            Some(bytes) => bytes,
+            None if all().all(Address::is_loopback) => {
+                loopback_path(all().any(|address| address.ip().is_some_and(|ip| ip.is_ipv6())))
+            }
+            None => PATH,
+        }
     }
 }
 
@@ -147,6 +134,8 @@ struct Written {
     timing: Option<Spanned<Millis>>,
     #[serde(default)]
     limits: WrittenLimits,
+    #[serde(default)]
+    network: WrittenNetwork,
 }
 
 #[derive(Debug, Deserialize)]
@@ -156,6 +145,13 @@ struct WrittenMember {
     data: Spanned<PathBuf>,
     leader: Option<Spanned<String>>,
     acceptor: Option<Spanned<String>>,
+    bind: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenNetwork {
+    datagram: Option<Spanned<usize>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -233,8 +229,11 @@ impl FromStr for ClusterConfig {
         let quorums = file.quorums(written.quorums.as_ref(), &members)?;
         let timing = file.timing(written.timing)?;
         let limits = file.limits(&written.limits)?;
+        let datagram = written.network.datagram.as_ref();
+        let datagram =
+            datagram.map(|bytes| file.within(bytes, LEAST_PATH..=MAX_DATAGRAM)).transpose()?;
         let machine = written.machine;
-        Ok(ClusterConfig { id, cluster, machine, members, quorums, timing, limits })
+        Ok(ClusterConfig { id, cluster, machine, members, quorums, timing, limits, datagram })
     }
 }
 
@@ -270,96 +269,6 @@ impl File<'_> {
             text.escape_default()
         );
         self.error(name.span(), what)
-    }
-
-    fn members(
-        &self,
-        written: &[Spanned<WrittenMember>],
-    ) -> Result<Vec<MemberConfig>, ConfigError> {
-        let mut members = Vec::new();
-        let (mut names, mut folders) = (BTreeMap::new(), BTreeMap::new());
-        let mut addresses = BTreeMap::new();
-        for member in written {
-            let WrittenMember { name, data, leader, acceptor } = member.get_ref();
-            let name_ = self.name(name, "a member")?;
-            self.once(&mut names, name_.clone(), name.span(), "a name")?;
-            self.once(&mut folders, data.get_ref().clone(), data.span(), "a data directory")?;
-            let mut address = |at: &Option<Spanned<String>>| {
-                let Some(at) = at else { return Ok(None) };
-                let address = self.address(at)?;
-                self.once(&mut addresses, address.clone(), at.span(), "an address")?;
-                Ok(Some(address))
-            };
-            let (leader, acceptor) = (address(leader)?, address(acceptor)?);
-            if leader.is_none() && acceptor.is_none() {
-                let what = format!(
-                    "member '{name_}' has no role: say where it is a leader or an acceptor, as in \
-                     acceptor = \"127.0.0.1:7201\""
-                );
-                return self.error(name.span(), what);
-            }
-            members.push(MemberConfig {
-                name: name_,
-                data: data.get_ref().clone(),
-                leader,
-                acceptor,
-            });
-        }
-        if members.len() > MAX_MEMBERS {
-            let what = format!("{} members are too many: take up to {MAX_MEMBERS}", members.len());
-            return self.error(self.0.len()..self.0.len(), what);
-        }
-        let leaders = members.iter().filter(|member| member.leader.is_some()).count();
-        let acceptors = members.iter().filter(|member| member.acceptor.is_some()).count();
-        if acceptors > MAX_ACCEPTORS {
-            let what = format!("{acceptors} acceptors are too many: take up to {MAX_ACCEPTORS}");
-            return self.error(self.0.len()..self.0.len(), what);
-        }
-        for (role, count) in [("leader", leaders), ("acceptor", acceptors)] {
-            if count == 0 {
-                let what = format!(
-                    "no member is {role}: give at least one an address, as in {role} = \
-                     \"127.0.0.1:7101\""
-                );
-                return self.error(self.0.len()..self.0.len(), what);
-            }
-        }
-        Ok(members)
-    }
-
-    /// What only one member may have.
-    fn once<K: Ord + fmt::Debug>(
-        &self,
-        seen: &mut BTreeMap<K, usize>,
-        key: K,
-        span: Range<usize>,
-        what: &str,
-    ) -> Result<(), ConfigError> {
-        let shown = format!("{key:?}");
-        let shown = self.0.get(span.clone()).unwrap_or(&shown).to_owned();
-        let line = self.0.get(..span.start).unwrap_or_default().matches('\n').count() + 1;
-        match seen.insert(key, line) {
-            None => Ok(()),
-            Some(first) => self.error(
-                span,
-                format!("{shown} stands in line {first} already: give each {what} of its own"),
-            ),
-        }
-    }
-
-    fn address(&self, written: &Spanned<String>) -> Result<Address, ConfigError> {
-        let text = written.get_ref();
-        match text.parse() {
-            Ok(address) => Ok(address),
-            Err(()) => self.error(
-                written.span(),
-                format!(
-                    "'{}' is no address: say host:port, as in 127.0.0.1:7101, [::1]:7101 or \
-                     node1.example.org:7101",
-                    text.escape_default()
-                ),
-            ),
-        }
     }
 
     fn quorums(

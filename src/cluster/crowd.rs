@@ -2,15 +2,13 @@
 //! experiments. What they ask at the same time shares datagrams.
 
 use std::collections::VecDeque;
-use std::io;
-use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::client::{ClientError, reachable, socket_for};
+use super::client::ClientError;
 use super::config::ClusterConfig;
 use super::inquirer::{Birth, Inquirer};
-use crate::paxos::limits::MAX_DATAGRAM;
+use super::net::{Inbox, Net};
 use crate::paxos::{ClientId, Command, Done, Instance, LeaderId, Message, RequestId};
 use crate::runtime::identity::unique;
 use crate::runtime::me::Me;
@@ -20,10 +18,12 @@ use crate::runtime::wire::{Frame, open};
 /// Clients that ask for one thing after another.
 #[derive(Debug)]
 pub struct Crowd {
-    socket: UdpSocket,
+    net: Net,
+    inbox: Inbox,
     /// Who asks, and in which cluster.
     cluster: Me,
-    leaders: Vec<SocketAddr>,
+    /// How many leaders there are.
+    leaders: usize,
     /// The leader that requests go to.
     turn: usize,
     /// The name of the first; the others count on.
@@ -64,16 +64,15 @@ pub struct Answered {
 impl Crowd {
     /// So many clients of a cluster.
     pub fn new(config: &ClusterConfig, clients: usize) -> Result<Self, ClientError> {
-        let leaders = config.leaders()?;
-        let socket = socket_for(leaders.iter().copied())?;
-        let v6 = socket.local_addr()?.is_ipv6();
-        let leaders = leaders.into_iter().map(|leader| reachable(leader, v6)).collect();
+        let (net, inbox) = (Net::new(config)?, Inbox::default());
+        let leaders = config.members.iter().filter(|member| member.leader.is_some()).count();
         let patience = config.timing.retry.as_ref().map_or(Duration::from_millis(100), |r| r.start);
         let clients = (0..clients).map(|_| Asker::default()).collect();
         let (inquirer, first) = (Inquirer::new(config)?, unique()?);
         let cluster = Me::new(Party::Client, Arc::new(config.identity()));
         Ok(Crowd {
-            socket,
+            net,
+            inbox,
             cluster,
             leaders,
             turn: 0,
@@ -97,20 +96,18 @@ impl Crowd {
         let mut commands = commands.into_iter().fuse();
         let mut idle: VecDeque<usize> = (0..self.clients.len()).collect();
         let (mut count, mut last, mut heard) = (0, Instant::now(), Instant::now());
-        let mut buffer = vec![0; MAX_DATAGRAM + 1];
         let Some(born) = self.born(patience)? else { return Ok(0) };
-        self.socket.set_read_timeout(Some(self.patience))?;
         loop {
             self.ask(&mut commands, &mut idle, born)?;
             if idle.len() == self.clients.len() || last.elapsed() >= patience {
                 return Ok(count);
             }
-            let news = self.listen(&mut buffer, &mut idle, &mut answered)?;
+            let news = self.listen(&mut idle, &mut answered)?;
             count += news;
             if news > 0 {
                 (last, heard) = (Instant::now(), Instant::now());
             } else if heard.elapsed() >= self.patience {
-                self.turn = (self.turn + 1) % self.leaders.len().max(1);
+                self.turn = (self.turn + 1) % self.leaders.max(1);
                 heard = Instant::now();
                 self.send(&(0..self.clients.len()).collect::<Vec<_>>())?;
             }
@@ -153,14 +150,10 @@ impl Crowd {
 
     /// Sends what these clients ask, as often as it takes.
     fn send(&self, clients: &[usize]) -> Result<(), ClientError> {
-        let Some(leader) = self.leaders.get(self.turn) else { return Ok(()) };
         let to = Party::Leader(LeaderId(self.turn as u16));
-        let mut frame = Frame::new(self.cluster.header(to, 0));
+        let mut frame = Frame::new(self.cluster.header(to, 0), self.net.bundle());
         let pass = |bytes: Vec<u8>| {
-            // Whoever sends over UDP must live with losses anyway.
-            if let Err(error) = self.socket.send_to(&bytes, leader) {
-                tracing::debug!(%leader, %error, "cannot send");
-            }
+            let _sent = self.net.send(to, &bytes);
         };
         for client in clients {
             let asked = self.clients.get(*client).and_then(|client| client.asked.as_ref());
@@ -174,17 +167,12 @@ impl Crowd {
     /// Waits for a datagram. How many new answers were in it is returned.
     fn listen(
         &mut self,
-        buffer: &mut [u8],
         idle: &mut VecDeque<usize>,
         answered: &mut impl FnMut(Answered),
     ) -> Result<u64, ClientError> {
-        let (length, _) = match self.socket.recv_from(buffer) {
-            Ok(received) => received,
-            // Nothing came; or an earlier datagram found nobody.
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(error.into()),
-            Err(_) => return Ok(0),
-        };
-        let datagram = open(buffer.get(..length).unwrap_or_default());
+        let until = Instant::now() + self.patience;
+        let Some(datagram) = self.net.receive(&mut self.inbox, until)? else { return Ok(0) };
+        let datagram = open(&datagram.bytes);
         let Ok(opened) = datagram.as_ref().map_err(|error| tracing::debug!(%error, "not heard"))
         else {
             return Ok(0);
@@ -213,7 +201,7 @@ impl Crowd {
     /// Goes where the leader that was asked sends it.
     fn follow(&mut self, from: Party, hint: Option<LeaderId>) -> Result<(), ClientError> {
         let Some(leader) = hint.map(|leader| usize::from(leader.0)) else { return Ok(()) };
-        if from != Party::Leader(LeaderId(self.turn as u16)) || leader >= self.leaders.len() {
+        if from != Party::Leader(LeaderId(self.turn as u16)) || leader >= self.leaders {
             return Ok(());
         }
         self.turn = leader;

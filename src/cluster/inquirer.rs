@@ -3,16 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use super::client::{reachable, socket_for};
-use super::config::ClusterConfig;
+use super::config::{Address, ClusterConfig};
 use super::member::{PARTS, Part};
-use crate::paxos::limits::MAX_DATAGRAM;
+use super::net::{Inbox, Net};
 use crate::paxos::{Decree, Instance, LeaderId};
 use crate::runtime::inquiry::{Inquiry, LeaderStatus, Page, Report, RoleStatus, Status};
 use crate::runtime::me::Me;
@@ -43,7 +42,7 @@ pub enum InquiryError {
 /// Asks members.
 #[derive(Debug)]
 pub struct Inquirer {
-    socket: UdpSocket,
+    net: Net,
     /// Who asks, and in which cluster.
     cluster: Me,
     members: Vec<Asked>,
@@ -99,7 +98,7 @@ pub struct Asked {
     /// The role's place among those of the cluster.
     pub party: Party,
     /// Where it is reached.
-    pub address: SocketAddr,
+    pub address: Address,
 }
 
 impl Inquirer {
@@ -110,16 +109,13 @@ impl Inquirer {
         for member in &config.members {
             for (part, place) in PARTS.into_iter().zip(&mut places) {
                 let Some(address) = part.address(member) else { continue };
-                let (member, address) = (member.name.clone(), address.resolve()?);
+                let (member, address) = (member.name.clone(), address.clone());
                 members.push(Asked { member, part, party: part.party(*place), address });
                 *place += 1;
             }
         }
-        let socket = socket_for(members.iter().map(|asked| asked.address))?;
-        let v6 = socket.local_addr()?.is_ipv6();
-        members.iter_mut().for_each(|asked| asked.address = reachable(asked.address, v6));
         let cluster = Me::new(Party::Client, Arc::new(config.identity()));
-        Ok(Inquirer { socket, cluster, members })
+        Ok(Inquirer { net: Net::new(config)?, cluster, members })
     }
 
     /// All roles of all members, in the order of the file.
@@ -271,17 +267,14 @@ impl Inquirer {
         within: Duration,
     ) -> Result<Heard, InquiryError> {
         let deadline = Instant::now() + within.min(super::client::LONGEST);
-        let mut heard = Heard::default();
+        let (mut heard, mut inbox) = (Heard::default(), Inbox::default());
         while wants_more(&heard, whom, enough) && Instant::now() < deadline {
             for asked in whom.iter().filter(|asked| !heard.of(asked.party)) {
                 let question = encode_one(self.cluster.header(asked.party, 0), &inquiry)?;
-                // Whoever sends over UDP must live with losses anyway.
-                if let Err(error) = self.socket.send_to(&question, asked.address) {
-                    tracing::debug!(address = %asked.address, %error, "cannot ask");
-                }
+                let _sent = self.net.send(asked.party, &question);
             }
             let until = deadline.min(Instant::now() + PATIENCE);
-            self.listen(inquiry, (whom, enough), until, &mut heard)?;
+            self.listen(inquiry, (whom, enough), (until, &mut inbox), &mut heard)?;
         }
         Ok(heard)
     }
@@ -290,19 +283,12 @@ impl Inquirer {
         &self,
         inquiry: Inquiry,
         (whom, enough): (&[&Asked], Enough),
-        until: Instant,
+        (until, inbox): (Instant, &mut Inbox),
         heard: &mut Heard,
     ) -> Result<(), InquiryError> {
-        let mut buffer = vec![0; MAX_DATAGRAM + 1];
         while wants_more(heard, whom, enough) {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            self.socket.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
-            // An error here is of an earlier datagram, that found nobody; or it is the deadline.
-            let Ok((length, at)) = self.socket.recv_from(&mut buffer) else { continue };
-            let Ok(opened) = open(buffer.get(..length).unwrap_or_default()) else { continue };
+            let Some(datagram) = self.net.receive(inbox, until)? else { break };
+            let (at, Ok(opened)) = (datagram.from, open(&datagram.bytes)) else { continue };
             let by = |asked: &&&Asked| asked.party == opened.header.from;
             if opened.kind == Kind::Notice {
                 self.note(whom, at, &opened, heard);
@@ -320,7 +306,8 @@ impl Inquirer {
     /// Somebody else is where a member should be.
     fn note(&self, whom: &[&Asked], at: SocketAddr, opened: &Opened<'_>, heard: &mut Heard) {
         let Ok(notice) = opened.message::<Notice>() else { return };
-        for asked in whom.iter().filter(|asked| asked.address == at) {
+        let is_there = |asked: &&&Asked| self.net.is_at(asked.party, at);
+        for asked in whom.iter().filter(is_there) {
             if !heard.of(asked.party) {
                 let expected = format!("{}/{}", asked.member, asked.part.name());
                 let words = notice.in_words(&expected, self.cluster.cluster());

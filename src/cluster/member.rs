@@ -9,6 +9,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::config::{Address, ClusterConfig, MemberConfig};
+use super::resolver::keep_placed;
 use crate::paxos::{
     Acceptor, AcceptorId, AcceptorSet, AnyStateMachine, Leader, LeaderId, Members, MembersError,
     Node, Role, Saving, Setup, Start,
@@ -24,7 +25,7 @@ use crate::runtime::lossy::{Losses, Lossy};
 use crate::runtime::me::Me;
 use crate::runtime::party::Party;
 use crate::runtime::run::{Running, run};
-use crate::runtime::udp::Udp;
+use crate::runtime::udp::{Network, Udp};
 
 /// Why a member could not be started.
 #[derive(Debug, Error)]
@@ -38,7 +39,10 @@ pub enum MemberError {
         known: String,
     },
     /// The system knows no such host.
-    #[error("{address} cannot be resolved: {source}")]
+    #[error(
+        "{address} is where this member is, and cannot be resolved: {source}; mend the name, or say bind = \
+         \"0.0.0.0\" beside it in the file, so that it listens everywhere"
+    )]
     Resolve {
         /// The address.
         address: Address,
@@ -214,11 +218,20 @@ impl ClusterConfig {
             .map_err(|source| MemberError::Journal { path: path.clone(), source })?;
         let peers = Peers::open(Directory::look(&path), &identity)
             .map_err(|source| MemberError::Peers { path, source })?;
-        let own = resolve(at)?;
-        let socket = Udp::bind(own).map_err(|source| MemberError::Bind { address: own, source })?;
-        for (party, address) in self.parties() {
-            socket.addresses().place(party, resolve(address)?);
+        let own = listens_at(member, at)?;
+        let socket = Udp::bind_to_path(own, self.path());
+        let socket = Arc::new(socket.map_err(|source| MemberError::Bind { address: own, source })?);
+        let Network { buffer, buffer_wanted, .. } = socket.network();
+        if buffer < buffer_wanted {
+            let (name, part) = (&member.name, part.name());
+            tracing::info!(
+                "{name}/{part} has a receive buffer of {} KiB, and asked for {}: sysctl -w \
+                 net.core.rmem_max={buffer_wanted} allows it",
+                buffer >> 10,
+                buffer_wanted >> 10
+            );
         }
+        keep_placed(&socket, self.parties());
         // Leaders and acceptors are counted in the order of the file.
         let before = self.members.iter().take_while(|other| other.name != member.name);
         let place = before.filter(|other| part.address(other).is_some()).count();
@@ -273,7 +286,7 @@ struct Ready {
     part: Part,
     me: Me,
     node: Node,
-    socket: Udp,
+    socket: Arc<Udp>,
     journal: DiskJournal<Directory>,
     recovered: Recovered,
     admission: Admission,
@@ -283,7 +296,6 @@ impl Ready {
     fn play(self, losses: Option<&Arc<Losses>>) -> Result<Playing, MemberError> {
         let Ready { part, me, node, socket, journal, mut recovered, admission } = self;
         let (storage, me) = (recovered.storage.take(), (me, Some(admission)));
-        let socket = Arc::new(socket);
         let own = Arc::clone(&socket);
         let running = match losses {
             None => run(me, node, (socket, own), storage, journal),
@@ -301,8 +313,11 @@ fn parts(member: &MemberConfig) -> impl Iterator<Item = (Part, &Address)> {
     PARTS.into_iter().filter_map(|part| Some((part, part.address(member)?)))
 }
 
-fn resolve(address: &Address) -> Result<SocketAddr, MemberError> {
-    address.resolve().map_err(|source| MemberError::Resolve { address: address.clone(), source })
+fn listens_at(member: &MemberConfig, at: &Address) -> Result<SocketAddr, MemberError> {
+    match member.bind {
+        Some(ip) => Ok(SocketAddr::new(ip, at.port())),
+        None => at.resolve().map_err(|source| MemberError::Resolve { address: at.clone(), source }),
+    }
 }
 
 fn lock(path: &Path) -> Result<Directory, MemberError> {

@@ -8,8 +8,10 @@ pub mod crowd;
 pub mod demo;
 pub mod inquirer;
 pub mod member;
+mod net;
 pub mod probe;
 pub mod processes;
+mod resolver;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -37,12 +37,14 @@ pub struct Counters {
     pub malformed: Counter,
     /// Of those handled, the ones of another cluster, or for another role than this.
     pub foreign: Counter,
+    /// Frames that came in parts, and of which some were lost, or came too late.
+    pub incomplete: Counter,
     /// Messages and handshakes from somebody who may not say them, and messages to a role that does
     /// not take part yet.
     pub rejected: Counter,
-    /// Datagrams sent.
+    /// Frames sent: datagrams, or what goes in several.
     pub sent: Counter,
-    /// Datagrams that the system would not send, and messages that fit none.
+    /// Frames that the system would not send, and messages that fit none.
     pub unsent: Counter,
 }
 
@@ -63,6 +65,8 @@ pub struct Counts {
     pub malformed: u64,
     /// See [`Counters::foreign`].
     pub foreign: u64,
+    /// See [`Counters::incomplete`].
+    pub incomplete: u64,
     /// See [`Counters::rejected`].
     pub rejected: u64,
     /// See [`Counters::sent`].
@@ -82,6 +86,7 @@ impl Counters {
             abandoned: self.abandoned.get(),
             malformed: self.malformed.get(),
             foreign: self.foreign.get(),
+            incomplete: self.incomplete.get(),
             rejected: self.rejected.get(),
             sent: self.sent.get(),
             unsent: self.unsent.get(),
@@ -99,6 +104,7 @@ impl std::iter::Sum for Counts {
             abandoned: a.abandoned + b.abandoned,
             malformed: a.malformed + b.malformed,
             foreign: a.foreign + b.foreign,
+            incomplete: a.incomplete + b.incomplete,
             rejected: a.rejected + b.rejected,
             sent: a.sent + b.sent,
             unsent: a.unsent + b.unsent,

@@ -206,10 +206,21 @@ impl Admission {
         self.others.get(&from).is_none_or(|other| other.heard != Heard::Unsound)
     }
 
-    /// Takes note of how old the journal of another is, which stands in all that it sends.
-    pub(super) fn note(&mut self, from: Party, age: u64, now: Instant) {
-        if let Some(Other { name, heard: Heard::Sound { life }, .. }) = self.others.get(&from) {
-            self.peers.note(name, *life, age, now);
+    /// The tag by which this life is told from others in all that is sent.
+    pub(super) fn life(&self) -> u32 {
+        tag(self.own.life)
+    }
+
+    /// Takes note of how old the journal of another is, which stands in all that it sends in a life. What
+    /// comes from a life that has not greeted says nothing of the one that has: the role is asked.
+    pub(super) fn note(&mut self, from: Party, (life, age): (u32, u64), now: Instant) {
+        let Some(other) = self.others.get_mut(&from) else { return };
+        match other.heard {
+            Heard::Sound { life: greeted } if tag(greeted) == life => {
+                self.peers.note(&other.name, greeted, age, now);
+            }
+            Heard::Sound { .. } => other.confirmed = false,
+            Heard::Nothing | Heard::Unsound => {}
         }
     }
 
@@ -274,6 +285,11 @@ impl Admission {
         let Opened { journal, life, began } = self.own;
         Handshake { journal, life, began, remembers: self.peers.of(to), asks }
     }
+}
+
+/// The bits of a life that stand in every header: enough to tell two lives of one role apart.
+fn tag(life: u128) -> u32 {
+    life as u32
 }
 
 /// What is said on a handshake.

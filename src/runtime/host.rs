@@ -3,11 +3,14 @@
 //! **Architecture invariant: save, then send, then set timers.** Nothing leaves the machine before
 //! what it claims is durable, and a journal that fails stops the node before it says anything.
 
+mod drops;
+mod sending;
 mod strangers;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +18,7 @@ use std::time::{Duration, Instant};
 use stateright::actor::{Actor, Command, Id, Out};
 use thiserror::Error;
 
+use self::drops::Drops;
 use super::counters::Counters;
 use super::handshake::{Admission, Answer, Handshake};
 use super::inquiry::{Inquiry, report};
@@ -22,11 +26,12 @@ use super::journal::Journal;
 use super::me::Me;
 use super::notice::{Notices, Rate};
 use super::pace::Pace;
+use super::parts::Assembly;
 use super::party::Party;
 use super::pump::{Datagram, Turn};
 use super::timers::Timers;
 use super::udp::Outlet;
-use super::wire::{Encoded, Frame, Framed, Header, Kind, Opened, WireError, encode_one, open};
+use super::wire::{BUNDLE, Header, Kind, Opened, WireError, open};
 use crate::paxos::leader;
 use crate::paxos::{Ballot, Message, Node, Panic, Record, State, Storage, Timer};
 
@@ -94,6 +99,10 @@ pub struct Host<A: Member, O, J> {
     counters: Arc<Counters>,
     admission: Option<Admission>,
     pace: Pace,
+    /// The most bytes of a frame of several messages.
+    bundle: usize,
+    assembly: Assembly,
+    drops: Drops,
     notices: Notices,
     warnings: Rate,
     /// What its start has asked for, until it takes part.
@@ -127,6 +136,9 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         let state = Cow::Owned(actor.on_start(id, &storage, &mut out));
         let timers = Timers::default();
         let pace = Pace::new(me.cluster().quorums);
+        let network = outlet.network();
+        let (bundle, drops) = (network.datagram.min(BUNDLE), Drops::new(network));
+        let assembly = Assembly::default();
         let (notices, warnings) = (Notices::new(), Rate::of_warnings());
         let mut asked = Asked::default();
         asked.add(out);
@@ -142,6 +154,9 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
             counters,
             admission,
             pace,
+            bundle,
+            assembly,
+            drops,
             notices,
             warnings,
             held,
@@ -164,7 +179,7 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         let opened = match open(&datagram.bytes) {
             Ok(opened) => opened,
             Err(error) => {
-                self.cannot_read(datagram, &error);
+                self.cannot_read(datagram.from, &error);
                 return Ok(());
             }
         };
@@ -186,15 +201,36 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
                 Ok(handshake) => return self.hear_handshake(&opened.header, &handshake, asked),
                 Err(error) => Err(error),
             },
+            Kind::Part => return self.hear_part(datagram.from, &opened, asked),
             Kind::Report | Kind::Notice => {
                 self.reject(from, &opened.kind);
                 Ok(())
             }
         };
         if let Err(error) = heard {
-            self.cannot_read(datagram, &error);
+            self.cannot_read(datagram.from, &error);
         }
         Ok(())
+    }
+
+    /// A part of a frame. The frame is heard as if it had come in one piece, once all of it is here.
+    fn hear_part(
+        &mut self,
+        from: SocketAddr,
+        opened: &Opened<'_>,
+        asked: &mut Asked,
+    ) -> Result<(), HostError> {
+        let given_up = self.assembly.given_up();
+        let added = self.assembly.add(from, opened, Instant::now());
+        self.counters.incomplete.add(self.assembly.given_up() - given_up);
+        match added {
+            Ok(None) => Ok(()),
+            Ok(Some(bytes)) => self.hear(&Datagram { from, bytes }, asked),
+            Err(error) => {
+                self.cannot_read(from, &error);
+                Ok(())
+            }
+        }
     }
 
     fn hear_messages(
@@ -203,11 +239,11 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         opened: &Opened<'_>,
         asked: &mut Asked,
     ) -> Result<(), WireError> {
-        let Header { from, age, sync, .. } = opened.header;
+        let Header { from, life, age, sync, .. } = opened.header;
         let messages = opened.messages()?;
         self.pace.hear(from, Duration::from_millis(sync.into()));
         let trusted = self.admission.as_mut().is_none_or(|admission| {
-            admission.note(from, age, Instant::now());
+            admission.note(from, (life, age), Instant::now());
             admission.trusts(from)
         });
         for message in messages {
@@ -246,8 +282,8 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         self.counters.rejected.add(1);
     }
 
-    fn cannot_read(&self, datagram: &Datagram, error: &WireError) {
-        tracing::debug!(from = %datagram.from, %error, "malformed datagram");
+    fn cannot_read(&self, from: SocketAddr, error: &WireError) {
+        tracing::debug!(%from, %error, "malformed datagram");
         self.counters.malformed.add(1);
     }
 
@@ -262,7 +298,8 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         self.send(sends);
         // What is reported may have been learned in this very turn, so it comes after the saves.
         for (to, inquiry) in inquiries {
-            let host = (self.counters.read(), self.journal.stats(), self.waits_for());
+            let network = self.outlet.network();
+            let host = (self.counters.read(), network, self.journal.stats(), self.waits_for());
             let report = report(inquiry, &self.state, host);
             self.send_one(to, &report);
         }
@@ -275,58 +312,6 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
             self.timers.change(timer, range, now);
         }
         Ok(())
-    }
-
-    /// Sends messages to the same destination together, in order.
-    fn send(&self, sends: Vec<(Id, Message)>) {
-        let mut frames: BTreeMap<Id, Frame> = BTreeMap::new();
-        // What goes to several is encoded once.
-        let mut last: Option<(Message, Encoded<Message>)> = None;
-        for (to, message) in sends {
-            let encoded = match last.take() {
-                Some(same) if same.0 == message => Ok(same),
-                _ => Encoded::new(&message).map(|encoded| (message, encoded)),
-            };
-            match encoded {
-                Ok(encoded) => {
-                    let frame = frames.entry(to).or_insert_with(|| Frame::new(self.header(to)));
-                    let full = frame.push_encoded(&encoded.1);
-                    full.into_iter().for_each(|bytes| self.send_datagram(to, &bytes));
-                    last = Some(encoded);
-                }
-                Err(error) => self.cannot_send(to, &error),
-            }
-        }
-        for (to, frame) in frames {
-            frame.finish().into_iter().for_each(|bytes| self.send_datagram(to, &bytes));
-        }
-    }
-
-    fn header(&self, to: Id) -> Header {
-        let sync = self.pace.own().as_millis() as u16; // SLOWEST fits
-        Header { sync, ..self.me.header(Party::of(to), self.journal.age()) }
-    }
-
-    fn send_one(&self, to: Id, message: &impl Framed) {
-        match encode_one(self.header(to), message) {
-            Ok(bytes) => self.send_datagram(to, &bytes),
-            Err(error) => self.cannot_send(to, &error),
-        }
-    }
-
-    fn cannot_send(&self, to: Id, error: &WireError) {
-        tracing::error!(%to, %error, "cannot send");
-        self.counters.unsent.add(1);
-    }
-
-    fn send_datagram(&self, to: Id, bytes: &[u8]) {
-        match self.outlet.send(to, bytes) {
-            Ok(()) => self.counters.sent.add(1),
-            Err(error) => {
-                tracing::debug!(%to, %error, "the system would not send");
-                self.counters.unsent.add(1);
-            }
-        }
     }
 }
 
@@ -345,6 +330,9 @@ impl<A: Member, O: Outlet, J: Journal> Turn for Host<A, O, J> {
         let (last, count) = self.panics();
         if count > panics && self.warnings.allows(Instant::now()) {
             tracing::error!(name = self.actor.name(), "{}; {count} panics so far", last);
+        }
+        if let Some(words) = self.drops.look(&self.outlet, Instant::now()) {
+            tracing::warn!(name = self.actor.name(), "{words}");
         }
         let after = self.standing();
         if let Some((standing, ballot)) = after.filter(|_| after != before) {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::counters::Counts;
 use super::journal::JournalStats;
+use super::udp::Network;
 use super::wire::{Framed, Kind};
 use crate::paxos::limits::PAGE;
 use crate::paxos::{Ballot, Decree, Instance, LeaderId, Stance, State};
@@ -44,6 +45,8 @@ pub struct Status {
     pub role: RoleStatus,
     /// What it has counted since it started.
     pub counts: Counts,
+    /// Its socket, as the system reports it.
+    pub network: Network,
     /// Its journal; none if it keeps none on disk.
     pub journal: Option<JournalStats>,
     /// The roles of others that it must hear from before it takes part; empty if it does.
@@ -106,16 +109,16 @@ pub struct Page {
     pub first_unchosen: Instance,
 }
 
+/// What a host knows of itself, beside its actor.
+pub(super) type OfHost = (Counts, Network, Option<JournalStats>, Vec<String>);
+
 /// What a member with this state reports.
-pub(super) fn report(
-    inquiry: Inquiry,
-    state: &State,
-    (counts, journal, waits_for): (Counts, Option<JournalStats>, Vec<String>),
-) -> Report {
+pub(super) fn report(inquiry: Inquiry, state: &State, host: OfHost) -> Report {
     match inquiry {
         Inquiry::Status => {
+            let (counts, network, journal, waits_for) = host;
             let role = RoleStatus::of(state);
-            Report::Status(Box::new(Status { role, counts, journal, waits_for }))
+            Report::Status(Box::new(Status { role, counts, network, journal, waits_for }))
         }
         Inquiry::Log(from) => Report::Log(Page::of(state, from)),
     }

@@ -33,7 +33,7 @@ impl Me {
 
     /// The header of what is said to somebody, by whoever has a journal of this age.
     pub fn header(&self, to: Party, age: u64) -> Header {
-        Header { cluster: self.digest, from: self.party, to, age, sync: 0 }
+        Header { cluster: self.digest, from: self.party, to, life: 0, age, sync: 0 }
     }
 
     /// True if this was said in the same cluster, and to this role.

@@ -16,6 +16,7 @@ pub mod lossy;
 pub mod me;
 pub mod notice;
 pub mod pace;
+pub mod parts;
 pub mod party;
 pub mod pump;
 pub mod run;

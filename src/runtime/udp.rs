@@ -1,39 +1,78 @@
 //! Real sockets.
 
+mod network;
+
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use socket2::SockRef;
+use socket2::{Domain, Socket, Type};
 use stateright::actor::Id;
 
 use super::addresses::Addresses;
+use super::identity::unique;
+use super::parts;
 use super::pump::{Received, Source};
 
-/// How large a receive buffer the kernel is asked for; it may give less.
+pub use network::{Network, PATH, loopback_path};
+
+/// The bytes of receive buffer that the kernel is asked for; it may give less.
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
 
 /// The longest that a reader waits before it looks up, should a wake-up have been lost on the way.
 pub(super) const PATIENCE: Duration = Duration::from_millis(250);
 
-/// A UDP socket.
+/// A UDP socket, which sends what is larger than the way takes in [parts].
 #[derive(Debug)]
 pub struct Udp {
     socket: UdpSocket,
     address: SocketAddr,
     addresses: Addresses,
+    /// The most bytes of a datagram that is sent.
+    path: usize,
+    /// The bytes of receive buffer that the kernel gave.
+    buffer: usize,
+    /// The name of the next frame that goes in parts.
+    name: AtomicU64,
 }
 
 impl Udp {
-    /// Binds to an address; port 0 lets the system choose one.
+    /// Binds to an address; port 0 lets the system choose one. Datagrams have at most as many bytes as
+    /// the loopback takes if that is where it is, and [`PATH`] otherwise.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = UdpSocket::bind(address)?;
-        SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER)?;
+        let v6 = address.is_ipv6();
+        let path = if address.ip().is_loopback() { loopback_path(v6) } else { PATH };
+        Udp::bind_to_path(address, path)
+    }
+
+    /// Binds to an address, with datagrams of at most so many bytes. A socket at all addresses of IPv6
+    /// is at those of IPv4 too.
+    pub fn bind_to_path(address: SocketAddr, path: usize) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
+        if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
+            socket.set_only_v6(false)?;
+        }
+        socket.bind(&address.into())?;
+        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        // Linux gives twice of what it says, for what it keeps beside the bytes.
+        let doubled = if cfg!(target_os = "linux") { 2 } else { 1 };
+        let buffer = socket.recv_buffer_size()? / doubled;
+        let socket = UdpSocket::from(socket);
         socket.set_read_timeout(Some(PATIENCE))?;
         let (address, addresses) = (socket.local_addr()?, Addresses::default());
         addresses.keep(address);
-        Ok(Udp { socket, address, addresses })
+        let name = AtomicU64::new(unique()? as u64);
+        Ok(Udp { socket, address, addresses, path, buffer, name })
+    }
+
+    /// A socket that sends everywhere, at a port that the system chooses: by IPv4, and by IPv6 unless only
+    /// the former is wanted, or the system has no other.
+    pub fn bind_anywhere(path: usize, only_v4: bool) -> io::Result<Self> {
+        let bind = |ip: IpAddr| Udp::bind_to_path((ip, 0).into(), path);
+        let (v4, v6) = (Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into());
+        if only_v4 { bind(v4) } else { bind(v6).or_else(|_| bind(v4)) }
     }
 
     /// Where it can be reached.
@@ -52,18 +91,39 @@ impl Udp {
     }
 
     /// Waits no longer than this for a datagram.
-    pub(super) fn set_patience(&self, patience: Duration) -> io::Result<()> {
+    pub(crate) fn set_patience(&self, patience: Duration) -> io::Result<()> {
         self.socket.set_read_timeout(Some(patience))
+    }
+
+    /// The address as this socket knows it: one of IPv6 reaches those of IPv4 in their mapped form.
+    fn mapped(&self, address: SocketAddr) -> SocketAddr {
+        match address.ip() {
+            IpAddr::V4(ip) if self.address.is_ipv6() => {
+                SocketAddr::new(ip.to_ipv6_mapped().into(), address.port())
+            }
+            _ => address,
+        }
     }
 }
 
-/// Sends datagrams.
+/// True if a socket that is bound to `own` can send to `other`.
+pub fn reaches(own: IpAddr, other: IpAddr) -> bool {
+    let version = own.is_ipv6() == other.is_ipv6() || own == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    version && (!own.is_loopback() || other.is_loopback())
+}
+
+/// Sends frames.
 pub trait Outlet: Send + 'static {
     /// The id of an address.
     fn id(&self, address: SocketAddr) -> Id;
 
-    /// Sends one, or says why not. Whoever sends over UDP must live with losses anyway.
-    fn send(&self, to: Id, bytes: &[u8]) -> io::Result<()>;
+    /// Sends a frame, or says why not. Whoever sends over UDP must live with losses anyway.
+    fn send(&self, to: Id, frame: &[u8]) -> io::Result<()>;
+
+    /// How the network is, as the system reports it.
+    fn network(&self) -> Network {
+        Network::default()
+    }
 }
 
 impl Outlet for Arc<Udp> {
@@ -71,17 +131,41 @@ impl Outlet for Arc<Udp> {
         self.addresses.id(address)
     }
 
-    fn send(&self, to: Id, bytes: &[u8]) -> io::Result<()> {
-        let forgotten = || io::Error::other("too many others have sent since that address did");
-        let address = self.addresses.address(to).ok_or_else(forgotten)?;
-        self.socket.send_to(bytes, address).map(drop)
+    fn send(&self, to: Id, frame: &[u8]) -> io::Result<()> {
+        Udp::send(self, to, frame)
+    }
+
+    fn network(&self) -> Network {
+        Udp::network(self)
+    }
+}
+
+impl Udp {
+    /// Sends a frame, in parts if it is larger than the way takes.
+    pub fn send(&self, to: Id, frame: &[u8]) -> io::Result<()> {
+        let nowhere =
+            || io::Error::other("no address: its name has none, or it was forgotten since");
+        let address = self.mapped(self.addresses.address(to).ok_or_else(nowhere)?);
+        if frame.len() <= self.path {
+            return self.socket.send_to(frame, address).map(drop);
+        }
+        let name = self.name.fetch_add(1, Ordering::Relaxed);
+        let parts = parts::cut(frame, self.path, name).map_err(io::Error::other)?;
+        parts.iter().try_for_each(|part| self.socket.send_to(part, address).map(drop))
+    }
+
+    /// How the network is, as the system reports it.
+    pub fn network(&self) -> Network {
+        let (buffer, dropped) = (self.buffer, network::dropped(&self.socket));
+        Network { datagram: self.path, buffer_wanted: RECEIVE_BUFFER, buffer, dropped }
     }
 }
 
 impl Source for Udp {
     fn receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
         match self.socket.recv_from(buffer) {
-            Ok((0, from)) if from == self.address => Ok(Received::Nothing),
+            // A wake-up, or an empty datagram of somebody else: nothing in it either way.
+            Ok((0, _)) => Ok(Received::Nothing),
             Ok((length, from)) => Ok(Received::Datagram(length, from)),
             Err(error) if is_passing(&error) => Ok(Received::Nothing),
             Err(error) => Err(error),
@@ -90,7 +174,13 @@ impl Source for Udp {
 
     /// An empty datagram to itself. Should it be lost, the reader looks up soon anyway.
     fn wake(&self) {
-        if let Err(error) = self.socket.send_to(&[], self.address) {
+        let local: IpAddr = match self.address.ip() {
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+            own => own,
+        };
+        let own = SocketAddr::new(local, self.address.port());
+        if let Err(error) = self.socket.send_to(&[], own) {
             tracing::debug!(%error, address = %self.address, "cannot wake the reader");
         }
     }

@@ -3,14 +3,15 @@
 //! ```text
 //! 0..4    CRC-32 of all that follows
 //! 4..6    the kind of what is in it: "sy" for messages of the protocol, "si" for inquiries, "sr" for
-//!         reports, "sh" for handshakes, "sn" for notices
+//!         reports, "sh" for handshakes, "sn" for notices, "sp" for a part of a larger frame
 //! 6       version of the format
 //! 7..23   digest of the cluster's identity
 //! 23..26  the sender: its role, and its place among those of the role (u16)
 //! 26..29  the addressee, likewise
-//! 29..37  the age of the sender's journal (u64); 0 of a client
-//! 37..39  the slowest of the sender's last syncs, in milliseconds (u16)
-//! 39..    one or more messages, as the codec writes them, back to back
+//! 29..33  the sender's life: low bits of its name (u32); 0 of a client
+//! 33..41  the age of the sender's journal (u64); 0 of a client
+//! 41..43  the slowest of the sender's last syncs, in milliseconds (u16)
+//! 43..    one or more messages, as the codec writes them, back to back; or a [part](super::parts)
 //! ```
 //!
 //! All numbers are little-endian. Whatever is not such a frame, to the last bit, is an error and never
@@ -52,12 +53,14 @@ pub enum Kind {
     Handshake,
     /// The answer to a stranger.
     Notice,
+    /// A part of a frame that is larger than a datagram may be on the way.
+    Part,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 5] =
-        [Kind::Protocol, Kind::Inquiry, Kind::Report, Kind::Handshake, Kind::Notice];
+    pub const ALL: [Kind; 6] =
+        [Kind::Protocol, Kind::Inquiry, Kind::Report, Kind::Handshake, Kind::Notice, Kind::Part];
 
     const fn name(self) -> [u8; 2] {
         match self {
@@ -66,6 +69,7 @@ impl Kind {
             Kind::Report => *b"sr",
             Kind::Handshake => *b"sh",
             Kind::Notice => *b"sn",
+            Kind::Part => *b"sp",
         }
     }
 }
@@ -79,6 +83,8 @@ pub struct Header {
     pub from: Party,
     /// The addressee.
     pub to: Party,
+    /// Tells the sender's life from its others, see [`handshake`](super::handshake).
+    pub life: u32,
     /// The age of the sender's journal: how many entries were ever written to it. It covers all
     /// that the datagram says, since entries are durable before they are spoken of.
     pub age: u64,
@@ -93,6 +99,7 @@ impl Header {
         cluster: ClusterDigest([0; DIGEST]),
         from: Party::Client,
         to: Party::Client,
+        life: 0,
         age: 0,
         sync: 0,
     };
@@ -102,11 +109,12 @@ const VERSION: u8 = 2;
 /// The bytes before the header: checksum, kind and version.
 const PREFIX: usize = 7;
 /// The bytes before the first message.
-pub(super) const HEADER: usize = PREFIX + DIGEST + 2 * PARTY + 8 + 2;
+pub const HEADER: usize = PREFIX + DIGEST + 2 * PARTY + 4 + 8 + 2;
 
-/// Messages to one destination share a frame until it has this many bytes: large enough to spread
-/// the cost of a datagram, small enough for a burst of them to fit a kernel's receive buffer.
-const BUNDLE: usize = 8 * 1024;
+/// Messages to one destination share a frame until it has this many bytes, or as many as a datagram may
+/// have on the way: large enough to spread the cost of a datagram, small enough for a burst of them to
+/// fit a kernel's receive buffer.
+pub const BUNDLE: usize = 8 * 1024;
 
 /// Why bytes are not a frame, or a message cannot be put into one.
 #[derive(Debug, Error)]
@@ -138,6 +146,9 @@ pub enum WireError {
     /// Stateright's runtime was asked to keep something, which it cannot do safely.
     #[error("nothing may be saved here: memory only")]
     NoStorage,
+    /// A part whose number or length makes no sense.
+    #[error("a part that cannot be of any frame")]
+    Part,
     /// More bytes than a datagram has.
     #[error("{0} bytes are more than the {MAX_DATAGRAM} of a datagram")]
     TooLarge(usize),
@@ -166,15 +177,17 @@ impl<T: Framed> Encoded<T> {
 #[derive(Debug)]
 pub struct Frame<T = Message> {
     header: Header,
+    /// The most bytes of a frame of several messages.
+    bundle: usize,
     /// Room for the header, then the messages; empty if there is none.
     bytes: Vec<u8>,
     holds: PhantomData<T>,
 }
 
 impl<T: Framed> Frame<T> {
-    /// An empty frame.
-    pub fn new(header: Header) -> Self {
-        Frame { header, bytes: Vec::new(), holds: PhantomData }
+    /// An empty frame. Messages share it until it has `bundle` bytes; one alone may be larger.
+    pub fn new(header: Header, bundle: usize) -> Self {
+        Frame { header, bundle, bytes: Vec::new(), holds: PhantomData }
     }
 
     /// Adds a message. Gives back the bytes of a finished datagram if the message did not fit.
@@ -185,9 +198,9 @@ impl<T: Framed> Frame<T> {
     /// The same, with a message that is encoded already.
     pub fn push_encoded(&mut self, message: &Encoded<T>) -> Option<Vec<u8>> {
         let Encoded(bytes, _) = message;
-        let has_room = self.bytes.is_empty() || self.bytes.len() + bytes.len() <= BUNDLE;
-        let full =
-            if has_room { None } else { std::mem::replace(self, Frame::new(self.header)).finish() };
+        let has_room = self.bytes.is_empty() || self.bytes.len() + bytes.len() <= self.bundle;
+        let next = || Frame::new(self.header, self.bundle);
+        let full = if has_room { None } else { std::mem::replace(self, next()).finish() };
         if self.bytes.is_empty() {
             self.bytes.resize(HEADER, 0);
         }
@@ -195,21 +208,26 @@ impl<T: Framed> Frame<T> {
         full
     }
 
-    /// The bytes of the datagram; none if there is no message in it.
-    pub fn finish(mut self) -> Option<Vec<u8>> {
-        if self.bytes.len() <= HEADER {
-            return None;
-        }
-        let Header { cluster: ClusterDigest(digest), from, to, age, sync } = self.header;
-        let [one, two] = T::KIND.name();
-        let (age, version) = (age.to_le_bytes(), [one, two, VERSION]);
-        let sync = sync.to_le_bytes();
-        let parts = [&version[..], &digest, &from.encode(), &to.encode(), &age, &sync];
-        self.bytes.get_mut(4..HEADER)?.copy_from_slice(&parts.concat());
-        let crc = crc(self.bytes.get(4..)?).to_le_bytes();
-        self.bytes.get_mut(..4)?.copy_from_slice(&crc);
-        Some(self.bytes)
+    /// The bytes of the frame; none if there is no message in it.
+    pub fn finish(self) -> Option<Vec<u8>> {
+        seal(T::KIND, self.header, self.bytes)
     }
+}
+
+/// Writes the header to the front of `bytes`, where there is room for it; none if nothing comes after.
+pub(super) fn seal(kind: Kind, header: Header, mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+    if bytes.len() <= HEADER {
+        return None;
+    }
+    let Header { cluster: ClusterDigest(digest), from, to, life, age, sync } = header;
+    let [one, two] = kind.name();
+    let (life, age, sync) = (life.to_le_bytes(), age.to_le_bytes(), sync.to_le_bytes());
+    let (from, to) = (from.encode(), to.encode());
+    let fields = [&[one, two, VERSION][..], &digest, &from, &to, &life, &age, &sync];
+    bytes.get_mut(4..HEADER)?.copy_from_slice(&fields.concat());
+    let crc = crc(bytes.get(4..)?).to_le_bytes();
+    bytes.get_mut(..4)?.copy_from_slice(&crc);
+    Some(bytes)
 }
 
 fn crc(bytes: &[u8]) -> u32 {
@@ -223,7 +241,8 @@ pub struct Opened<'a> {
     pub kind: Kind,
     /// Who speaks to whom.
     pub header: Header,
-    body: &'a [u8],
+    /// What comes after the header: at least a byte.
+    pub(super) body: &'a [u8],
 }
 
 /// Reads a datagram's header. What is in it is read only if somebody wants to know.
@@ -245,18 +264,25 @@ pub fn open(bytes: &[u8]) -> Result<Opened<'_>, WireError> {
         let (digest, rest) = rest.split_first_chunk::<DIGEST>()?;
         let (from, rest) = rest.split_first_chunk::<PARTY>()?;
         let (to, rest) = rest.split_first_chunk::<PARTY>()?;
+        let (life, rest) = rest.split_first_chunk::<4>()?;
         let (age, rest) = rest.split_first_chunk::<8>()?;
         let (sync, body) = rest.split_first_chunk::<2>()?;
         let kind = Kind::ALL.into_iter().find(|kind| kind.name() == *name)?;
         let (from, to) = (Party::decode(*from)?, Party::decode(*to)?);
-        let (age, sync) = (u64::from_le_bytes(*age), u16::from_le_bytes(*sync));
-        let header = Header { cluster: ClusterDigest(*digest), from, to, age, sync };
+        let (life, age) = (u32::from_le_bytes(*life), u64::from_le_bytes(*age));
+        let (cluster, sync) = (ClusterDigest(*digest), u16::from_le_bytes(*sync));
+        let header = Header { cluster, from, to, life, age, sync };
         Some(Opened { kind, header, body })
     };
     match checked.get(2) {
         Some(&VERSION) => header().ok_or(WireError::Header),
         version => Err(WireError::Version(version.copied().unwrap_or_default())),
     }
+}
+
+/// True if this is a part of a frame, if it is anything of ours.
+pub(super) fn is_part(bytes: &[u8]) -> bool {
+    bytes.get(4..6) == Some(&Kind::Part.name())
 }
 
 impl Opened<'_> {
@@ -282,9 +308,9 @@ impl Opened<'_> {
     }
 }
 
-/// A datagram of one message.
+/// A frame of one message.
 pub fn encode_one<T: Framed>(header: Header, message: &T) -> Result<Vec<u8>, WireError> {
-    let mut frame = Frame::new(header);
+    let mut frame = Frame::new(header, BUNDLE);
     frame.push(message)?;
     frame.finish().ok_or(WireError::Short(0))
 }

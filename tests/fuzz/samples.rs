@@ -19,6 +19,7 @@ use synod::runtime::journal::JournalStats;
 use synod::runtime::journal::identity::JournalId;
 use synod::runtime::journal::peers::Remembered;
 use synod::runtime::notice::Notice;
+use synod::runtime::udp::Network;
 
 /// How many of each.
 const EACH: usize = 1000;
@@ -211,7 +212,8 @@ fn report(random: &mut Rng) -> Report {
         }
     };
     let (journal, waits_for) = (maybe(random, journal), list(random, 9, text));
-    Report::Status(Box::new(Status { role, counts, journal, waits_for }))
+    let network = Network { dropped: maybe(random, number), ..Network::default() };
+    Report::Status(Box::new(Status { role, counts, network, journal, waits_for }))
 }
 
 fn text(random: &mut Rng) -> String {

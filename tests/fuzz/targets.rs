@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
+use std::time::Instant;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,7 +18,8 @@ use synod::runtime::journal::disk::{JournalError, SMALLEST_SEGMENT, create, insp
 use synod::runtime::journal::folder::{Folder, Medium};
 use synod::runtime::journal::identity::Identity;
 use synod::runtime::notice::Notice;
-use synod::runtime::wire::{Framed, Header, WireError, encode_one, open};
+use synod::runtime::parts::{Assembly, LEAST_PATH, cut};
+use synod::runtime::wire::{Framed, HEADER, Header, WireError, encode_one, open};
 
 use crate::samples::{Samples, encoded, identity};
 
@@ -64,6 +67,7 @@ pub(crate) fn targets(samples: &Samples) -> Vec<Target> {
         framed::<Report>("report", 100, &samples.reports),
         framed::<Handshake>("handshake", 60, &samples.handshakes),
         framed::<Notice>("notice", 40, &samples.notices),
+        part(&samples.messages),
         bare("command", 200, &samples.commands, |bytes| {
             let _reply = KvStore::default().apply(bytes);
             Read::of(KvCommand::decode(bytes))
@@ -161,6 +165,33 @@ fn framed<T: Framed>(name: &'static str, weight: u32, samples: &[T]) -> Target {
         Err(_) => Read::Outside,
     };
     Target { name, weight, bodies, wrap: Box::new(wrap), read: Box::new(read), fixed: 0 }
+}
+
+/// A part of a frame, after its header; the frame's other part comes before it.
+fn part(samples: &[Message]) -> Target {
+    let parts = |sample| {
+        let frame = encode_one(Header::NOBODYS, sample).unwrap();
+        cut(&frame, frame.len().div_ceil(2).max(LEAST_PATH), 1).unwrap()
+    };
+    let large = |sample: &&Message| encoded(*sample).len() > LEAST_PATH;
+    let parts: Vec<_> =
+        samples.iter().filter(large).map(parts).filter(|it| it.len() == 2).collect();
+    let first = parts[0][0].clone();
+    let header = first[4..HEADER].to_vec();
+    let bodies = parts.iter().flatten().map(|part| part[HEADER..].to_vec()).collect();
+    let wrap = move |body: &[u8]| [&crc(&[&header, body])[..], &header, body].concat();
+    let read = move |bytes: &[u8]| {
+        let (from, now) = (SocketAddr::from(([192, 0, 2, 1], 1)), Instant::now());
+        let mut assembly = Assembly::default();
+        assembly.add(from, &open(&first).unwrap(), now).unwrap();
+        match open(bytes).and_then(|opened| assembly.add(from, &opened, now)) {
+            Ok(_) => Read::Accepted,
+            Err(WireError::Part | WireError::Short(_)) => Read::Refused,
+            Err(_) => Read::Outside,
+        }
+    };
+    let (wrap, read) = (Box::new(wrap), Box::new(read));
+    Target { name: "part", weight: 40, bodies, wrap, read, fixed: 1 << 17 }
 }
 
 /// All of a frame but its checksum, which is right.

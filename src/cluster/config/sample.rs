@@ -68,4 +68,9 @@ waiting = 8192          # commands that may wait for one of these
 client_window = 4096    # unanswered requests of one client
 lease = 262144          # instances for which a client and its answers are remembered
 reply_bytes = 33554432  # bytes of replies that are remembered, of all clients
+
+# The most bytes of a datagram; larger messages go in parts. Otherwise 1400, and what the loopback
+# interface takes if all members are there.
+# [network]
+# datagram = 1400
 ";

@@ -77,6 +77,14 @@ impl Drop for Disks {
     }
 }
 
+/// The tag of the last life that one has greeted another in; any, if none has.
+fn life_of(hearer: &Up, other: Party) -> u32 {
+    match hearer.admission.others[&other].heard {
+        Heard::Sound { life } => tag(life),
+        _ => 0,
+    }
+}
+
 /// The roles that are up.
 type Roles = BTreeMap<Party, Up>;
 
@@ -188,7 +196,8 @@ fn has_run(name: &str) -> Disks {
     }
     for (role, other) in &mut up {
         if *role != acceptor(1) {
-            other.admission.note(acceptor(1), 100, later());
+            let life = life_of(other, acceptor(1));
+            other.admission.note(acceptor(1), (life, 100), later());
             other.admission.save_now().unwrap();
         }
     }
@@ -276,7 +285,9 @@ fn one_that_has_grown_in_its_life_is_sound_to_whoever_comes_back() {
     meet(leader(2), &mut up).unwrap();
     for age in [150, 200] {
         up.get_mut(&acceptor(1)).unwrap().age = age;
-        up.get_mut(&leader(2)).unwrap().admission.note(acceptor(1), age, later());
+        let hearer = up.get_mut(&leader(2)).unwrap();
+        let life = life_of(hearer, acceptor(1));
+        hearer.admission.note(acceptor(1), (life, age), later());
         up.get_mut(&leader(2)).unwrap().admission.save_now().unwrap();
         up.extend([two()]);
         meet(leader(2), &mut up).unwrap();
@@ -329,7 +340,7 @@ fn one_that_was_added_by_hand_does_not_take_part() {
     assert_eq!(waits, ["an operator, as other members have another file"]);
 }
 
-/// An age is believed only of the journal that is remembered.
+/// An age is believed only of the journal that is remembered, in the life that has greeted.
 #[test]
 fn ages_are_noted_of_the_journal_that_is_remembered() {
     let disks = has_run("noted");
@@ -338,11 +349,26 @@ fn ages_are_noted_of_the_journal_that_is_remembered() {
         (acceptor(1), disks.start(acceptor(1), FIRST, 100, &[])),
     ]);
     let known = |up: &Roles| up[&leader(2)].admission.peers.of("n1/acceptor").unwrap().age;
-    up.get_mut(&leader(2)).unwrap().admission.note(acceptor(1), 500, later());
+    let life = up[&acceptor(1)].admission.life();
+    let note = |up: &mut Roles, life, age| {
+        up.get_mut(&leader(2)).unwrap().admission.note(acceptor(1), (life, age), later());
+    };
+    note(&mut up, life, 500);
     assert_eq!(known(&up), 100, "nothing was heard of its journal yet");
     meet(leader(2), &mut up).unwrap();
-    up.get_mut(&leader(2)).unwrap().admission.note(acceptor(1), 500, later());
+    note(&mut up, life, 500);
     assert_eq!(known(&up), 500);
+
+    // It starts again, and its votes come before its handshake, which the network has lost.
+    up.insert(acceptor(1), disks.start(acceptor(1), FIRST, 510, &[]));
+    let life = up[&acceptor(1)].admission.life();
+    note(&mut up, life, 517);
+    assert_eq!(known(&up), 500, "that life has not greeted");
+    assert!(!up[&leader(2)].admission.others[&acceptor(1)].confirmed, "it is asked again");
+    meet(acceptor(1), &mut up).unwrap();
+    assert!(up[&leader(2)].admission.trusts(acceptor(1)), "it is no older copy");
+    note(&mut up, life, 520);
+    assert_eq!(known(&up), 520);
 }
 
 /// Without what the others remember, nobody notices: that is what protects.

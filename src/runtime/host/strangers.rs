@@ -18,14 +18,14 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         tracing::debug!(from = %datagram.from, header = ?opened.header, "foreign datagram");
         let from = opened.header.from;
         let asks = matches!(opened.kind, Kind::Inquiry | Kind::Handshake)
-            || opened.kind == Kind::Protocol && from == Party::Client;
+            || matches!(opened.kind, Kind::Protocol | Kind::Part) && from == Party::Client;
         if asks && self.me.party() != Party::Client && self.notices.allow(from, Instant::now()) {
             let here = self.me.cluster().role_name(self.me.party());
             let notice = Notice { here, cluster: self.me.cluster().brief() };
             // Strangers are not told the digest.
             let header = Header { to: from, ..Header::NOBODYS };
             match encode_one(header, &notice) {
-                Ok(bytes) => self.send_datagram(self.outlet.id(datagram.from), &bytes),
+                Ok(bytes) => self.send_frame(self.outlet.id(datagram.from), &bytes),
                 Err(error) => self.cannot_send(self.outlet.id(datagram.from), &error),
             }
         }

@@ -114,6 +114,7 @@ const HEADERS: Header = Header {
     cluster: ClusterDigest(*b"identity of test"),
     from: Party::Leader(LeaderId(2)),
     to: Party::Acceptor(AcceptorId(1)),
+    life: 1 << 31,
     age: 1 << 40,
     sync: 300,
 };
@@ -129,7 +130,7 @@ fn sealed(header: &[u8], body: &[u8]) -> Vec<u8> {
 }
 
 fn frames(messages: &[Message]) -> Vec<Vec<u8>> {
-    let mut frame = Frame::new(HEADERS);
+    let mut frame = Frame::new(HEADERS, BUNDLE);
     let mut full: Vec<_> =
         messages.iter().filter_map(|message| frame.push(message).unwrap()).collect();
     full.extend(frame.finish());
