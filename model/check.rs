@@ -78,7 +78,8 @@ pub enum CheckError {
 pub enum Backend {
     /// The engine, state by state.
     Explicit,
-    /// The engine, state by state, of states that differ in the acceptors' names only one.
+    /// The engine, state by state, with symmetry reduction: of states that differ only in the acceptors'
+    /// names, one.
     Alike,
     /// The engine, on decision diagrams.
     Symbolic,

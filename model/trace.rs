@@ -16,7 +16,7 @@ use super::facts::{Facts, Lens};
 use super::properties::{Kind, Property, StepSeen};
 use super::stock::{Stock, StockState};
 use super::system::{Bounds, System};
-use crate::paxos::{Members, Message, Node, Rulebook, Timer};
+use crate::paxos::{Members, Message, Node, Rulebook, Storage, Timer};
 
 /// An action of a stock model.
 pub type Action = ActorModelAction<Message, Timer, ()>;
@@ -29,6 +29,8 @@ pub type StockRun<R> = Path<StockState<R>, Action>;
 pub struct TraceStep {
     /// What happened.
     pub event: String,
+    /// What was saved because of it.
+    pub saved: Vec<String>,
     /// What was sent for the first time because of it.
     pub sent: Vec<String>,
 }
@@ -36,7 +38,7 @@ pub struct TraceStep {
 /// A run in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
-    /// What is sent before anything else happens.
+    /// What is saved and sent before anything else happens.
     pub start: Vec<String>,
     /// The steps, in order.
     pub steps: Vec<TraceStep>,
@@ -60,7 +62,12 @@ impl Trace {
         let (mut of_each, mut in_step) = (Vec::new(), None);
         let mut heard = HashSet::new();
         let (mut start, mut steps) = (Vec::new(), Vec::new());
+        let mut on_disk: Vec<Option<Storage>> = vec![None; universe.actors().len()];
         Replay::new(universe, run, |replay, happened, before| {
+            let storages: Vec<_> =
+                replay.actors.iter().map(|actor| actor.storage().cloned()).collect();
+            let saved = newly_saved(bounds, &on_disk, &storages);
+            on_disk = storages;
             let now = observed(&lens, replay);
             let all: Facts = now.iter().flatten().cloned().collect();
             let actor = happened.as_ref().map(|(actor, ..)| *actor);
@@ -73,7 +80,7 @@ impl Trace {
             (facts, of_each) = (all, now);
             let sent = in_words(bounds, replay.sent.get(before..).unwrap_or_default());
             let Some((actor, event, crashed)) = happened else {
-                start = sent;
+                start = [saved, sent].concat();
                 return;
             };
             let again = match &event {
@@ -82,7 +89,7 @@ impl Trace {
             };
             let within = if crashed { ", and crashes in the middle of it" } else { "" };
             let event = format!("{}{within}", event_in_words(bounds, actor, &event, again));
-            steps.push(TraceStep { event, sent });
+            steps.push(TraceStep { event, saved, sent });
         })?;
         facts.extend(remembered);
         let found = lens.judge(&facts).found().or(in_step);
@@ -102,11 +109,14 @@ impl Trace {
         for (state, action) in run.clone().into_vec() {
             let old = before.as_ref().map(|(state, _)| state);
             let sent = newly_sent(bounds, old, &state);
+            let on_disk = old.map_or(&[][..], |state| &state.actor_storages);
+            let saved = newly_saved(bounds, on_disk, &state.actor_storages);
             match before {
-                None => start = sent,
+                None => start = [saved, sent].concat(),
                 Some((_, action)) => {
                     let again = !delivered.insert(action.clone());
-                    steps.push(TraceStep { event: event_of(bounds, &action, again), sent });
+                    let event = event_of(bounds, &action, again);
+                    steps.push(TraceStep { event, saved, sent });
                 }
             }
             before = action.map(|action| (state, action));
@@ -202,6 +212,24 @@ fn event_of(bounds: &Bounds, action: &Action, again: bool) -> String {
     }
 }
 
+/// The records that are on the actors' disks and were not before.
+fn newly_saved(
+    bounds: &Bounds,
+    before: &[Option<Storage>],
+    after: &[Option<Storage>],
+) -> Vec<String> {
+    let records = |of: &[Option<Storage>], actor: usize| {
+        let storage = of.get(actor).and_then(Option::as_ref);
+        storage.map_or(Vec::new(), |storage| storage.0.clone())
+    };
+    let new = |actor: usize| {
+        let (old, name) = (records(before, actor), bounds.name(Id::from(actor)));
+        let new = records(after, actor).into_iter().filter(move |record| !old.contains(record));
+        new.map(move |record| format!("{name} saves: {record}"))
+    };
+    (0..after.len()).flat_map(new).collect()
+}
+
 /// The messages that are in the network for the first time, those to several actors together.
 fn newly_sent<R: Rulebook>(
     bounds: &Bounds,
@@ -236,7 +264,8 @@ impl fmt::Display for Trace {
         self.start.iter().try_for_each(|sent| writeln!(f, "          {sent}"))?;
         for (number, step) in (1..).zip(&self.steps) {
             writeln!(f, "{number:3}. {}", step.event)?;
-            step.sent.iter().try_for_each(|sent| writeln!(f, "          {sent}"))?;
+            let news = step.saved.iter().chain(&step.sent);
+            news.into_iter().try_for_each(|news| writeln!(f, "          {news}"))?;
         }
         write!(f, "  => {}", self.finding)
     }

@@ -13,7 +13,7 @@
 //! | [`counter`] | small structures in which something does not follow |
 //! | [`sensitivity`] | that everything in it is needed, and that faults are found |
 //! | [`story`] | such a structure, in words |
-//! | [`smt`] | obligations for solvers of others, as SMT-LIB 2 |
+//! | [`smt`] | obligations for other solvers, as SMT-LIB 2 |
 //! | `pump` | another proof: loom scenarios of the message pump, a test of its own |
 
 pub mod counter;

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::logic::{Formula, Relation, Var};
+use super::spec::vocabulary::{B, BELOW, X};
 use super::spec::{Action, Effect, Named, Specification};
 
 /// What an obligation is about.
@@ -102,6 +103,16 @@ impl Specification {
         let guards = guards.map(|guard| (guard.name, guard.formula.clone()));
         let hypotheses = known.chain(guards).collect();
         self.obligation(Moment::After(action.name), "nothing changes", hypotheses, goal)
+    }
+
+    /// The same, where votes that are reported were cast under a lower ballot. The specification allows
+    /// others, as no proof needs it to forbid them, but nobody reports them.
+    pub fn example(&self, action: &Action) -> Obligation {
+        let mut idle = self.idle(action);
+        if [X, B].iter().all(|var| action.parameters.contains(var)) {
+            idle.also.push(BELOW.of([X, B]));
+        }
+        idle
     }
 
     fn obligation(

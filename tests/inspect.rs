@@ -52,7 +52,7 @@ fn written(cluster: &Cluster) -> PathBuf {
     let path = cluster.data("n9/acceptor");
     fs::create_dir_all(&path).unwrap();
     let identity = Identity {
-        cluster: common::identity_of(&[("n1", true, true)]),
+        cluster: common::identity_of(&[("n1", true, true), ("n2", true, false)]),
         member: "n9/acceptor".to_owned(),
     };
     // Locked once: a process that another test starts may hold a lock on for a moment.
@@ -79,8 +79,8 @@ fn what_is_in_a_journal_is_shown_and_nothing_is_changed() {
         assert!(out.contains(line), "'{line}' is not in {out}");
     }
     let lines: Vec<&str> = out.lines().collect();
-    assert_eq!(lines[lines.len() - 12].trim(), "1  promised 3.L2");
-    let last = format!("12  voted in 13 under 3.L2 for C7#13, 20000 bytes: {}...", "x".repeat(60));
+    assert_eq!(lines[lines.len() - 12].trim(), "1  promised 3.n2");
+    let last = format!("12  voted in 13 under 3.n2 for C7#13, 20000 bytes: {}...", "x".repeat(60));
     assert_eq!(lines[lines.len() - 1].trim(), last);
 
     let (_, out, _) = inspect(&cluster, &["test/data/n9", "--records", "--json"]);
@@ -97,7 +97,7 @@ fn what_is_in_a_journal_is_shown_and_nothing_is_changed() {
         ("votes", json!(10)),
         ("last_round", Value::Null),
         ("instances", json!([4, 13])),
-        ("highest_promise", json!({ "round": 3, "leader": 1 })),
+        ("highest_promise", json!({ "round": 3, "leader": "n2" })),
     ];
     entries.iter().for_each(|(key, value)| assert_eq!(shown[key], *value, "{key}"));
     assert_eq!(shown["records"].as_array().unwrap().len(), 12);
@@ -123,11 +123,17 @@ fn what_is_damaged_torn_or_missing_is_said() {
     let (code, out, error) = inspect(&cluster, &["test/data/n9"]);
     assert!(code == 0 && out.contains("the next start clears them"), "{out}{error}");
 
-    let mut flipped = whole;
+    let mut flipped = whole.clone();
     flipped[600] ^= 1;
     fs::write(&last, flipped).unwrap();
     let (code, out, error) = inspect(&cluster, &["test/data/n9/acceptor"]);
-    assert!(out.contains("verdict  cannot be used"), "{out}");
+    for line in [
+        "damaged           journal-00000004, at byte 512",
+        "last sound entry  10",
+        "verdict           cannot be used",
+    ] {
+        assert!(out.contains(line), "'{line}' is not in {out}");
+    }
     let wanted = "test/data/n9/acceptor: journal-00000004 is damaged at byte 512: ";
     assert!(code == 1 && error.contains(wanted), "{error}");
     assert!(error.contains("must not vote again: leave it down"), "{error}");
@@ -135,20 +141,46 @@ fn what_is_damaged_torn_or_missing_is_said() {
     let shown: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, &shown["sound"]), (1, &json!(false)));
     assert!(shown["error"].as_str().unwrap().contains("damaged at byte 512"), "{shown}");
+    let damage = json!({ "file": "journal-00000004", "byte": 512, "last_sound_entry": 10 });
+    assert_eq!(shown["damage"], damage);
+
+    let mut head = whole.clone();
+    head[300] ^= 1;
+    fs::write(&last, head).unwrap();
+    let (code, _, error) = inspect(&cluster, &["test/data/n9/acceptor"]);
+    assert!(code == 1 && error.contains("is damaged at byte 300: its head"), "{error}");
 
     fs::remove_file(&last).unwrap();
     let (code, _, error) = inspect(&cluster, &["test/data/n9"]);
     assert!(code == 1 && error.contains("journal-00000004 is damaged at byte 0: it is missing"));
-    fs::create_dir(cluster.data("n8")).unwrap();
-    for missing in ["test/data/n8", "test/data/n7"] {
+    // Whoever mounts an empty disk finds the folders of roles without a journal.
+    fs::create_dir_all(cluster.data("n8/leader")).unwrap();
+    for missing in ["test/data/n8", "test/data/n8/leader"] {
         let (code, _, error) = inspect(&cluster, &[missing]);
         assert!(code == 1 && error.contains("its disk is lost"), "{error}");
     }
-    for other in ["test/data", "test/cluster.toml"] {
+    fs::create_dir(cluster.data("n7")).unwrap();
+    for other in ["test/data", "test/cluster.toml", "test/data/n7", "test/data/nope"] {
         let (code, _, error) = inspect(&cluster, &[other]);
         assert!(code == 2 && error.contains("take one like local/data/n1"), "{error}");
+        assert!(!error.contains("disk is lost"), "{error}");
     }
     assert_eq!(inspect(&cluster, &[]).0, 2);
+}
+
+/// Journals hold what clients have written, so that other users may not read them.
+#[test]
+fn journals_are_for_their_user_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let cluster = Cluster::new("inspect-private");
+    let mut found = 0;
+    for (path, ..) in snapshot(&cluster.folder.join("test/data")) {
+        let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, if path.is_dir() { 0o700 } else { 0o600 }, "{}", path.display());
+        found += 1;
+    }
+    assert!(found >= 3 * (3 + 2 * 3), "{found} files and folders");
 }
 
 /// What a node is writing is not taken for damage.

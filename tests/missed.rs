@@ -42,7 +42,7 @@ fn write(cluster: &Cluster, role: &str, votes: impl Iterator<Item = u64>) {
 fn votes(cluster: &Cluster, member: &str) -> Option<u64> {
     let args = ["status", "--json", "--config", "test/cluster.toml", "--timeout", "0.3"];
     let status: Value = serde_json::from_slice(&cluster.synod(&args).stdout).unwrap();
-    let rows = status.as_array().unwrap();
+    let rows = status["members"].as_array().unwrap();
     let row = rows.iter().find(|row| row["member"] == member && row["part"] == "acceptor")?;
     row["status"]["role"]["acceptor"]["votes"].as_u64()
 }

@@ -49,7 +49,7 @@ fn port(cluster: &Cluster, name: &str) -> u16 {
 
 /// Fails, with this exit code and these words.
 fn is_told(output: &Output, code: i32, words: &str) {
-    let error = text(&output.stderr);
+    let error = text(&[&output.stdout[..], &output.stderr].concat());
     assert_eq!(output.status.code(), Some(code), "{error}");
     assert!(error.contains(words), "'{words}' is not in {error}");
 }

@@ -89,7 +89,7 @@ pub(super) fn run(args: &Args) -> Verdict {
 fn show(report: &Report) {
     let mut lines = table(["chaos", ""], &[1]);
     let yes = |holds: bool| if holds { "yes" } else { "NO" }.to_owned();
-    let millis = |ms: f64| format!("{ms:.0} ms");
+    let millis = |ms: Option<f64>| ms.map_or("not measured".to_owned(), |ms| format!("{ms:.0} ms"));
     let failover = &report.failover_ms;
     let rows = [
         ("seed", report.seed.to_string()),

@@ -14,6 +14,7 @@ use crate::cluster::member::PARTS;
 use crate::paxos::{Ballot, Decree, Instance, Record, Vote};
 use crate::runtime::journal::disk::{Inspected, JournalError, inspect};
 use crate::runtime::journal::folder::Directory;
+use crate::runtime::names::{NamedBallot, NamedRecord, Names};
 
 /// Show what is in a journal, and verify every byte of it. Nothing is changed.
 ///
@@ -50,8 +51,39 @@ struct Report {
     sound: bool,
     /// What the member would stop with.
     error: Option<String>,
+    /// Where it is damaged; left out if it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damage: Option<Damage>,
     #[serde(flatten)]
     contents: Option<Contents>,
+}
+
+/// Where a journal is damaged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Damage {
+    file: String,
+    byte: usize,
+    /// The last entry before it, all of which are sound, counted from 1; 0 if there is none.
+    last_sound_entry: Option<u64>,
+}
+
+/// An error of a journal, in words, and where it lies.
+struct Unsound {
+    error: String,
+    damage: Option<Damage>,
+}
+
+impl From<JournalError> for Unsound {
+    fn from(error: JournalError) -> Self {
+        let words = error.to_string();
+        let damage = match error {
+            JournalError::Damaged { file, at, sound, .. } => {
+                Some(Damage { file, byte: at, last_sound_entry: sound })
+            }
+            _ => None,
+        };
+        Unsound { error: words, damage }
+    }
 }
 
 #[derive(Serialize)]
@@ -69,12 +101,12 @@ struct Contents {
     votes: u64,
     /// The last round that a leader has used.
     last_round: Option<u32>,
-    /// Below this, an acceptor votes no more.
-    highest_promise: Option<Ballot>,
+    /// Below this, an acceptor votes no more: a round, and the member that leads it.
+    highest_promise: Option<NamedBallot>,
     /// The first and the last instance that were voted in.
     instances: Option<(Instance, Instance)>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    records: Option<Vec<Record>>,
+    records: Option<Vec<NamedRecord>>,
 }
 
 /// Looks at all journals there.
@@ -102,58 +134,72 @@ fn journals(directory: &Path) -> Result<Vec<PathBuf>, String> {
     if !roles.is_empty() {
         return Ok(roles);
     }
-    let is_folder = |it: io::Result<DirEntry>| it.is_ok_and(|it| it.path().is_dir());
-    let holds_folders = fs::read_dir(directory).is_ok_and(|mut all| all.any(is_folder));
-    if directory.is_file() || holds_folders {
-        return Err(format!(
-            "{} is no data directory of a member or of a role: take one like local/data/n1, or \
-             local/data/n1/acceptor",
-            directory.display()
-        ));
+    let shown = directory.display();
+    let is_journal = |it: io::Result<DirEntry>| {
+        it.is_ok_and(|it| it.file_name().to_str().is_some_and(belongs_to_a_journal))
+    };
+    let named = PARTS.iter().any(|part| directory.ends_with(part.name()));
+    let take = "take one like local/data/n1, or local/data/n1/acceptor";
+    match fs::read_dir(directory) {
+        Err(error) => Err(format!("cannot look into {shown}: {error}; {take}")),
+        Ok(mut files) => match named || files.any(is_journal) {
+            true => Ok(vec![directory.to_owned()]),
+            false => Err(format!(
+                "{shown} is no data directory of a member or of a role, for there is no journal in it: {take}"
+            )),
+        },
     }
-    Ok(vec![directory.to_owned()])
+}
+
+/// True of the names of a journal's files.
+fn belongs_to_a_journal(name: &str) -> bool {
+    name == "identity" || name.starts_with("journal-")
 }
 
 fn look(directory: PathBuf, records: bool) -> Report {
     match verify(&directory) {
         Ok(inspected) => {
             let contents = Some(Contents::new(inspected, records));
-            Report { directory, sound: true, error: None, contents }
+            Report { directory, sound: true, error: None, damage: None, contents }
         }
-        Err(error) => Report { directory, sound: false, error: Some(error), contents: None },
+        Err(Unsound { error, damage }) => {
+            Report { directory, sound: false, error: Some(error), damage, contents: None }
+        }
     }
 }
 
 /// Reads a journal. A node may be writing to it, and then what is half written may look damaged; so
 /// what is believed is an error that is still the same after a moment.
-fn verify(directory: &Path) -> Result<Inspected, String> {
+fn verify(directory: &Path) -> Result<Inspected, Unsound> {
     let folder = Directory::look(directory);
     let mut before = String::new();
     for _ in 0..LOOKS {
         let error = match inspect(&folder) {
             Ok(inspected) => return Ok(inspected),
-            Err(_) if !directory.exists() => return Err(JournalError::Missing.to_string()),
-            Err(error) => error.to_string(),
+            Err(error) => Unsound::from(error),
         };
-        if error == before {
+        if error.error == before {
             return Err(error);
         }
-        before = error;
+        before = error.error;
         thread::sleep(MOMENT);
     }
-    Err(format!(
+    let error = format!(
         "a node is writing here, so that nothing can be said: look again, or stop it first; the last \
          look has found: {before}"
-    ))
+    );
+    Err(Unsound { error, damage: None })
 }
 
 impl Contents {
     fn new(
-        Inspected { cluster, member, segment, used, recovered }: Inspected,
+        Inspected { cluster, member, identity, segment, used, recovered }: Inspected,
         listed: bool,
     ) -> Self {
         let records = recovered.storage.unwrap_or_default().0;
-        let mut contents = Contents {
+        let names = identity.as_ref().map(Names::of).unwrap_or_default();
+        let counted = Counted::of(&records);
+        Contents {
             cluster,
             member,
             segments: recovered.segments,
@@ -161,17 +207,33 @@ impl Contents {
             used_bytes: used,
             torn_bytes: recovered.torn,
             entries: recovered.entries,
-            rounds: 0,
-            promises: 0,
-            votes: 0,
-            last_round: None,
-            highest_promise: None,
-            instances: None,
-            records: None,
-        };
-        records.iter().for_each(|record| contents.count(record));
-        contents.records = listed.then_some(records);
-        contents
+            rounds: counted.rounds,
+            promises: counted.promises,
+            votes: counted.votes,
+            last_round: counted.last_round,
+            highest_promise: names.ballot(counted.highest_promise),
+            instances: counted.instances,
+            records: listed.then(|| records.into_iter().map(|it| names.record(it)).collect()),
+        }
+    }
+}
+
+/// What the records of a journal come to.
+#[derive(Default)]
+struct Counted {
+    rounds: u64,
+    promises: u64,
+    votes: u64,
+    last_round: Option<u32>,
+    highest_promise: Ballot,
+    instances: Option<(Instance, Instance)>,
+}
+
+impl Counted {
+    fn of(records: &[Record]) -> Self {
+        let mut counted = Counted::default();
+        records.iter().for_each(|record| counted.count(record));
+        counted
     }
 
     fn count(&mut self, record: &Record) {
@@ -182,12 +244,12 @@ impl Contents {
             }
             Record::Promised(ballot) => {
                 self.promises += 1;
-                self.highest_promise = self.highest_promise.max(Some(*ballot));
+                self.highest_promise = self.highest_promise.max(*ballot);
             }
             // A vote promises its ballot.
             Record::Voted(Vote { instance, ballot, .. }) => {
                 self.votes += 1;
-                self.highest_promise = self.highest_promise.max(Some(*ballot));
+                self.highest_promise = self.highest_promise.max(*ballot);
                 let (first, last) = self.instances.unwrap_or((*instance, *instance));
                 self.instances = Some((first.min(*instance), last.max(*instance)));
             }
@@ -199,6 +261,14 @@ fn show(report: &Report) {
     let directory = report.directory.display();
     let mut shown = table(["journal", &directory.to_string()], &[]);
     let Some(contents) = &report.contents else {
+        if let Some(Damage { file, byte, last_sound_entry }) = &report.damage {
+            shown.add_row(["damaged", &format!("{file}, at byte {}", grouped(*byte as u64))]);
+            let last = last_sound_entry.map_or("not known".to_owned(), |last| match last {
+                0 => "none".to_owned(),
+                last => grouped(last),
+            });
+            shown.add_row(["last sound entry", &last]);
+        }
         shown.add_row(["verdict", "cannot be used"]);
         say(format_args!("{shown}\n"));
         let error = report.error.as_deref().unwrap_or_default();
@@ -229,7 +299,7 @@ fn show(report: &Report) {
         ("entries", grouped(entries)),
         ("records", counted.join(", ")),
         ("last round", or_none(contents.last_round.map(grouped))),
-        ("highest promise", or_none(contents.highest_promise.map(|it| it.to_string()))),
+        ("highest promise", or_none(contents.highest_promise.as_ref().map(NamedBallot::to_string))),
         ("voted in", or_none(voted)),
         ("verdict", "sound".to_owned()),
     ];
@@ -247,8 +317,8 @@ fn count(number: u64, one: &str) -> String {
 }
 
 /// A record with the beginning of its command, which is any bytes.
-fn in_words(record: &Record) -> String {
-    let Record::Voted(Vote { decree: Decree::Command(command), .. }) = record else {
+fn in_words(record: &NamedRecord) -> String {
+    let NamedRecord::Voted { decree: Decree::Command(command), .. } = record else {
         return record.to_string();
     };
     let begins = command.payload.get(..SHOWN).unwrap_or(&command.payload).escape_ascii();

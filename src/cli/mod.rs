@@ -9,8 +9,10 @@ mod demo;
 mod explore;
 mod init;
 mod inspect;
+mod known;
 mod kv;
 mod log;
+mod logging;
 mod mutants;
 mod new_file;
 mod node;
@@ -19,24 +21,23 @@ mod parallel;
 mod prove;
 mod status;
 mod swarm;
+mod table;
 mod verdict;
 mod worker;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
+use crate::cluster::offspring::end_on_signals;
 use verdict::{EXIT_CODES, Verdict};
-
-/// The environment variable that says what is logged.
-const LOG: &str = "SYNOD_LOG";
 
 /// A Multi-Paxos replicated log: written once, model-checked, and run over UDP.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, after_help = "Logs: SYNOD_LOG=debug synod demo")]
 pub struct Cli {
-    /// What is logged: error, warn, info, debug or trace; otherwise what SYNOD_LOG says.
+    /// What is logged: off, error, warn, info, debug or trace; otherwise what SYNOD_LOG says, or else info
+    /// for `synod node`, and warn for all others.
     #[arg(long, global = true, value_name = "LEVEL")]
     log: Option<String>,
     #[command(subcommand)]
@@ -87,13 +88,18 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Verdict {
-    let wanted = cli.log.clone().or_else(|| std::env::var(LOG).ok());
-    let filter = wanted.map(EnvFilter::try_new).transpose().unwrap_or_else(|error| {
-        output::warn(format_args!("synod: --log or {LOG} is not understood: {error}"));
-        None
-    });
-    let filter = filter.unwrap_or_else(|| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let wanted = cli.log.clone().or_else(|| std::env::var(logging::VARIABLE).ok());
+    let wanted = wanted.filter(|wanted| !wanted.is_empty());
+    let usual = if matches!(cli.command, Command::Node(_)) { "info" } else { "warn" };
+    if let Err(error) = logging::start(wanted.as_deref().unwrap_or(usual)) {
+        return output::fail(error, Verdict::BadUse);
+    }
+    // They start other processes.
+    if let Command::Check(_) | Command::Prove(_) | Command::Bench(_) | Command::Chaos(_) =
+        cli.command
+    {
+        end_on_signals();
+    }
     match cli.command {
         Command::Demo(args) => demo::run(&args),
         Command::Init(args) => init::run(&args),

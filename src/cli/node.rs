@@ -13,6 +13,7 @@ use super::Verdict;
 use super::output::{fail, say, warn};
 use crate::cluster::config::{ClusterConfig, MAX_FILE};
 use crate::cluster::member::{Conditions, Part, Playing};
+use crate::cluster::offspring::obey_parent;
 use crate::runtime::lossy::Losses;
 use crate::runtime::pump::End;
 
@@ -41,7 +42,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "MEMBER")]
     without: Vec<String>,
     /// For experiments: take orders from the standard input, such as `n2 100`, which loses all that
-    /// member n2 sends to this one, or `n2 0`, which loses nothing any more.
+    /// member n2 sends to this one, or `n2 0`, which loses nothing any more. The member ends at once when
+    /// the standard input does.
     #[arg(long)]
     faults: bool,
 }
@@ -100,18 +102,17 @@ fn listen() -> io::Result<Receiver<i32>> {
     Ok(listens)
 }
 
-/// Loses what the standard input says, from now on.
+/// Loses what the standard input says, from now on. Whoever gives the orders is an experiment, and
+/// this process ends with it.
 fn take_orders(config: &ClusterConfig) -> Arc<Losses> {
     let losses = Arc::new(Losses::new(0));
     let (ordered, config) = (Arc::clone(&losses), config.clone());
-    let obey = move || {
-        for line in io::stdin().lines().map_while(Result::ok) {
-            if let Err(error) = obey(&config, &ordered, &line) {
-                warn(format_args!("synod: cannot do '{}': {error}", line.escape_debug()));
-            }
+    let obey = move |line: &str| {
+        if let Err(error) = obey(&config, &ordered, line) {
+            warn(format_args!("synod: cannot do '{}': {error}", line.escape_debug()));
         }
     };
-    if let Err(error) = thread::Builder::new().name("synod-faults".to_owned()).spawn(obey) {
+    if let Err(error) = obey_parent(obey) {
         warn(format_args!("synod: cannot take orders: {error}"));
     }
     losses

@@ -5,11 +5,11 @@ use std::io::{self, Write};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::Verdict;
+use super::table::Table;
 pub(super) use crate::model::scope::grouped;
 
 /// The first error with which the standard output could not be written. There is one standard output
@@ -89,17 +89,7 @@ pub(super) fn json(value: &impl Serialize) {
 
 /// A table with these headings, whose columns named in `right` are numbers.
 pub(super) fn table<const N: usize>(headings: [&str; N], right: &[usize]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(headings);
-    // On a terminal, cells are wrapped to fit its width.
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, 2));
-        if right.contains(&index) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
+    Table::new(&headings, right)
 }
 
 /// Progress bars on the standard error, if it is a terminal and they are to be shown.

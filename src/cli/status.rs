@@ -1,23 +1,33 @@
-//! `synod status`: how each member of a running cluster is.
+//! `synod status`: the health of a running cluster, and of each of its members.
 
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::Verdict;
 use super::node::read;
-use super::output::{fail, grouped, json, say, table};
-use crate::cluster::inquirer::{Asked, Found, Inquirer};
+use super::output::{fail, grouped, is_lost, json, say, table};
+use super::table::{columns, wrap};
+use crate::cluster::config::ClusterConfig;
+use crate::cluster::health::{Digests, Health, State, ends, judge};
+use crate::cluster::inquirer::{Asked, Found, Inquirer, InquiryError};
+use crate::cluster::member::Part;
 use crate::runtime::inquiry::{RoleStatus, Status};
+use crate::runtime::journal::JournalStats;
+use crate::runtime::names::Names;
 
-/// Show how each member of a running cluster is.
+/// Show the health of a running cluster, and of each of its members.
 ///
-/// Exit code 1 if a member does not answer, or nobody is primary.
+/// Exit code 0 if it is healthy: all members answer, one is primary, and all histories agree. Otherwise
+/// 1, and the lines under the verdict say why.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   synod status --config local/cluster.toml
+  synod status --config local/cluster.toml --watch        until Ctrl-C
   synod status --config local/cluster.toml --json")]
 pub(super) struct Args {
     /// The cluster's file.
@@ -26,29 +36,35 @@ pub(super) struct Args {
     /// For how many seconds answers are waited for.
     #[arg(long, default_value_t = 1.0, value_parser = super::kv::seconds)]
     timeout: f64,
-    /// Print one line of JSON instead of a table.
+    /// Show it again and again, every so many seconds, until interrupted.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2",
+        value_parser = super::kv::seconds)]
+    watch: Option<f64>,
+    /// Print one line of JSON instead of tables.
     #[arg(long)]
     json: bool,
 }
 
+/// What is shown as JSON.
+#[derive(Serialize)]
+struct Json<'a> {
+    cluster: &'a str,
+    #[serde(flatten)]
+    health: &'a Health,
+    members: Vec<Row<'a>>,
+}
+
 /// One role of one member.
 #[derive(Serialize)]
-struct Row {
-    member: String,
+struct Row<'a> {
+    member: &'a str,
     part: &'static str,
     address: String,
     /// None if it does not answer.
-    status: Option<Status>,
+    status: Option<Value>,
     /// Who answers in its place, and what to do; none if nobody does.
     #[serde(skip_serializing_if = "Option::is_none")]
-    stranger: Option<String>,
-}
-
-impl Row {
-    fn is_primary(&self) -> bool {
-        let role = self.status.as_ref().map(|status| &status.role);
-        matches!(role, Some(RoleStatus::Leader(leader)) if leader.standing == "primary")
-    }
+    stranger: Option<&'a str>,
 }
 
 /// Asks, and shows.
@@ -57,106 +73,163 @@ pub(super) fn run(args: &Args) -> Verdict {
         Ok(config) => config,
         Err(error) => return fail(error, Verdict::BadUse),
     };
-    let within = Duration::from_secs_f64(args.timeout);
-    let asked = Inquirer::new(&config).map_err(|error| error.to_string()).and_then(|inquirer| {
-        let statuses = inquirer.survey(within).map_err(|error| error.to_string())?;
-        Ok(inquirer.members().iter().cloned().zip(statuses).map(row).collect::<Vec<Row>>())
-    });
-    let rows = match asked {
-        Ok(rows) => rows,
+    let inquirer = match Inquirer::new(&config) {
+        Ok(inquirer) => inquirer,
         Err(error) => return fail(error, Verdict::NotDone),
     };
-    if args.json {
-        json(&rows);
-    } else {
-        show(&rows);
-    }
-    let mut strangers: Vec<&String> = rows.iter().filter_map(|row| row.stranger.as_ref()).collect();
-    strangers.dedup();
-    if let Some(words) = strangers.first() {
-        return fail(words, Verdict::Fails);
-    }
-    let silent = rows.iter().filter(|row| row.status.is_none()).count();
-    let led = rows.iter().any(Row::is_primary);
-    match (silent, led) {
-        (0, true) => Verdict::Holds,
-        (0, false) => fail("nobody is primary now", Verdict::Fails),
-        (silent, _) => {
-            let of = rows.len();
-            let words = format!("{silent} of {of} do not answer: not up, or not to be reached");
-            fail(words, Verdict::Fails)
+    let within = Duration::from_secs_f64(args.timeout);
+    loop {
+        let (found, digests) = match survey(&inquirer, within) {
+            Ok(surveyed) => surveyed,
+            Err(error) => return fail(error, Verdict::NotDone),
+        };
+        let health = judge((&config.identity(), config.limits.window), &found, &digests);
+        if args.json {
+            let names = Names::of(&config.identity());
+            let members = found.iter().map(|found| Row::new(found, &names)).collect();
+            json(&Json { cluster: &config.cluster, health: &health, members });
+        } else {
+            let text = text(&config, &health, &found);
+            let drawn = args.watch.is_some() && io::stdout().is_terminal();
+            // From the upper left corner on, each line to its end, and what is below is cleared.
+            say(match drawn {
+                true => format!("\u{1b}[H{}\u{1b}[K\u{1b}[J", text.replace('\n', "\u{1b}[K\n")),
+                false if args.watch.is_some() => format!("{text}\n"),
+                false => text,
+            });
+        }
+        match args.watch {
+            Some(seconds) if !is_lost() => std::thread::sleep(Duration::from_secs_f64(seconds)),
+            _ => return (health.verdict == State::Healthy).into(),
         }
     }
 }
 
-fn row((asked, found): (Asked, Found)) -> Row {
-    let Asked { member, part, address, .. } = asked;
-    let (status, stranger) = match found {
-        Found::Up(status) => (Some(*status), None),
-        Found::Stranger(words) => (None, Some(words)),
-        Found::Silence => (None, None),
-    };
-    Row { member, part: part.name(), address: address.to_string(), status, stranger }
+/// What is found where the members should be, and the digests of their histories.
+fn survey(
+    inquirer: &Inquirer,
+    within: Duration,
+) -> Result<(Vec<(Asked, Found)>, Vec<Digests>), InquiryError> {
+    let found = inquirer.survey(within)?;
+    let found: Vec<(Asked, Found)> = inquirer.members().iter().cloned().zip(found).collect();
+    let digests = |at| Ok((at, inquirer.digests(at, found.as_slice(), within)?));
+    let digests = ends(&found).into_iter().map(digests).collect::<Result<_, InquiryError>>()?;
+    Ok((found, digests))
 }
 
-fn show(rows: &[Row]) {
-    let headings = [
-        "member",
-        "role",
-        "standing",
-        "primary",
-        "ballot",
-        "chosen",
-        "applied",
-        "gaps",
-        "dropped",
-        "journal",
-        "last sync",
-    ];
-    let mut lines = table(headings, &[5, 6, 7, 8, 9, 10]);
-    for Row { member, part, status, stranger, .. } in rows {
-        let mut cells = vec![member.clone(), (*part).to_owned()];
-        match status {
-            None if stranger.is_some() => cells.push("a stranger".to_owned()),
-            Some(status) if !status.waits_for.is_empty() => {
-                cells.push(format!("waits for {}", status.waits_for.join(", ")));
+impl<'a> Row<'a> {
+    fn new((asked, found): &'a (Asked, Found), names: &Names) -> Self {
+        let (status, stranger) = match found {
+            Found::Up(status) => (Some(named(status, names)), None),
+            Found::Stranger(words) => (None, Some(words.as_str())),
+            Found::Silence => (None, None),
+        };
+        let Asked { member, part, address, .. } = asked;
+        Row { member, part: part.name(), address: address.to_string(), status, stranger }
+    }
+}
+
+/// A status as JSON, with the names of members in place of their numbers.
+fn named(status: &Status, names: &Names) -> Value {
+    let mut value = serde_json::to_value(status).unwrap_or_default();
+    let ballot = |ballot| serde_json::to_value(names.ballot(ballot)).unwrap_or_default();
+    let mut put = |at: &str, named: Value| {
+        value.pointer_mut(at).into_iter().for_each(|place| *place = named.clone());
+    };
+    match &status.role {
+        RoleStatus::Leader(leader) => {
+            let primary = leader.primary.map(|primary| names.leader(primary));
+            put("/role/leader/primary", primary.into());
+            put("/role/leader/ballot", ballot(leader.ballot));
+        }
+        RoleStatus::Acceptor(acceptor) => put("/role/acceptor/promised", ballot(acceptor.promised)),
+        RoleStatus::Client => {}
+    }
+    value
+}
+
+fn text(config: &ClusterConfig, health: &Health, found: &[(Asked, Found)]) -> String {
+    let mut lines = vec![format!("{} is {}", config.cluster, health.verdict.name())];
+    let width = columns().unwrap_or(usize::MAX);
+    for finding in &health.findings {
+        let (mark, next) =
+            if finding.state == State::Healthy { ("  ", "  ") } else { ("! ", "  ") };
+        let wrapped = wrap(&finding.words, width.saturating_sub(mark.len()));
+        let marks = std::iter::once(mark).chain(std::iter::repeat(next));
+        lines.extend(marks.zip(wrapped).map(|(mark, line)| format!("{mark}{line}")));
+    }
+    let names = Names::of(&config.identity());
+    format!("{}\n\n{}\n\n{}", lines.join("\n"), leaders(found, &names), acceptors(found, &names))
+}
+
+fn leaders(found: &[(Asked, Found)], names: &Names) -> String {
+    let headings =
+        ["leader", "standing", "primary", "ballot", "chosen", "applied", "gaps", "dropped"];
+    let mut rows = table(headings, &[4, 5, 6, 7]);
+    for (asked, found) in found.iter().filter(|(asked, _)| asked.part == Part::Leader) {
+        let mut cells = vec![asked.member.clone()];
+        match taking_part(found) {
+            Err(words) => cells.push(words),
+            Ok(Status { role, counts, .. }) => {
+                let RoleStatus::Leader(leader) = role else { continue };
+                let primary = leader.primary.map(|primary| names.leader(primary));
+                cells.extend([
+                    leader.standing.clone(),
+                    primary.unwrap_or_else(|| "not known".to_owned()),
+                    names.ballot_in_words(leader.ballot),
+                    grouped(leader.first_unchosen.0),
+                    grouped(leader.applied),
+                    grouped(leader.gaps),
+                    grouped(counts.dropped),
+                ]);
             }
-            None => cells.push("no answer".to_owned()),
-            Some(status) => cells.extend(words(status)),
         }
-        cells.resize(headings.len(), String::new());
-        lines.add_row(cells);
+        rows.add_row(cells);
     }
-    say(lines);
+    rows.to_string()
 }
 
-/// What a role says of itself, from its standing on.
-fn words(Status { role, counts, journal, .. }: &Status) -> Vec<String> {
-    let mut cells = match role {
-        RoleStatus::Client => vec!["client".to_owned()],
-        RoleStatus::Leader(leader) => vec![
-            leader.standing.clone(),
-            leader.primary.map_or("nobody known".to_owned(), |primary| primary.to_string()),
-            leader.ballot.to_string(),
-            grouped(leader.first_unchosen.0),
-            grouped(leader.applied),
-            grouped(leader.gaps),
-        ],
-        RoleStatus::Acceptor(acceptor) => vec![
-            "votes".to_owned(),
-            String::new(),
-            acceptor.promised.to_string(),
-            format!("{} voted", grouped(acceptor.votes)),
-            String::new(),
-            String::new(),
-        ],
-    };
-    cells.push(grouped(counts.dropped));
-    if let Some(journal) = journal {
-        cells.push(format!("{} MiB", grouped(journal.bytes >> 20)));
-        let ago = journal.last_sync_ms_ago.map(|ms| Duration::from_millis(ms).as_secs_f64());
-        let took = journal.last_sync_us;
-        cells.push(ago.map_or("none yet".to_owned(), |s| format!("{took} us, {s:.1} s ago")));
+fn acceptors(found: &[(Asked, Found)], names: &Names) -> String {
+    let headings = ["acceptor", "standing", "promised", "votes", "dropped", "journal", "last sync"];
+    let mut rows = table(headings, &[3, 4, 5]);
+    for (asked, found) in found.iter().filter(|(asked, _)| asked.part == Part::Acceptor) {
+        let mut cells = vec![asked.member.clone()];
+        match taking_part(found) {
+            Err(words) => cells.push(words),
+            Ok(Status { role, counts, journal, .. }) => {
+                let RoleStatus::Acceptor(acceptor) = role else { continue };
+                cells.extend([
+                    "takes part".to_owned(),
+                    names.ballot_in_words(acceptor.promised),
+                    grouped(acceptor.votes),
+                    grouped(counts.dropped),
+                ]);
+                cells.extend(journal.iter().flat_map(on_disk));
+            }
+        }
+        rows.add_row(cells);
     }
-    cells
+    rows.to_string()
+}
+
+/// How a role is that takes part, or why it does not.
+fn taking_part(found: &Found) -> Result<&Status, String> {
+    match found {
+        Found::Silence => Err("no answer".to_owned()),
+        Found::Stranger(_) => Err("a stranger".to_owned()),
+        Found::Up(status) if status.waits_for.is_empty() => Ok(status),
+        Found::Up(status) => Err(format!("waits for {}", status.waits_for.join(", "))),
+    }
+}
+
+/// The bytes in use, and the last sync.
+fn on_disk(journal: &JournalStats) -> [String; 2] {
+    let used = match journal.used {
+        bytes if bytes < 10 << 10 => format!("{bytes} B"),
+        bytes if bytes < 10 << 20 => format!("{} KiB", bytes >> 10),
+        bytes => format!("{} MiB", grouped(bytes >> 20)),
+    };
+    let ago = journal.last_sync_ms_ago.map(|ms| Duration::from_millis(ms).as_secs_f64());
+    let took = journal.last_sync_us;
+    [used, ago.map_or("none yet".to_owned(), |s| format!("{took} us, {s:.1} s ago"))]
 }

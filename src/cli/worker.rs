@@ -13,7 +13,8 @@ use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
 use super::Verdict;
-use super::output::{json, say};
+use super::output::{fail, json, say};
+use crate::cluster::offspring::{Offspring, obey_parent};
 use crate::model::check::{Backend, Held, check};
 use crate::model::properties::Kind;
 use crate::model::report::{Outcome, Report, Verdict as Shown};
@@ -231,6 +232,12 @@ type Said = Result<Box<Checked>, String>;
 
 /// The child's side: a line with the number of states now and then, and a line of JSON at the end.
 pub(super) fn serve(system: &'static System, held: Held, backend: Backend) -> Verdict {
+    if let Err(error) = obey_parent(|_| ()) {
+        return fail(
+            format_args!("cannot wait for the end of its parent: {error}"),
+            Verdict::Fails,
+        );
+    }
     let report = check(system, held, backend, &|states| say(states));
     let passes = report.is_ok();
     let said: Said =
@@ -258,7 +265,7 @@ pub(super) fn check_in_child(
     let start = Instant::now();
     let died = |why, states| Died { why, states, after: start.elapsed() };
     let cannot = |error: io::Error| died(format!("its process cannot be started: {error}"), 0);
-    let (mut child, output) = spawn(system, held, backend).map_err(cannot)?;
+    let (child, output) = spawn(system, held, backend).map_err(cannot)?;
     let mut states = 0;
     // What it says beside numbers and its result, as when it panics or runs out of memory.
     let mut noise = Vec::new();
@@ -286,20 +293,22 @@ pub(super) fn check_in_child(
     if !matches!(listened, Ok(Some(Ended::Checked(_)) | None)) {
         let _ = child.kill();
     }
-    let status = child.wait();
+    // Its output has come to an end, or it was killed.
+    let status = child.with(Child::wait);
+    drop(child);
     listened?.ok_or_else(|| died(last_words(status, &noise), states))
 }
 
 /// Starts a child; whatever it writes comes in one stream.
-fn spawn(system: &System, held: Held, backend: Backend) -> io::Result<(Child, PipeReader)> {
+fn spawn(system: &System, held: Held, backend: Backend) -> io::Result<(Offspring, PipeReader)> {
     let (output, input) = io::pipe()?;
-    let child = Command::new(std::env::current_exe()?)
+    let mut command = Command::new(std::env::current_exe()?);
+    command
         .args(["check", system.name, "--worker", "--backend", backend.name()])
         .args((held == Held::ToSpecification).then_some("--refinement"))
         .stdout(input.try_clone()?)
-        .stderr(input)
-        .spawn()?;
-    Ok((child, output))
+        .stderr(input);
+    Ok((Offspring::start(&mut command)?, output))
 }
 
 /// Reads on a thread of its own, so that waiting for a line can have a limit. It ends with the child.

@@ -13,7 +13,8 @@ use super::crowd::{Answered, Crowd};
 use super::demo::Latency;
 use super::inquirer::{Inquirer, InquiryError};
 use super::member::Part;
-use super::processes::{ExperimentError, ProcessError, Processes, free_ports};
+use super::processes::{ExperimentError, ProcessError, Processes, free_ports, system};
+use super::scratch::Scratch;
 use crate::machine::kv::{KvCommand, TooLong};
 use crate::paxos::{Decree, Instance, RequestId};
 use crate::runtime::inquiry::Status;
@@ -46,9 +47,11 @@ pub struct Report {
     pub syncs_per_s: f64,
     /// From the first sending of a command to its answer.
     pub latency_us: Latency,
-    /// Time per command over the first 10,000, in microseconds.
+    /// The number of commands at the beginning, and at the end, that the next two are measured over.
+    pub ends: u64,
+    /// Time per command over the first of them, in microseconds.
     pub first_us: f64,
-    /// Time per command over the last 10,000, in microseconds.
+    /// Time per command over the last of them, in microseconds.
     pub last_us: f64,
     /// From the start of all members, after all were killed, to the next answer.
     pub restart_ms: f64,
@@ -80,34 +83,35 @@ struct Seen {
 /// Measures. `progress` is told how many commands were answered so far.
 pub fn run(bench: &Bench, progress: impl Fn(u64)) -> Result<Report, ExperimentError> {
     let program = std::env::current_exe().map_err(ExperimentError::Program)?;
-    let folder = bench.data.join(format!("synod-bench-{}", std::process::id()));
+    let scratch = Scratch::new(&bench.data, "bench").map_err(system("make a folder"))?;
     let file = local(bench.members)?;
-    let mut cluster = Processes::new(program, &folder, &file)?;
+    let mut cluster = Processes::new(program, scratch.path(), &file)?;
     cluster.start_all()?;
     let mut crowd = Crowd::new(cluster.config(), bench.clients)?;
-    let stuck = |folder: &PathBuf| {
-        ExperimentError::Stuck(PATIENCE, format!("see the members' logs in {}", folder.display()))
+    let stuck = |scratch: Scratch| {
+        let logs = format!("see the members' logs in {}", scratch.keep().display());
+        ExperimentError::Stuck(PATIENCE, logs)
     };
     // A first command finds the primary.
     if crowd.run([put(0, bench.value)?], PATIENCE, drop)? == 0 {
-        return Err(stuck(&folder));
+        return Err(stuck(scratch));
     }
     let inquirer = Inquirer::new(cluster.config()).map_err(ClientError::from)?;
     let before = syncs(&inquirer)?;
     let seen = load(bench, &mut crowd, progress)?;
     let elapsed = seen.start.elapsed().as_secs_f64();
     if (seen.done.len() as u64) < bench.commands {
-        return Err(stuck(&folder));
+        return Err(stuck(scratch));
     }
     let syncs = syncs(&inquirer)?.saturating_sub(before);
     let (restarted, problem) = verify(&mut cluster, &mut crowd, &seen.done, bench)?;
     drop(cluster);
-    if problem.is_none() {
-        // The figures are good even if the files cannot be taken away.
-        let _ = std::fs::remove_dir_all(&folder);
+    let folder = scratch.path().to_owned();
+    if problem.is_some() {
+        scratch.keep();
     }
-    let ends = ENDS.min(bench.commands) as f64;
-    let micros = |time: Duration| time.as_secs_f64() * 1e6 / ends;
+    let ends = ENDS.min(bench.commands);
+    let micros = |time: Duration| time.as_secs_f64() * 1e6 / ends as f64;
     let total = Duration::from_secs_f64(elapsed);
     let (first, before_last) = (seen.first.unwrap_or(total), seen.before_last.unwrap_or_default());
     Ok(Report {
@@ -119,6 +123,7 @@ pub fn run(bench: &Bench, progress: impl Fn(u64)) -> Result<Report, ExperimentEr
             p50: seen.latency.value_at_quantile(0.5),
             p99: seen.latency.value_at_quantile(0.99),
         },
+        ends,
         first_us: micros(first),
         last_us: micros(total.saturating_sub(before_last)),
         restart_ms: restarted.as_secs_f64() * 1e3,

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::{Cluster, ClusterError, Config, Runtime};
 use crate::paxos::leader;
 use crate::paxos::{AcceptorSet, Decree, Quorums, RequestId};
+use crate::runtime::chain::Chain;
 use crate::runtime::counters::Counts;
 
 /// What the demo showed.
@@ -64,7 +64,7 @@ pub struct LeaderReport {
     pub primary: bool,
     /// How many instances it knows to be decided.
     pub decided: u64,
-    /// The first 16 digits of a SHA-256 of its history.
+    /// The digest of its history, no-ops included.
     pub digest: String,
 }
 
@@ -147,7 +147,9 @@ fn report(
             id: handle.name.clone(),
             primary: *primary,
             decided: state.map_or(0, |state| state.learner().first_unchosen().0),
-            digest: state.map_or("unknown".to_owned(), |state| digest(state.learner().prefix())),
+            digest: state.map_or("unknown".to_owned(), |state| {
+                Chain::of(state.learner().prefix()).to_string()
+            }),
         })
         .collect();
     let known = || histories.iter().flatten();
@@ -192,23 +194,4 @@ fn report(
 fn distinct(state: &leader::State) -> u64 {
     let ids: HashSet<RequestId> = state.commands().map(|command| command.id).collect();
     ids.len() as u64
-}
-
-/// The first 16 digits of a SHA-256 of a history, no-ops included.
-fn digest(history: &[Decree]) -> String {
-    let mut hasher = Sha256::new();
-    for decree in history {
-        match decree {
-            Decree::Noop => hasher.update([0]),
-            Decree::Command(command) => {
-                hasher.update([1]);
-                hasher.update(command.id.client.born.0.to_le_bytes());
-                hasher.update(command.id.client.number.to_le_bytes());
-                hasher.update(command.id.sequence.to_le_bytes());
-                hasher.update((command.payload.len() as u64).to_le_bytes());
-                hasher.update(&command.payload);
-            }
-        }
-    }
-    hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -13,6 +13,7 @@ use super::config::{Address, ClusterConfig};
 use super::member::{PARTS, Part};
 use super::net::{Inbox, Net};
 use crate::paxos::{Decree, Instance, LeaderId};
+use crate::runtime::chain::HistoryDigest;
 use crate::runtime::inquiry::{Inquiry, LeaderStatus, Page, Report, RoleStatus, Status};
 use crate::runtime::me::Me;
 use crate::runtime::notice::Notice;
@@ -142,6 +143,25 @@ impl Inquirer {
             _ => heard.strangers.remove(&asked.party).map_or(Found::Silence, Found::Stranger),
         };
         Ok(self.members.iter().map(&mut found).collect())
+    }
+
+    /// The digest of the history that each leader knows before an instance, of those who have been
+    /// found, know so much, and answer within that time.
+    pub fn digests(
+        &self,
+        at: Instance,
+        found: &[(Asked, Found)],
+        within: Duration,
+    ) -> Result<BTreeMap<Party, HistoryDigest>, InquiryError> {
+        let up = found.iter().filter(|(_, found)| matches!(found, Found::Up(_)));
+        let leaders = up.map(|(asked, _)| asked).filter(|asked| asked.part == Part::Leader);
+        let leaders: Vec<&Asked> = leaders.collect();
+        let heard = self.ask(Inquiry::Digest(at), &leaders, Enough::All, within)?;
+        let digest = |(party, report)| match report {
+            Report::Digest(_, digest) => Some((party, digest?)),
+            _ => None,
+        };
+        Ok(heard.reports.into_iter().filter_map(digest).collect())
     }
 
     /// What a leader knows to be chosen from an instance on: one page of it.
@@ -354,7 +374,7 @@ fn leader(report: &Report) -> Option<&LeaderStatus> {
             RoleStatus::Leader(leader) => Some(leader),
             _ => None,
         },
-        Report::Log(_) => None,
+        Report::Log(_) | Report::Digest(..) => None,
     }
 }
 
@@ -374,6 +394,7 @@ fn answers(inquiry: Inquiry, report: &Report) -> bool {
     match (inquiry, report) {
         (Inquiry::Status, Report::Status(_)) => true,
         (Inquiry::Log(from), Report::Log(page)) => page.first == from,
+        (Inquiry::Digest(of), Report::Digest(at, _)) => *at == of,
         _ => false,
     }
 }

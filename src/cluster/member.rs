@@ -18,7 +18,7 @@ use crate::runtime::handshake::{Admission, Opened};
 use crate::runtime::identity::{ClusterIdentity, unique};
 use crate::runtime::journal::Journal;
 use crate::runtime::journal::disk::{DiskJournal, JournalError, Recovered, SEGMENT, create};
-use crate::runtime::journal::folder::Directory;
+use crate::runtime::journal::folder::{Directory, create_private};
 use crate::runtime::journal::identity::Identity;
 use crate::runtime::journal::peers::{Peers, PeersError};
 use crate::runtime::lossy::{Losses, Lossy};
@@ -161,7 +161,7 @@ impl ClusterConfig {
         let member = self.member(name)?;
         for (part, _) in parts(member) {
             let path = base.join(&member.data).join(part.name());
-            std::fs::create_dir_all(&path)
+            create_private(&path)
                 .map_err(|source| MemberError::Folder { path: path.clone(), source })?;
             let mut folder = lock(&path)?;
             create(&mut folder, &self.journal_identity(member, part), SEGMENT)

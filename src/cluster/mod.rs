@@ -6,12 +6,15 @@ pub mod client;
 pub mod config;
 pub mod crowd;
 pub mod demo;
+pub mod health;
 pub mod inquirer;
 pub mod member;
 mod net;
+pub mod offspring;
 pub mod probe;
 pub mod processes;
 mod resolver;
+pub mod scratch;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -3,21 +3,22 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use thiserror::Error;
 
 use super::client::ClientError;
 use super::config::{ClusterConfig, ConfigError};
 use super::inquirer::InquiryError;
 use super::member::MemberError;
+use super::offspring::Offspring;
 use crate::machine::kv::TooLong;
 
 /// Why an experiment's cluster cannot be had.
@@ -113,7 +114,7 @@ pub struct Processes {
     program: PathBuf,
     folder: PathBuf,
     config: ClusterConfig,
-    up: BTreeMap<String, Child>,
+    up: BTreeMap<String, Offspring>,
 }
 
 impl Processes {
@@ -160,14 +161,14 @@ impl Processes {
         let log = self.folder.join(format!("{name}.log"));
         let open = || File::options().create(true).append(true).open(&log);
         let child = open().and_then(|out| {
-            Command::new(&self.program)
+            let mut command = Command::new(&self.program);
+            command
                 .args(["--log", "info", "node", name, "--faults", "--config"])
                 .arg(self.folder.join(file))
                 .args(new.then_some("--new"))
-                .stdin(Stdio::piped())
                 .stdout(out.try_clone()?)
-                .stderr(out)
-                .spawn()
+                .stderr(out);
+            Offspring::start(&mut command)
         });
         let child = child.map_err(system(format!("start {name}")))?;
         self.up.insert(name.to_owned(), child);
@@ -182,9 +183,8 @@ impl Processes {
 
     /// Kills a member as `kill -9` does, and waits until it is gone. One that is not up stays so.
     pub fn kill(&mut self, name: &str) -> Result<(), ProcessError> {
-        let Some(mut child) = self.up.remove(name) else { return Ok(()) };
-        let killed = child.kill().and_then(|()| child.wait());
-        killed.map(drop).map_err(system(format!("kill {name}")))
+        let Some(child) = self.up.remove(name) else { return Ok(()) };
+        child.kill().map(drop).map_err(system(format!("kill {name}")))
     }
 
     /// Stops a member in its tracks: it takes no step until it is told to go on.
@@ -198,18 +198,14 @@ impl Processes {
     }
 
     fn signal(&self, name: &str, signal: Signal) -> Result<(), ProcessError> {
-        let child = self.up.get(name);
-        let pid = child.and_then(|child| Pid::from_raw(child.id() as i32));
-        let Some(pid) = pid else { return Ok(()) };
-        let what = format!("signal {name}");
-        kill_process(pid, signal).map_err(|error| system(what)(error.into()))
+        let Some(child) = self.up.get(name) else { return Ok(()) };
+        child.signal(signal).map_err(system(format!("signal {name}")))
     }
 
     /// From now on, a member does not hear so many of a hundred datagrams from another.
     pub fn lose(&mut self, hearer: &str, speaker: &str, percent: u8) -> Result<(), ProcessError> {
-        let pipe = self.up.get_mut(hearer).and_then(|child| child.stdin.as_mut());
-        let Some(pipe) = pipe else { return Ok(()) };
-        let told = writeln!(pipe, "{speaker} {percent}").and_then(|()| pipe.flush());
+        let Some(child) = self.up.get_mut(hearer) else { return Ok(()) };
+        let told = child.order(&format!("{speaker} {percent}"));
         told.map_err(system(format!("give orders to {hearer}")))
     }
 
@@ -217,7 +213,7 @@ impl Processes {
     /// has ended is not up.
     pub fn ends(&mut self, name: &str, within: Duration) -> Result<bool, ProcessError> {
         let deadline = Instant::now() + within;
-        let Some(child) = self.up.get_mut(name) else { return Ok(true) };
+        let Some(child) = self.up.get(name) else { return Ok(true) };
         while Instant::now() < deadline {
             if child.try_wait().map_err(system(format!("look after {name}")))?.is_some() {
                 self.up.remove(name);
@@ -230,7 +226,7 @@ impl Processes {
 
     /// Which member has ended by itself, and what it said last; none if none has.
     pub fn first_end(&mut self) -> Result<Option<String>, ProcessError> {
-        for (name, child) in &mut self.up {
+        for (name, child) in &self.up {
             let status = child.try_wait().map_err(system(format!("look after {name}")))?;
             if status.is_some() {
                 let log = fs::read_to_string(self.folder.join(format!("{name}.log")));
@@ -239,14 +235,5 @@ impl Processes {
             }
         }
         Ok(None)
-    }
-}
-
-impl Drop for Processes {
-    fn drop(&mut self) {
-        for child in self.up.values_mut() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
     }
 }

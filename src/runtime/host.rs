@@ -4,6 +4,7 @@
 //! what it claims is durable, and a journal that fails stops the node before it says anything.
 
 mod drops;
+mod monitor;
 mod sending;
 mod strangers;
 
@@ -19,6 +20,8 @@ use stateright::actor::{Actor, Command, Id, Out};
 use thiserror::Error;
 
 use self::drops::Drops;
+use self::monitor::Monitor;
+use super::chain::Chain;
 use super::counters::Counters;
 use super::handshake::{Admission, Answer, Handshake};
 use super::inquiry::{Inquiry, report};
@@ -32,8 +35,7 @@ use super::pump::{Datagram, Turn};
 use super::timers::Timers;
 use super::udp::Outlet;
 use super::wire::{BUNDLE, Header, Kind, Opened, WireError, open};
-use crate::paxos::leader;
-use crate::paxos::{Ballot, Message, Node, Panic, Record, State, Storage, Timer};
+use crate::paxos::{Message, Node, Panic, Record, State, Storage, Timer};
 
 /// An actor that a host can run.
 pub trait Member:
@@ -105,6 +107,8 @@ pub struct Host<A: Member, O, J> {
     drops: Drops,
     notices: Notices,
     warnings: Rate,
+    chain: Chain,
+    monitor: Monitor,
     /// What its start has asked for, until it takes part.
     held: Option<Asked>,
 }
@@ -140,6 +144,7 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         let (bundle, drops) = (network.datagram.min(BUNDLE), Drops::new(network));
         let assembly = Assembly::default();
         let (notices, warnings) = (Notices::new(), Rate::of_warnings());
+        let monitor = Monitor::new(me.party(), me.cluster(), Instant::now());
         let mut asked = Asked::default();
         asked.add(out);
         let held = Some(asked);
@@ -159,6 +164,8 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
             drops,
             notices,
             warnings,
+            chain: Chain::default(),
+            monitor,
             held,
         };
         host.take_part()?;
@@ -240,10 +247,10 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         asked: &mut Asked,
     ) -> Result<(), WireError> {
         let Header { from, life, age, sync, .. } = opened.header;
-        let messages = opened.messages()?;
+        let (messages, now) = (opened.messages()?, Instant::now());
         self.pace.hear(from, Duration::from_millis(sync.into()));
         let trusted = self.admission.as_mut().is_none_or(|admission| {
-            admission.note(from, (life, age), Instant::now());
+            admission.note(from, (life, age), now);
             admission.trusts(from)
         });
         for message in messages {
@@ -251,6 +258,7 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
                 self.reject(from, &message);
                 continue;
             }
+            self.monitor.hear(from, &message, now);
             let mut out = Out::new();
             self.actor.on_msg(self.id, &mut self.state, src, message, &mut out);
             asked.add(out);
@@ -295,12 +303,13 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
             self.journal.append(saves).map_err(HostError::Journal)?;
             self.pace.measure(start.elapsed());
         }
+        sends.iter().for_each(|(to, message)| self.monitor.send(Party::of(*to), message));
         self.send(sends);
         // What is reported may have been learned in this very turn, so it comes after the saves.
         for (to, inquiry) in inquiries {
             let network = self.outlet.network();
             let host = (self.counters.read(), network, self.journal.stats(), self.waits_for());
-            let report = report(inquiry, &self.state, host);
+            let report = report(inquiry, (&self.state, &self.chain), host);
             self.send_one(to, &report);
         }
         for (to, handshake) in handshakes {
@@ -325,8 +334,12 @@ impl<A: Member, O: Outlet, J: Journal> Turn for Host<A, O, J> {
 
     /// Messages first, then the timers that they have not put off.
     fn turn(&mut self, batch: &mut Vec<Datagram>) -> Result<(), HostError> {
-        let (before, (_, panics)) = (self.standing(), self.panics());
+        let (_, panics) = self.panics();
         let turned = self.take_turn(batch);
+        if let Some(leader) = self.state.as_leader() {
+            self.chain.follow(leader.learner().prefix());
+            self.monitor.look(leader, Instant::now());
+        }
         let (last, count) = self.panics();
         if count > panics && self.warnings.allows(Instant::now()) {
             tracing::error!(name = self.actor.name(), "{}; {count} panics so far", last);
@@ -334,19 +347,11 @@ impl<A: Member, O: Outlet, J: Journal> Turn for Host<A, O, J> {
         if let Some(words) = self.drops.look(&self.outlet, Instant::now()) {
             tracing::warn!(name = self.actor.name(), "{words}");
         }
-        let after = self.standing();
-        if let Some((standing, ballot)) = after.filter(|_| after != before) {
-            tracing::info!(name = self.actor.name(), ?ballot, "{standing} from now on");
-        }
         turned
     }
 }
 
 impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
-    fn standing(&self) -> Option<(&'static str, Option<Ballot>)> {
-        self.state.as_leader().map(leader::State::standing)
-    }
-
     /// The last panic of the state machine in words, and how many there were.
     fn panics(&self) -> (String, u64) {
         let (last, count) = self.state.as_leader().map_or((&[][..], 0), |it| it.history().panics());

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::chain::{Chain, HistoryDigest};
 use super::counters::Counts;
 use super::journal::JournalStats;
 use super::udp::Network;
@@ -19,6 +20,8 @@ pub enum Inquiry {
     Status,
     /// What it knows to be chosen, from this instance on.
     Log(Instance),
+    /// The digest of all that it knows to be chosen before this instance.
+    Digest(Instance),
 }
 
 /// What is answered.
@@ -28,6 +31,9 @@ pub enum Report {
     Status(Box<Status>),
     /// One page of the history; an acceptor's is empty.
     Log(Page),
+    /// The digest of a history before an instance; none if the history does not go so far. An
+    /// acceptor has none.
+    Digest(Instance, Option<HistoryDigest>),
 }
 
 impl Framed for Inquiry {
@@ -113,7 +119,7 @@ pub struct Page {
 pub(super) type OfHost = (Counts, Network, Option<JournalStats>, Vec<String>);
 
 /// What a member with this state reports.
-pub(super) fn report(inquiry: Inquiry, state: &State, host: OfHost) -> Report {
+pub(super) fn report(inquiry: Inquiry, (state, chain): (&State, &Chain), host: OfHost) -> Report {
     match inquiry {
         Inquiry::Status => {
             let (counts, network, journal, waits_for) = host;
@@ -121,6 +127,10 @@ pub(super) fn report(inquiry: Inquiry, state: &State, host: OfHost) -> Report {
             Report::Status(Box::new(Status { role, counts, network, journal, waits_for }))
         }
         Inquiry::Log(from) => Report::Log(Page::of(state, from)),
+        Inquiry::Digest(at) => {
+            let prefix = state.as_leader().map(|leader| leader.learner().prefix());
+            Report::Digest(at, prefix.and_then(|prefix| chain.at(at, prefix)))
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub mod addresses;
 pub mod adversary;
+pub mod chain;
 pub mod counters;
 pub mod handshake;
 pub mod host;
@@ -14,6 +15,7 @@ pub mod inquiry;
 pub mod journal;
 pub mod lossy;
 pub mod me;
+pub mod names;
 pub mod notice;
 pub mod pace;
 pub mod parts;

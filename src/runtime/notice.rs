@@ -86,6 +86,11 @@ impl Rate {
         Rate::new(2, Duration::from_secs(10))
     }
 
+    /// The rate at which the log tells of elections and of peers: twenty in ten seconds.
+    pub(super) fn of_events() -> Self {
+        Rate::new(20, Duration::from_secs(10))
+    }
+
     fn new(most: u32, period: Duration) -> Self {
         Rate { most, period, since: Instant::now(), count: 0 }
     }

@@ -9,6 +9,7 @@ use synod::paxos::{
     Answer, Ballot, ClientId, Command, Decree, Done, Instance, LeaderId, Message, Record, Refusal,
     RequestId, Vote,
 };
+use synod::runtime::chain::HistoryDigest;
 use synod::runtime::counters::Counts;
 use synod::runtime::handshake::Handshake;
 use synod::runtime::identity::{ClusterId, ClusterIdentity, MemberRoles};
@@ -178,7 +179,11 @@ fn message(random: &mut Rng) -> Message {
 }
 
 fn inquiry(random: &mut Rng) -> Inquiry {
-    if random.bool() { Inquiry::Status } else { Inquiry::Log(instance(random)) }
+    match random.u8(..3) {
+        0 => Inquiry::Status,
+        1 => Inquiry::Log(instance(random)),
+        _ => Inquiry::Digest(instance(random)),
+    }
 }
 
 fn journal(random: &mut Rng) -> JournalStats {
@@ -188,6 +193,12 @@ fn journal(random: &mut Rng) -> JournalStats {
 }
 
 fn report(random: &mut Rng) -> Report {
+    if random.u8(..4) == 0 {
+        let digest = maybe(random, |random| {
+            HistoryDigest(number(random).to_le_bytes().repeat(2).try_into().unwrap())
+        });
+        return Report::Digest(instance(random), digest);
+    }
     let counts = Counts { received: number(random), sent: number(random), ..Counts::default() };
     let role = match random.u8(..4) {
         0 => RoleStatus::Client,

@@ -72,6 +72,8 @@ pub(super) fn run(args: &Args) -> Verdict {
 fn show(report: &Report) {
     let mut lines = table(["durable puts", ""], &[1]);
     let micros = |us: f64| format!("{us:.1} us");
+    let over = |which: &str| format!("time per command, {which} {}", grouped(report.ends));
+    let (first, last) = (over("first"), over("last"));
     let rows = [
         ("commands", grouped(report.commands)),
         ("clients, one request each at a time", grouped(report.clients)),
@@ -79,8 +81,8 @@ fn show(report: &Report) {
         ("syncs per second, of each acceptor", grouped(report.syncs_per_s as u64)),
         ("latency, median", micros(report.latency_us.p50 as f64)),
         ("latency, 99 of 100", micros(report.latency_us.p99 as f64)),
-        ("time per command, first 10,000", micros(report.first_us)),
-        ("time per command, last 10,000", micros(report.last_us)),
+        (&*first, micros(report.first_us)),
+        (&*last, micros(report.last_us)),
         ("all started again, ready after", format!("{:.0} ms", report.restart_ms)),
         ("verified", if report.verified { "yes".to_owned() } else { "NO".to_owned() }),
     ];

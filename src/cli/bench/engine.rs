@@ -24,7 +24,7 @@ use crate::model::systems::{GRID, Point};
   synod bench engine --against before.json --plot engine.svg")]
 pub(in crate::cli) struct Args {
     /// Give a check up after so many seconds.
-    #[arg(long, default_value_t = 120)]
+    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..))]
     limit: u64,
     /// Compare with what an earlier run has printed as JSON.
     #[arg(long)]

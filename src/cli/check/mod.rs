@@ -10,6 +10,7 @@ use clap::{Parser, ValueEnum};
 use serde::Serialize;
 
 use self::certificate::Certificate;
+use super::known::unknown;
 use super::output::{Bars, fail, json};
 use super::worker::{self, Ended, Entry, Unfinished, check_in_child};
 use super::{Verdict, compare, parallel, swarm};
@@ -18,6 +19,7 @@ use crate::model::check::{Backend, Held};
 use crate::model::mutants::{MUTANTS, Mutant, mutant};
 use crate::model::system::System;
 use crate::model::systems::{measured_system, system, systems};
+use crate::proof::spec::faults::FAULTS;
 
 /// Visit every reachable state of each system, and hold it to its properties.
 #[derive(Debug, Parser)]
@@ -44,20 +46,19 @@ pub(super) struct Args {
     /// The systems to check; all if none is named.
     systems: Vec<String>,
     /// All systems.
-    #[arg(long, conflicts_with_all = ["systems", "mutant", "list"])]
+    #[arg(long, conflicts_with_all = ["mutant", "list"])]
     all: bool,
     /// What explores the states.
     #[arg(long, value_enum, default_value_t = Choice::Auto)]
     backend: Choice,
-    /// Print the names of the systems, one a line; with --json, what they are.
+    /// Print the systems and what they are for.
     #[arg(long, conflicts_with_all = ["mutant", "systems"])]
     list: bool,
     /// Show how the protocol fails with this fault.
-    #[arg(long, conflicts_with = "systems")]
+    #[arg(long)]
     mutant: Option<String>,
-    /// Hold the systems to the specification that `synod prove` proves: its invariant in every state,
-    /// and, state by state, one of its actions for whatever a step says that is new. With --mutant,
-    /// show the first state or step that is not so.
+    /// Hold the systems to the specification that `synod prove` proves: its invariant holds in every state,
+    /// and each step is one of its actions. With --mutant, show the first state or step that is not so.
     #[arg(long, conflicts_with_all = ["table", "compare_stock", "list"])]
     refinement: bool,
     /// Check this system on stock Stateright and on both back ends of the engine.
@@ -91,7 +92,7 @@ pub(super) enum Choice {
     Auto,
     /// The engine, state by state: steps, depths, shortest runs.
     Explicit,
-    /// The same, but of states that differ in the acceptors' names only one.
+    /// Explicit, with symmetry reduction: of states that differ only in the acceptors' names, one.
     Alike,
     /// The engine, on decision diagrams: for many states.
     Symbolic,
@@ -123,6 +124,23 @@ impl Choice {
 }
 
 impl Args {
+    /// Why no system may be named, if one is.
+    fn needless_systems(&self) -> Option<String> {
+        let systems = Some(self.systems.join(" ")).filter(|systems| !systems.is_empty())?;
+        match &self.mutant {
+            Some(name) => {
+                let own = mutant(name).map_or(String::new(), |it| format!(", {}", it.system));
+                Some(format!(
+                    "--mutant {name} is caught in a system of its own{own}: leave out {systems}"
+                ))
+            }
+            None if self.all => {
+                Some(format!("--all is every system: leave out --all, or leave out {systems}"))
+            }
+            None => None,
+        }
+    }
+
     fn held(&self) -> Held {
         if self.refinement { Held::ToSpecification } else { Held::ToProperties }
     }
@@ -138,6 +156,9 @@ pub(super) fn run(args: &Args) -> Verdict {
     if args.list {
         show::list(args.json);
         return Verdict::Holds;
+    }
+    if let Some(named) = args.needless_systems() {
+        return fail(named, Verdict::BadUse);
     }
     if let Some(name) = &args.mutant {
         return match find_mutant(name) {
@@ -185,14 +206,18 @@ fn each_once(systems: Vec<&'static System>) -> Vec<&'static System> {
 
 /// The system of this name, or what to say.
 pub(super) fn find_system(name: &str) -> Result<&'static System, String> {
-    let names = || systems().map(|system| system.name).collect::<Vec<_>>().join(", ");
-    system(name).ok_or_else(|| format!("there is no system '{name}'; there are {}", names()))
+    system(name).ok_or_else(|| unknown("system", name, systems().map(|system| system.name)))
 }
 
 /// The mutant of this name, or what to say.
 pub(super) fn find_mutant(name: &str) -> Result<&'static Mutant, String> {
-    let names = || MUTANTS.iter().map(|mutant| mutant.name).collect::<Vec<_>>().join(", ");
-    mutant(name).ok_or_else(|| format!("there is no mutant '{name}'; there are {}", names()))
+    let elsewhere = || FAULTS.iter().any(|fault| fault.name == name);
+    mutant(name).ok_or_else(|| match elsewhere() {
+        true => format!(
+            "'{name}' is no mutant of the code, but a fault of the specification: synod prove --fault {name}"
+        ),
+        false => unknown("mutant", name, MUTANTS.iter().map(|mutant| mutant.name)),
+    })
 }
 
 /// All systems that this can explore, if none is named.

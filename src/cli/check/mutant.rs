@@ -59,6 +59,7 @@ struct JsonCounterexample<'a> {
 #[derive(Serialize)]
 struct JsonStep<'a> {
     event: &'a str,
+    saved: &'a [String],
     sent: &'a [String],
 }
 
@@ -74,7 +75,9 @@ impl<'a> JsonCounterexample<'a> {
             property,
             caught: trace.is_some(),
             start: trace.map_or(&[], |trace| &trace.start),
-            steps: steps.map(|s| JsonStep { event: &s.event, sent: &s.sent }).collect(),
+            steps: steps
+                .map(|s| JsonStep { event: &s.event, saved: &s.saved, sent: &s.sent })
+                .collect(),
             finding: trace.map(|trace| trace.finding.as_str()),
         }
     }

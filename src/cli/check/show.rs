@@ -9,10 +9,14 @@ use crate::model::report::Verdict;
 use crate::model::system::{LeftOut, System};
 use crate::model::systems::systems;
 
-/// All systems; as JSON, with what they are.
+/// All systems, and what they are.
 pub(super) fn list(as_json: bool) {
     if !as_json {
-        return systems().for_each(|system| say(system.name));
+        let mut rows = table(["system", "states", "what it is for"], &[1]);
+        for system in systems() {
+            rows.add_row([system.name, &grouped(system.states), system.about]);
+        }
+        return say(rows);
     }
     let systems = systems().map(Listed::new).collect();
     json(&List { systems });
@@ -70,6 +74,9 @@ pub(super) fn table_of(entries: &[Entry], each_property: bool) {
         });
     }
     say(format_args!("{rows}\n\n{}", in_all(entries)));
+    if !each_property {
+        say("The properties by name, and what each had to judge: --properties.");
+    }
     let checked = || entries.iter().filter_map(Entry::checked);
     if each_property {
         checked().for_each(properties);

@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
+use super::super::known::unknown;
 use super::super::output::{Bars, json, say, table};
 use super::super::{Verdict, parallel};
 use super::error::ProveError;
 use super::kind_and_name;
+use crate::model::mutants::mutant;
 use crate::proof::counter::Counter;
 use crate::proof::sensitivity::{Row, SMALL, Without, changes};
 use crate::proof::spec::faults::FAULTS;
@@ -135,9 +137,10 @@ fn show(all: &Json) {
 /// The fault of this name.
 pub(super) fn find_fault(name: &str) -> Result<Without, ProveError> {
     let fault = FAULTS.iter().find(|fault| fault.name == name);
-    fault.map(|fault| Without::Fault(fault.name)).ok_or_else(|| ProveError::NoFault {
-        name: name.to_owned(),
-        known: FAULTS.map(|fault| fault.name).join(", "),
+    let known = || FAULTS.iter().map(|fault| fault.name);
+    fault.map(|fault| Without::Fault(fault.name)).ok_or_else(|| match mutant(name) {
+        Some(_) => ProveError::Mutant(name.to_owned()),
+        None => ProveError::NoFault(unknown("fault", name, known())),
     })
 }
 

@@ -10,8 +10,12 @@ use crate::proof::ground::ProofError;
 
 #[derive(Debug, Error)]
 pub(super) enum ProveError {
-    #[error("there is no fault '{name}'; name one of: {known}")]
-    NoFault { name: String, known: String },
+    #[error("{0}")]
+    NoFault(String),
+    #[error(
+        "'{0}' is no fault of the specification, but a mutant of the code: synod check --mutant {0}"
+    )]
+    Mutant(String),
     #[error("there is no axiom, conjunct or guard '{name}'; name one of: {known}")]
     NoPart { name: String, known: String },
     #[error("cannot make the folder {}: {source}; name one below a folder that you may write to",
@@ -38,7 +42,8 @@ impl ProveError {
             ProveError::Proof(_) => Verdict::Fails,
             ProveError::Talk { .. } => Verdict::NotDone,
             ProveError::File { .. } => Verdict::NotWritten,
-            ProveError::NoFault { .. }
+            ProveError::NoFault(_)
+            | ProveError::Mutant(_)
             | ProveError::NoPart { .. }
             | ProveError::Folder { .. }
             | ProveError::NoSolver { .. } => Verdict::BadUse,

@@ -3,14 +3,15 @@
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use super::error::ProveError;
+use crate::cluster::offspring::Offspring;
 use crate::proof::smt::{Answer, Query};
 
 /// No answer is longer.
@@ -104,8 +105,8 @@ impl Solver {
         let program = || self.program.clone();
         let mut command = Command::new(&self.program);
         command.args(self.flags(expected)).process_group(0);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = command.spawn();
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = Offspring::start_group(&mut command);
         let child = child.map_err(|source| ProveError::NoSolver { program: program(), source })?;
         let mut running = Running(child);
         let told = running.tell(question.to_owned());
@@ -124,25 +125,31 @@ impl Solver {
         }
         let left = end.saturating_duration_since(Instant::now());
         if heard.trim().is_empty() {
-            heard = format!("no answer; {}", errors.trim());
+            heard = joined("no answer", errors.trim());
         } else if running.ended_well(left) == Some(false) {
-            heard = format!("it failed, and said: {}; {}", heard.trim(), errors.trim());
+            heard = joined(&format!("it failed, and said: {}", heard.trim()), errors.trim());
         }
         Ok(Some(heard))
     }
 }
 
+/// What was said, and what was said on the standard error, if anything was.
+fn joined(said: &str, errors: &str) -> String {
+    if errors.is_empty() { said.to_owned() } else { format!("{said}; {errors}") }
+}
+
 /// A process that is ended, and all that it has started, when nobody listens any more.
-struct Running(Child);
+struct Running(Offspring);
 
 impl Running {
     /// Whether it ended well, if it ends in time. Its output has come to an end before. It is left to
     /// be waited for.
     fn ended_well(&self, within: Duration) -> Option<bool> {
         let end = Instant::now() + within;
+        let pid = self.0.with(|child| Pid::from_child(child));
         let look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
         loop {
-            match waitid(WaitId::Pid(Pid::from_child(&self.0)), look) {
+            match waitid(WaitId::Pid(pid), look) {
                 Ok(None) if Instant::now() < end => thread::sleep(Duration::from_millis(1)),
                 Ok(status) => return status.map(|status| status.exit_status() == Some(0)),
                 Err(_) => return None,
@@ -153,13 +160,14 @@ impl Running {
     /// Asks the question. What comes from the output and from the errors is received at their ends.
     fn tell(&mut self, question: String) -> io::Result<Receiver<(Stream, Vec<u8>)>> {
         let (tell, told) = channel();
-        if let Some(mut stdin) = self.0.stdin.take() {
+        if let Some(mut stdin) = self.0.take_stdin() {
             // Whoever does not listen to the end may still answer.
             let write = move || drop(stdin.write_all(question.as_bytes()));
             thread::Builder::new().spawn(write)?;
         }
-        let stdout = self.0.stdout.take().map(|from| Box::new(from) as Box<dyn Read + Send>);
-        let stderr = self.0.stderr.take().map(|from| Box::new(from) as Box<dyn Read + Send>);
+        let (stdout, stderr) = self.0.with(|child| (child.stdout.take(), child.stderr.take()));
+        let stdout = stdout.map(|from| Box::new(from) as Box<dyn Read + Send>);
+        let stderr = stderr.map(|from| Box::new(from) as Box<dyn Read + Send>);
         for (stream, from) in [(Stream::Output, stdout), (Stream::Errors, stderr)] {
             let Some(from) = from else { continue };
             let tell = tell.clone();
@@ -171,15 +179,6 @@ impl Running {
             thread::Builder::new().spawn(read)?;
         }
         Ok(told)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It has not been waited for yet, so its number is nobody else's.
-        let _ = kill_process_group(Pid::from_child(&self.0), Signal::KILL);
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 

@@ -1,6 +1,6 @@
 //! What solvers say of the obligations.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde::Serialize;
 
@@ -11,8 +11,11 @@ use super::export;
 use super::process::{Said, Solver};
 use crate::proof::smt::{Answer, Query};
 
-/// A solver that has been too late so often is not asked any more.
+/// A solver that has been too late so often, or has given no answer so often before it ever gave one,
+/// is not asked any more.
 const PATIENCE: usize = 3;
+/// What is said in place of its answers then.
+const NOT_ASKED: &str = "not asked, as earlier questions had no answer in time, or none at all";
 
 #[derive(Serialize)]
 struct Json {
@@ -69,18 +72,20 @@ fn ask(
     progress: bool,
 ) -> Result<Vec<Answered>, ProveError> {
     let bar = Bars::new(progress).add(name, u64::try_from(queries.len()).ok());
-    let late = AtomicUsize::new(0);
+    let (late, answered) = (AtomicUsize::new(0), AtomicBool::new(false));
     let answers = parallel::map(queries, |query| {
         let Query { name, about, expected, .. } = query;
         let asked = if late.load(Ordering::Relaxed) < PATIENCE {
             solver.ask(query)
         } else {
-            Ok((Said::Other(format!("not asked: too late {PATIENCE} times")), Default::default()))
+            Ok((Said::Other(NOT_ASKED.to_owned()), Default::default()))
         };
         bar.inc(1);
         let (said, elapsed) = asked?;
-        if said == Said::TooLate {
-            late.fetch_add(1, Ordering::Relaxed);
+        match said {
+            Said::Answer(_) => answered.store(true, Ordering::Relaxed),
+            Said::Other(_) if answered.load(Ordering::Relaxed) => {}
+            Said::TooLate | Said::Other(_) => drop(late.fetch_add(1, Ordering::Relaxed)),
         }
         Ok(Answered {
             name: name.clone(),
@@ -121,9 +126,17 @@ fn show(solvers: &[Asked]) {
     say(format_args!("{rows}\n"));
     let mut wrong = 0;
     for Asked { solver, queries, .. } in solvers {
+        let mut left_out = 0;
         for Answered { about, expected, answer, .. } in queries.iter().filter(|q| !q.agrees) {
-            say(format_args!("{solver}: {about}: {answer}; must be {expected}"));
             wrong += 1;
+            if answer == NOT_ASKED {
+                left_out += 1;
+                continue;
+            }
+            say(format_args!("{solver}: {about}: {answer}; must be {expected}"));
+        }
+        if left_out > 0 {
+            say(format_args!("{solver}: {left_out} more questions were {NOT_ASKED}"));
         }
     }
     say(match wrong {

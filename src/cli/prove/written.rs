@@ -36,7 +36,7 @@ pub(super) fn examples() -> Verdict {
     let mut all = true;
     for action in &specification.actions {
         say(format_args!("{} can happen:", action.name));
-        let idle = specification.idle(action);
+        let idle = specification.example(action);
         match idle.counter(&SMALL) {
             Some(counter) => {
                 say(Story::new(&specification, &idle, &counter));

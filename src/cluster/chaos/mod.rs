@@ -28,6 +28,7 @@ use super::client::ClientError;
 use super::inquirer::{Inquirer, InquiryError};
 use super::member::Part;
 use super::processes::{ExperimentError, ProcessError, Processes, free_ports, system};
+use super::scratch::Scratch;
 use crate::paxos::LeaderId;
 use crate::runtime::identity::ClusterId;
 use crate::runtime::journal::disk::inspect;
@@ -97,10 +98,10 @@ pub struct Report {
 /// How long it took until another primary answered, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Failover {
-    /// Half of the times were shorter.
-    pub median: f64,
-    /// The longest.
-    pub max: f64,
+    /// Half of the times were shorter; none if none was measured.
+    pub median: Option<f64>,
+    /// The longest; none if none was measured.
+    pub max: Option<f64>,
     /// How many times were measured.
     pub count: usize,
 }
@@ -136,9 +137,9 @@ pub fn run_with(
     chaos: &Chaos,
     progress: impl Fn(u64),
 ) -> Result<Report, ExperimentError> {
-    let folder = chaos.data.join(format!("synod-chaos-{}-{}", std::process::id(), chaos.seed));
+    let scratch = Scratch::new(&chaos.data, "chaos").map_err(system("make a folder"))?;
     let (cast, file) = cluster(chaos)?;
-    let mut cluster = Processes::new(program, &folder, &file.to_string())?;
+    let mut cluster = Processes::new(program, scratch.path(), &file.to_string())?;
     cluster.start_all()?;
     let inquirer = Inquirer::new(cluster.config()).map_err(ClientError::from)?;
     let load = Load::start(cluster.config(), chaos.clients, chaos.keys, chaos.seed)?;
@@ -153,10 +154,9 @@ pub fn run_with(
             break;
         }
     }
-    let report = experiment.conclude(chaos, problem, folder)?;
-    if report.holds() {
-        // What was found out is good even if the files cannot be taken away.
-        let _ = fs::remove_dir_all(&report.folder);
+    let report = experiment.conclude(chaos, problem, scratch.path().to_owned())?;
+    if !report.holds() {
+        scratch.keep();
     }
     Ok(report)
 }
@@ -394,7 +394,7 @@ impl Experiment {
 impl Failover {
     fn of(mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
-        let millis = |time: Option<&Duration>| time.map_or(0.0, |time| time.as_secs_f64() * 1e3);
+        let millis = |time: Option<&Duration>| time.map(|time| time.as_secs_f64() * 1e3);
         let median = millis(times.get(times.len() / 2));
         Failover { median, max: millis(times.last()), count: times.len() }
     }

@@ -20,6 +20,7 @@ use super::segment::{self, SEAL, Scanned};
 pub use super::segment::{SEGMENT, SMALLEST_SEGMENT};
 use super::{Journal, JournalStats};
 use crate::paxos::{Record, Storage};
+use crate::runtime::identity::ClusterIdentity;
 
 /// What was found in a journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,6 +42,8 @@ pub struct Inspected {
     pub member: String,
     /// Its cluster, as a person refers to it.
     pub cluster: String,
+    /// Its cluster's identity, as far as it is known: it has the members' names.
+    pub identity: Option<ClusterIdentity>,
     /// How many bytes a segment has.
     pub segment: usize,
     /// How many bytes of all segments are in use.
@@ -122,7 +125,8 @@ pub fn inspect<D: Folder>(folder: &D) -> Result<Inspected, JournalError> {
         (None, Bound::To(digest)) => digest.to_string(),
     };
     let used = read.scanned.iter().map(|segment| segment.end).sum();
-    Ok(Inspected { member, cluster, segment, used, recovered: read.recovered() })
+    let identity = read.owner.cluster.clone();
+    Ok(Inspected { member, cluster, identity, segment, used, recovered: read.recovered() })
 }
 
 /// Reads a journal, which must be of this member, if one is named.
@@ -146,7 +150,8 @@ fn read<D: Folder>(folder: &D, expected: Option<&Identity>) -> Result<Read, Jour
             return Err(damaged(&file, bytes.len(), "it ends here, and segments keep their size"));
         }
         let segment = segment::scan(&owner.bytes, &bytes, (number, first))
-            .map_err(|damage| damage.of(&file))?;
+            // The seals between them are no entries to anybody else.
+            .map_err(|damage| damage.of(&file, first - FIRST - scanned.len() as u64))?;
         first += segment.entries.len() as u64 + u64::from(!segment.is_sealed());
         scanned.push(segment);
     }
@@ -336,6 +341,7 @@ impl<D: Folder> Journal for DiskJournal<D> {
         let ago = |(at, took): (Instant, Duration)| at.elapsed().saturating_sub(took);
         Some(JournalStats {
             bytes: self.open.number * self.size as u64,
+            used: (self.open.number - FIRST) * self.size as u64 + self.open.end as u64,
             entries: self.age(),
             syncs: self.syncs,
             last_sync_us: self.last_sync.map_or(0, |(_, took)| took.as_micros() as u64),

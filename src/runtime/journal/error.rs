@@ -89,6 +89,9 @@ pub enum JournalError {
         at: usize,
         /// What is wrong with it.
         why: String,
+        /// The last entry before it, all of which are sound, counted from 1; 0 if there is none, and none
+        /// if it is not known.
+        sound: Option<u64>,
     },
 }
 
@@ -100,15 +103,18 @@ pub(super) fn at(what: &str) -> impl FnOnce(io::Error) -> JournalError {
 
 /// Damage of a file.
 pub(super) fn damaged(file: &str, at: usize, why: &str) -> JournalError {
-    JournalError::Damaged { file: file.to_owned(), at, why: why.to_owned() }
+    JournalError::Damaged { file: file.to_owned(), at, why: why.to_owned(), sound: None }
 }
 
 impl Damage {
-    /// The error of a file in which it was found.
-    pub(super) fn of(self, file: &str) -> JournalError {
+    /// The error of a file in which it was found, with so many entries in the files before.
+    pub(super) fn of(self, file: &str, before: u64) -> JournalError {
         let (file, at) = (file.to_owned(), self.at);
         match self.why {
-            Why::Changed(why) => JournalError::Damaged { file, at, why: why.to_owned() },
+            Why::Changed(why) => {
+                let sound = Some(before + self.sound);
+                JournalError::Damaged { file, at, why: why.to_owned(), sound }
+            }
             Why::Unreadable(why) => JournalError::Unreadable { file, at, why },
         }
     }

@@ -1,8 +1,8 @@
 //! The folder that a journal is in: the few things that it asks of a file system.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// A file that was created whole, and is written to in place.
@@ -46,12 +46,24 @@ const LOCK: &str = "lock";
 /// What files are called that are not finished.
 const UNFINISHED: &str = ".unfinished";
 
+/// Opens a file to write to, which is created if it is not there. It holds what clients have written,
+/// so only this user may read it.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.create(true).write(true).mode(0o600);
+    options
+}
+
+/// Makes a folder, and those that it is in, for this user alone. Those that exist stay as they are.
+pub fn create_private(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
 impl Directory {
     /// Locks a folder, which must exist. An error of kind
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) says that another process has it.
     pub fn lock(path: &Path) -> io::Result<Self> {
-        let lock =
-            OpenOptions::new().create(true).write(true).truncate(false).open(path.join(LOCK))?;
+        let lock = private().truncate(false).open(path.join(LOCK))?;
         lock.try_lock()?;
         Ok(Directory { path: path.to_owned(), _lock: Some(lock) })
     }
@@ -76,7 +88,7 @@ impl Directory {
     /// The same, but the new contents may be there a while later only: one wait for the disk less.
     pub(super) fn replace_soon(&self, name: &str, contents: &[u8]) -> io::Result<()> {
         let unfinished = self.path.join(format!("{name}{UNFINISHED}"));
-        let mut file = File::create(&unfinished)?;
+        let mut file = private().truncate(true).open(&unfinished)?;
         file.write_all(contents)?;
         file.sync_all()?;
         fs::rename(unfinished, self.path.join(name))

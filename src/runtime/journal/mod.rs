@@ -50,6 +50,8 @@ pub trait Journal: Send {
 pub struct JournalStats {
     /// Bytes of its segments, as they were preallocated.
     pub bytes: u64,
+    /// Bytes of them that are in use.
+    pub used: u64,
     /// Entries written, in all lives of the member.
     pub entries: u64,
     /// How often the disk was waited for, in this life.

@@ -60,6 +60,8 @@ impl Scanned {
 pub(super) struct Damage {
     pub(super) at: usize,
     pub(super) why: Why,
+    /// The number of entries before it in this segment, all of which are sound.
+    pub(super) sound: u64,
 }
 
 /// What is wrong with it.
@@ -90,9 +92,10 @@ pub(super) fn scan(
     bytes: &[u8],
     (number, first): (u64, u64),
 ) -> Result<Scanned, Damage> {
-    let damage = |at, why| Err(Damage { at, why: Why::Changed(why) });
-    if bytes.get(..START) != Some(&*head(owner, number, first)) {
-        return damage(0, "this is not the head of the segment that belongs here");
+    let head = head(owner, number, first);
+    if let Some(at) = (0..START).find(|at| bytes.get(*at) != head.get(*at)) {
+        let why = "its head, the first 512 bytes, is not the one that was written here";
+        return Err(Damage { at, why: Why::Changed(why), sound: 0 });
     }
     let mut entries: Vec<Entry> = Vec::new();
     let (mut at, mut last) = (START, START);
@@ -100,6 +103,9 @@ pub(super) fn scan(
         let next = entries.last().map_or(first, |entry| entry.sequence + 1);
         let batch = entries.last().map_or(first, |entry| entry.batch);
         let may_be = |name: u64| name == batch || name == next;
+        let seals = entries.last().is_some_and(|entry| entry.records.is_empty());
+        let sound = entries.len() as u64 - u64::from(seals);
+        let damage = |at, why| Err(Damage { at, why: Why::Changed(why), sound });
         match entry::decode(owner, bytes, at) {
             Found::Entry(entry, end) if entry.sequence == next && may_be(entry.batch) => {
                 if entry.sequence == entry.batch {
@@ -112,12 +118,18 @@ pub(super) fn scan(
             Found::Damaged => {
                 return damage(at, "neither an entry nor what a power cut leaves of one");
             }
-            Found::Unreadable(error) => return Err(Damage { at, why: Why::Unreadable(error) }),
+            Found::Unreadable(error) => {
+                return Err(Damage { at, why: Why::Unreadable(error), sound });
+            }
             Found::Torn { batch } if !may_be(batch) => {
                 return damage(at, "a part of an entry that does not follow the one before");
             }
             Found::Nothing | Found::Torn { .. } => {
-                let torn_until = remains(owner, bytes, at, may_be)?;
+                let torn_until = remains(owner, bytes, at, may_be).map_err(|(at, why)| Damage {
+                    at,
+                    why: Why::Changed(why),
+                    sound,
+                })?;
                 let last_batch = bytes.get(last..at).unwrap_or_default().to_vec();
                 return Ok(Scanned { entries, end: at, last_batch, torn_until });
             }
@@ -131,20 +143,18 @@ fn remains(
     bytes: &[u8],
     from: usize,
     may_be: impl Fn(u64) -> bool,
-) -> Result<usize, Damage> {
+) -> Result<usize, (usize, &'static str)> {
     let rest = bytes.get(from..).unwrap_or_default();
     let used = rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     let used = used.next_multiple_of(ALIGN);
     if !entry::plausible(from, rest.get(..used).unwrap_or(rest)) {
-        let why = Why::Changed("not what a power cut leaves of an entry");
-        return Err(Damage { at: from, why });
+        return Err((from, "not what a power cut leaves of an entry"));
     }
     let mut of_batch = None;
     for at in (from..from + used).step_by(ALIGN) {
         let Some(batch) = entry::batch_at(owner, bytes, at) else { continue };
         if !may_be(batch) || of_batch.is_some_and(|other| other != batch) {
-            let why = "entries follow that were written after this place was durable";
-            return Err(Damage { at, why: Why::Changed(why) });
+            return Err((at, "entries follow that were written after this place was durable"));
         }
         of_batch = Some(batch);
     }

@@ -1,0 +1,298 @@
+//! The health of a cluster, judged by what its members say of themselves.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::inquirer::{Asked, Found};
+use super::member::Part;
+use crate::paxos::Instance;
+use crate::runtime::chain::HistoryDigest;
+use crate::runtime::identity::ClusterIdentity;
+use crate::runtime::inquiry::{AcceptorStatus, LeaderStatus, RoleStatus, Status};
+use crate::runtime::names::Names;
+use crate::runtime::party::Party;
+
+/// The digests of the leaders' histories before an instance.
+pub type Digests = (Instance, BTreeMap<Party, HistoryDigest>);
+
+/// The health of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Health {
+    /// The worst of what was found.
+    pub verdict: State,
+    /// What was found, in words for people.
+    pub findings: Vec<Finding>,
+}
+
+/// How well a cluster is, from best to worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// All members answer, one is primary, and all histories agree.
+    Healthy,
+    /// It does what clients ask for, but something needs an operator.
+    Degraded,
+    /// It cannot do what clients ask for now.
+    Down,
+    /// Members contradict one another.
+    Inconsistent,
+}
+
+impl State {
+    /// In one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Healthy => "healthy",
+            State::Degraded => "degraded",
+            State::Down => "down",
+            State::Inconsistent => "inconsistent",
+        }
+    }
+}
+
+/// Something that was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What it is about: "quorum", "primary", "histories", "stranger", "silent", "waits", "behind" or
+    /// "votes".
+    pub about: &'static str,
+    /// How well a cluster is at best, of which this is true.
+    pub state: State,
+    /// In words.
+    pub words: String,
+}
+
+/// All that is judged.
+struct Survey<'a> {
+    cluster: &'a ClusterIdentity,
+    names: Names,
+    /// So many instances may be under way, so that whoever is less behind is not.
+    window: u64,
+    found: &'a [(Asked, Found)],
+    digests: &'a [Digests],
+}
+
+/// Judges what was found where the members of a cluster should be, in which so many instances may be
+/// under way.
+pub fn judge(
+    (cluster, window): (&ClusterIdentity, u64),
+    found: &[(Asked, Found)],
+    digests: &[Digests],
+) -> Health {
+    let survey = Survey { cluster, names: Names::of(cluster), window, found, digests };
+    let parts = [
+        survey.primary(),
+        survey.quorum(),
+        survey.histories(),
+        survey.strangers(),
+        survey.silent(),
+        survey.waits(),
+        survey.behind(),
+        survey.votes(),
+    ];
+    let findings: Vec<Finding> = parts.into_iter().flatten().collect();
+    let worst = findings.iter().map(|finding| finding.state).max();
+    Health { verdict: worst.unwrap_or(State::Healthy), findings }
+}
+
+/// The instances at which the leaders that answered can be compared: the end of what each knows.
+pub fn ends(found: &[(Asked, Found)]) -> Vec<Instance> {
+    let mut ends: Vec<Instance> = statuses(found)
+        .filter_map(|(_, status)| leader(status))
+        .map(|leader| leader.first_unchosen)
+        .filter(|end| *end > Instance(0))
+        .collect();
+    ends.sort_unstable();
+    ends.dedup();
+    ends
+}
+
+fn statuses(found: &[(Asked, Found)]) -> impl Iterator<Item = (&Asked, &Status)> {
+    found.iter().filter_map(|(asked, found)| match found {
+        Found::Up(status) => Some((asked, &**status)),
+        Found::Stranger(_) | Found::Silence => None,
+    })
+}
+
+fn leader(status: &Status) -> Option<&LeaderStatus> {
+    match &status.role {
+        RoleStatus::Leader(leader) => Some(leader),
+        _ => None,
+    }
+}
+
+fn acceptor(status: &Status) -> Option<&AcceptorStatus> {
+    match &status.role {
+        RoleStatus::Acceptor(acceptor) => Some(acceptor),
+        _ => None,
+    }
+}
+
+fn finding(about: &'static str, state: State, words: String) -> Vec<Finding> {
+    vec![Finding { about, state, words }]
+}
+
+/// Names that are listed once each, in order.
+fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    let mut listed: Vec<&str> = Vec::new();
+    for name in names {
+        if !listed.contains(&name) {
+            listed.push(name);
+        }
+    }
+    listed.join(", ")
+}
+
+impl Survey<'_> {
+    fn leaders(&self) -> impl Iterator<Item = (&Asked, &LeaderStatus)> {
+        statuses(self.found).filter_map(|(asked, status)| Some((asked, leader(status)?)))
+    }
+
+    /// The most that a leader knows to be chosen.
+    fn most(&self) -> u64 {
+        self.leaders().map(|(_, leader)| leader.first_unchosen.0).max().unwrap_or(0)
+    }
+
+    fn primary(&self) -> Vec<Finding> {
+        let primaries: Vec<String> = self
+            .leaders()
+            .filter(|(_, leader)| leader.standing == "primary")
+            .map(|(asked, leader)| {
+                format!("{} under {}", asked.member, self.names.ballot_in_words(leader.ballot))
+            })
+            .collect();
+        match primaries.as_slice() {
+            [] => finding("primary", State::Down, "nobody is primary now".to_owned()),
+            [primary] => finding("primary", State::Healthy, format!("primary is {primary}")),
+            several => {
+                let words = format!(
+                    "{} take themselves for primary: {}; only the one with the highest ballot can be, if \
+                     they reach the same acceptors",
+                    several.len(),
+                    several.join(", ")
+                );
+                finding("primary", State::Inconsistent, words)
+            }
+        }
+    }
+
+    fn quorum(&self) -> Vec<Finding> {
+        let taking_part = statuses(self.found)
+            .filter(|(_, status)| acceptor(status).is_some() && status.waits_for.is_empty());
+        let up = taking_part.count();
+        let all = self.cluster.members.iter().filter(|member| member.acceptor).count();
+        let (phase1, phase2) = self.cluster.quorums;
+        let needed = match phase1 == phase2 {
+            true => format!("{phase1} needed"),
+            false => format!("{phase1} needed to elect a primary, {phase2} to decide"),
+        };
+        let answer = if up == 1 { "answers" } else { "answer" };
+        let words = format!("{up} of {all} acceptors {answer}, {needed}");
+        match up >= phase1.max(phase2) {
+            true => finding("quorum", State::Healthy, words),
+            false => finding("quorum", State::Down, format!("the quorum is lost: {words}")),
+        }
+    }
+
+    fn histories(&self) -> Vec<Finding> {
+        let member = |party: &Party| self.names.party(*party);
+        for (at, digests) in self.digests {
+            let mut groups: BTreeMap<HistoryDigest, Vec<String>> = BTreeMap::new();
+            for (party, digest) in digests {
+                groups.entry(*digest).or_default().push(member(party));
+            }
+            if groups.len() > 1 {
+                let groups: Vec<String> =
+                    groups.values().map(|group| group.join(" and ")).collect();
+                let words = format!(
+                    "histories differ before instance {at}: that of {}; stop the cluster, and keep all \
+                     data directories: what was acknowledged may be lost",
+                    groups.join(" is not that of ")
+                );
+                return finding("histories", State::Inconsistent, words);
+            }
+        }
+        let compared = self.digests.iter().map(|(_, digests)| digests.len()).max().unwrap_or(0);
+        match compared {
+            0 | 1 => Vec::new(),
+            _ => {
+                let words = format!("histories agree, of {compared} leaders");
+                finding("histories", State::Healthy, words)
+            }
+        }
+    }
+
+    fn strangers(&self) -> Vec<Finding> {
+        let mut words: Vec<&String> = self
+            .found
+            .iter()
+            .filter_map(|(_, found)| match found {
+                Found::Stranger(words) => Some(words),
+                Found::Up(_) | Found::Silence => None,
+            })
+            .collect();
+        words.dedup();
+        words.into_iter().flat_map(|it| finding("stranger", State::Degraded, it.clone())).collect()
+    }
+
+    fn silent(&self) -> Vec<Finding> {
+        let silent = |part: Option<Part>| {
+            let silent = self.found.iter().filter(|(_, found)| *found == Found::Silence);
+            silent.filter(move |(asked, _)| part.is_none_or(|part| asked.part == part)).count()
+        };
+        if silent(None) == 0 {
+            return Vec::new();
+        }
+        let roles = self.found.iter().filter(|(_, found)| *found == Found::Silence);
+        let members = listed(roles.map(|(asked, _)| asked.member.as_str()));
+        let roles = match (silent(Some(Part::Leader)), silent(Some(Part::Acceptor))) {
+            (0, acceptors) => format!("acceptors: {acceptors}"),
+            (leaders, 0) => format!("leaders: {leaders}"),
+            (leaders, acceptors) => format!("leaders: {leaders}, acceptors: {acceptors}"),
+        };
+        let words = format!("no answer from {members} ({roles}): not up, or not to be reached");
+        finding("silent", State::Degraded, words)
+    }
+
+    fn waits(&self) -> Vec<Finding> {
+        let waiting = || statuses(self.found).filter(|(_, status)| !status.waits_for.is_empty());
+        let others = waiting().flat_map(|(_, status)| &status.waits_for).map(String::as_str);
+        let words = format!(
+            "{} do not take part before they have heard from {}",
+            listed(waiting().map(|(asked, _)| asked.member.as_str())),
+            listed(others)
+        );
+        if waiting().count() == 0 { Vec::new() } else { finding("waits", State::Degraded, words) }
+    }
+
+    fn behind(&self) -> Vec<Finding> {
+        let most = self.most();
+        let behind = self.leaders().filter_map(|(asked, leader)| {
+            let lag = most - leader.first_unchosen.0;
+            (lag > 0).then(|| {
+                let words = format!("{} is {lag} of {most} instances behind", asked.member);
+                let state = if lag > self.window { State::Degraded } else { State::Healthy };
+                Finding { about: "behind", state, words }
+            })
+        });
+        behind.collect()
+    }
+
+    /// Acceptors that lack votes: fewer copies than there could be. What is under way is not counted.
+    fn votes(&self) -> Vec<Finding> {
+        let most = self.most();
+        let lacking = statuses(self.found).filter_map(|(asked, status)| {
+            let votes = acceptor(status)?.votes;
+            let lacks = most.saturating_sub(votes);
+            let state = if lacks > self.window { State::Degraded } else { State::Healthy };
+            let words =
+                format!("acceptor {} lacks the votes of {lacks} of {most} instances", asked.member);
+            (lacks > 0).then_some(Finding { about: "votes", state, words })
+        });
+        lacking.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

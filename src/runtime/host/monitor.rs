@@ -1,0 +1,224 @@
+//! What an operator is told of a leader: elections, peers that fall silent and come back, quorums that
+//! are lost, and histories that are caught up with. In calm, nothing.
+//!
+//! Nothing is sent for it: it goes by what the protocol makes others say anyway. A primary's heartbeats
+//! come straight and by way of each acceptor, and acceptors answer whatever a leader asks for. So an
+//! acceptor is silent if it has often had reason to speak, for a while, and has not.
+
+use std::time::{Duration, Instant};
+
+use super::super::names::Names;
+use super::super::notice::Rate;
+use super::super::party::Party;
+use crate::paxos::leader::State;
+use crate::paxos::{AcceptorId, Ballot, Instance, LeaderId, Message, Stance};
+use crate::runtime::identity::ClusterIdentity;
+
+/// Nobody is silent who was heard since then,
+const SILENCE: Duration = Duration::from_secs(2);
+/// or has not had reason to speak so often.
+const REASONS: u32 = 10;
+/// A leader that is more instances behind is catching up.
+const BEHIND: u64 = 1000;
+
+/// Watches one role, and logs what changes.
+#[derive(Debug)]
+pub(super) struct Monitor {
+    /// The role that is watched, such as "n2/leader".
+    me: String,
+    names: Names,
+    acceptors: Vec<Peer>,
+    /// So many acceptors are needed for both quorums.
+    needed: usize,
+    quorum_lost: bool,
+    /// None before the first look.
+    stance: Option<Seen>,
+    /// When the primary was heard last, straight or by way of an acceptor.
+    primary_heard: Option<Instant>,
+    /// The first instance that the primary does not know to be chosen.
+    primary_knows: Instance,
+    catching_up: bool,
+    rate: Rate,
+    /// Events that were not logged since the last that was.
+    left_out: u64,
+}
+
+#[derive(Debug)]
+struct Peer {
+    name: String,
+    heard: Instant,
+    /// The times that it had reason to speak since.
+    reasons: u32,
+    silent: bool,
+}
+
+/// The part of a leader's state that is told when it changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    Follower(Option<LeaderId>),
+    Candidate(Ballot),
+    Primary(Ballot),
+}
+
+impl Seen {
+    fn of(state: &State) -> Self {
+        match state.stance() {
+            Stance::Follower(primary) => Seen::Follower(*primary),
+            Stance::Candidate(_) => Seen::Candidate(state.standing().1.unwrap_or_default()),
+            Stance::Primary(_) => Seen::Primary(state.standing().1.unwrap_or_default()),
+        }
+    }
+}
+
+impl Monitor {
+    /// Watches the role of `me`, from now on.
+    pub(super) fn new(me: Party, cluster: &ClusterIdentity, now: Instant) -> Self {
+        let roles = cluster.roles().filter(|(party, ..)| matches!(party, Party::Acceptor(_)));
+        let peer = |(_, name, _)| Peer { name, heard: now, reasons: 0, silent: false };
+        Monitor {
+            me: cluster.role_name(me),
+            names: Names::of(cluster),
+            acceptors: roles.map(peer).collect(),
+            needed: cluster.quorums.0.max(cluster.quorums.1),
+            quorum_lost: false,
+            stance: None,
+            primary_heard: None,
+            primary_knows: Instance(0),
+            catching_up: false,
+            rate: Rate::of_events(),
+            left_out: 0,
+        }
+    }
+
+    /// Somebody has said something.
+    pub(super) fn hear(&mut self, from: Party, message: &Message, now: Instant) {
+        if let Party::Acceptor(AcceptorId(place)) = from
+            && let Some(peer) = self.acceptors.get_mut(usize::from(place))
+        {
+            (peer.heard, peer.reasons) = (now, 0);
+        }
+        if let Message::Heartbeat { chosen, .. } = message {
+            (self.primary_heard, self.primary_knows) = (Some(now), *chosen);
+            // Acceptors pass it on.
+            if matches!(from, Party::Leader(_)) {
+                self.acceptors.iter_mut().for_each(Peer::has_reason);
+            }
+        }
+    }
+
+    /// Something is sent.
+    pub(super) fn send(&mut self, to: Party, message: &Message) {
+        if let Party::Acceptor(AcceptorId(place)) = to
+            && let Message::Prepare { .. } | Message::Accept { .. } = message
+            && let Some(peer) = self.acceptors.get_mut(usize::from(place))
+        {
+            peer.has_reason();
+        }
+    }
+
+    /// Logs what has changed since the last look.
+    pub(super) fn look(&mut self, state: &State, now: Instant) {
+        self.look_at_stance(state, now);
+        self.look_at_acceptors(now);
+        self.look_at_history(state, now);
+    }
+
+    fn look_at_stance(&mut self, state: &State, now: Instant) {
+        let seen = Seen::of(state);
+        let before = self.stance.replace(seen);
+        if before == Some(seen) || before.is_none() && seen == Seen::Follower(None) {
+            return;
+        }
+        let ballot = |ballot: Ballot| self.names.ballot_in_words(ballot);
+        let before = match before {
+            Some(Seen::Primary(_)) => "not primary any more: ",
+            _ => "",
+        };
+        let words = match seen {
+            Seen::Primary(own) => format!("primary from now on, under {}", ballot(own)),
+            Seen::Candidate(own) => {
+                let silence = self.primary_heard.map(|heard| now.saturating_duration_since(heard));
+                let why = silence.map_or("no primary has been heard".to_owned(), |silence| {
+                    format!("no primary has been heard for {:.1} s", silence.as_secs_f64())
+                });
+                format!("{before}candidate from now on, under {}: {why}", ballot(own))
+            }
+            Seen::Follower(None) => format!("{before}follower from now on: no primary is known"),
+            Seen::Follower(Some(leader)) => format!(
+                "{before}follower from now on: {} is primary, under {}",
+                self.names.leader(leader),
+                ballot(state.seen())
+            ),
+        };
+        self.tell(now, &words, false);
+    }
+
+    fn look_at_acceptors(&mut self, now: Instant) {
+        let mut changed = Vec::new();
+        for peer in &mut self.acceptors {
+            let silence = now.saturating_duration_since(peer.heard);
+            let silent = peer.reasons >= REASONS && silence >= SILENCE;
+            // Whoever has no reason to speak stays as it was.
+            if silent != peer.silent && (silent || peer.reasons == 0) {
+                peer.silent = silent;
+                changed.push(match silent {
+                    true => {
+                        let seconds = silence.as_secs_f64();
+                        format!("{} is silent: no answer for {seconds:.1} s", peer.name)
+                    }
+                    false => format!("{} answers again", peer.name),
+                });
+            }
+        }
+        if changed.is_empty() {
+            return;
+        }
+        changed.iter().for_each(|words| self.tell(now, words, true));
+        let (all, needed) = (self.acceptors.len(), self.needed);
+        let up = self.acceptors.iter().filter(|peer| !peer.silent).count();
+        let lost = up < needed;
+        if lost != self.quorum_lost {
+            self.quorum_lost = lost;
+            let what = if lost { "the quorum is lost" } else { "there is a quorum again" };
+            self.tell(
+                now,
+                &format!("{what}: {up} of {all} acceptors answer, {needed} needed"),
+                true,
+            );
+        }
+    }
+
+    fn look_at_history(&mut self, state: &State, now: Instant) {
+        let first = state.learner().first_unchosen();
+        let lag = self.primary_knows.0.saturating_sub(first.0);
+        if !self.catching_up && lag > BEHIND {
+            self.catching_up = true;
+            self.tell(now, &format!("catches up: {lag} instances behind the primary"), false);
+        } else if self.catching_up && lag <= BEHIND / 10 {
+            self.catching_up = false;
+            self.tell(now, &format!("has caught up, at instance {first}"), false);
+        }
+    }
+
+    fn tell(&mut self, now: Instant, words: &str, warns: bool) {
+        if !self.rate.allows(now) {
+            self.left_out += 1;
+            return;
+        }
+        let left_out = match std::mem::take(&mut self.left_out) {
+            0 => String::new(),
+            left_out => format!(" ({left_out} more events before this one)"),
+        };
+        let me = &self.me;
+        match warns {
+            true => tracing::warn!("{me}: {words}{left_out}"),
+            false => tracing::info!("{me}: {words}{left_out}"),
+        }
+    }
+}
+
+impl Peer {
+    fn has_reason(&mut self) {
+        self.reasons = self.reasons.saturating_add(1);
+    }
+}
