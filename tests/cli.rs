@@ -69,7 +69,10 @@ fn a_demo_without_a_quorum_says_why_and_fails() {
 
 #[test]
 fn what_cannot_be_is_bad_use() {
-    let bad: [&[&str]; 12] = [
+    let bad: [&[&str]; 15] = [
+        &["bench", "engine", "--limit", "0"],
+        &["check", "--mutant", "amnesia", "gap"],
+        &["check", "--all", "gap"],
         &["demo", "--failed", "6"],
         &["demo", "--acceptors", "0"],
         &["demo", "--acceptors", "65"],
@@ -88,6 +91,34 @@ fn what_cannot_be_is_bad_use() {
         assert_eq!(output.status.code(), Some(2), "{args:?}");
         assert!(!output.stderr.is_empty() && output.stdout.is_empty(), "{args:?}");
     }
+}
+
+#[test]
+fn names_that_are_not_known_are_told_from_those_of_elsewhere() {
+    let near = err(&synod(&["check", "duelin"]));
+    assert!(near.contains("did you mean 'dueling'?"), "{near}");
+    let fault = err(&synod(&["check", "--mutant", "made-up-commands"]));
+    assert!(fault.contains("synod prove --fault made-up-commands"), "{fault}");
+    let needless = err(&synod(&["check", "--mutant", "amnesia", "gap"]));
+    assert!(needless.contains("a system of its own, acceptor-crash: leave out gap"), "{needless}");
+}
+
+/// A system that cannot be explored so is told with the reason, also to machines.
+#[test]
+fn a_back_end_that_does_not_fit_says_why() {
+    let output = synod(&["check", "dueling", "--backend", "alike"]);
+    assert!(out(&output).contains("0 of 1 system finished"), "{}", out(&output));
+    assert!(err(&output).contains("are not alike"), "{}", err(&output));
+    let output = synod(&["check", "dueling", "--backend", "alike", "--json"]);
+    let reason = &json(&output)["systems"][0]["error"];
+    assert!(reason.as_str().unwrap().contains("are not alike"), "{reason}");
+}
+
+/// What is durable is shown where it comes to be, and not only what is sent.
+#[test]
+fn a_counterexample_shows_what_is_saved() {
+    let text = out(&synod(&["check", "--mutant", "amnesia"]));
+    assert!(text.contains("          A2 saves: voted in 0 under 1.L1 for C101#0"), "{text}");
 }
 
 #[test]

@@ -226,12 +226,41 @@ fn a_solver_that_hangs_is_stopped() {
     assert!(text.contains("1 ANSWER IS NOT AS IT MUST BE."), "{text}");
 }
 
+/// It is not asked all 124 questions, and each answer is a line that can be read.
+#[test]
+fn a_program_that_is_no_solver_is_soon_given_up() {
+    let folder = Folder::new("silent");
+    let output = prove(&["--solver", &folder.solver("silent", "exit 0")]);
+    assert_eq!(output.status.code(), Some(1), "{}", err(&output));
+    let text = out(&output);
+    assert!(text.contains("no answer; must be unsat") && !text.contains(";;"), "{text}");
+    assert!(text.contains(" more questions were not asked, as earlier "), "{text}");
+    assert!(text.lines().count() < 20, "{text}");
+}
+
+/// A fault of the one vocabulary is known to the other.
+#[test]
+fn a_mutant_is_no_fault_but_its_place_is_named() {
+    let output = prove(&["--fault", "amnesia"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(err(&output).contains("synod check --mutant amnesia"), "{}", err(&output));
+}
+
+/// Votes that are reported were cast under lower ballots, as people expect.
+#[test]
+fn an_example_is_the_natural_one() {
+    let text = out(&prove(&["--examples"]));
+    let again = text.split("propose again can happen:").nth(1).unwrap();
+    let place = again.lines().find(|line| line.trim_start().starts_with("where")).unwrap();
+    assert!(place.contains("b = b2") && place.contains("x = b1"), "{place}");
+}
+
 #[test]
 fn a_solver_that_always_hangs_is_not_asked_for_ever() {
     let folder = Folder::new("never");
     let output = prove(&["--solver", &folder.solver("never", "sleep 100"), "--timeout", "1"]);
     assert_eq!(output.status.code(), Some(1), "{}", err(&output));
     let text = out(&output);
-    assert!(text.contains("not asked: too late 3 times"), "{text}");
+    assert!(text.contains(" more questions were not asked, as earlier "), "{text}");
     assert!(text.contains("124 ANSWERS ARE NOT AS THEY MUST BE."), "{text}");
 }

@@ -97,6 +97,7 @@ pub(super) fn run(args: &Args) -> Verdict {
 fn show(mutants: &[Caught]) {
     let headings = ["mutant", "system", "caught by", "steps", "states", "seconds"];
     let mut rows = table(headings, &[3, 4, 5]);
+    rows.may_leave_out(&[5, 1]);
     for mutant in mutants {
         let property = match (mutant.caught, mutant.expected) {
             (true, true) => mutant.property,

@@ -166,6 +166,7 @@ fn leaders(found: &[(Asked, Found)], names: &Names) -> String {
     let headings =
         ["leader", "standing", "primary", "ballot", "chosen", "applied", "gaps", "dropped"];
     let mut rows = table(headings, &[4, 5, 6, 7]);
+    rows.may_leave_out(&[5, 7]);
     for (asked, found) in found.iter().filter(|(asked, _)| asked.part == Part::Leader) {
         let mut cells = vec![asked.member.clone()];
         match taking_part(found) {
@@ -192,6 +193,7 @@ fn leaders(found: &[(Asked, Found)], names: &Names) -> String {
 fn acceptors(found: &[(Asked, Found)], names: &Names) -> String {
     let headings = ["acceptor", "standing", "promised", "votes", "dropped", "journal", "last sync"];
     let mut rows = table(headings, &[3, 4, 5]);
+    rows.may_leave_out(&[6, 4]);
     for (asked, found) in found.iter().filter(|(asked, _)| asked.part == Part::Acceptor) {
         let mut cells = vec![asked.member.clone()];
         match taking_part(found) {

@@ -5,6 +5,7 @@
 //! | not on a terminal, such as in a pipe or a file | one line for each row, whatever its length |
 //! | it fits the terminal | the same |
 //! | it fits once texts are wrapped between words | rows of several lines |
+//! | it fits without columns that may be left out | the same, and a line that names them |
 //! | otherwise | each row as a block, a line for each cell |
 
 use std::fmt;
@@ -27,6 +28,8 @@ pub(super) struct Table {
     /// True of columns of numbers.
     right: Vec<bool>,
     rows: Vec<Vec<String>>,
+    /// Columns that are left out if there is no room, the first of them first.
+    may_go: Vec<usize>,
 }
 
 impl Table {
@@ -36,7 +39,13 @@ impl Table {
             headings: headings.iter().copied().map(str::to_owned).collect(),
             right: (0..headings.len()).map(|column| right.contains(&column)).collect(),
             rows: Vec::new(),
+            may_go: Vec::new(),
         }
+    }
+
+    /// These columns are left out if there is no room, the first of them first.
+    pub(super) fn may_leave_out(&mut self, columns: &[usize]) {
+        self.may_go = columns.to_vec();
     }
 
     /// Adds a row. Cells that are missing are empty.
@@ -48,10 +57,37 @@ impl Table {
 
     /// The table in lines, none longer than `width` unless a single word is.
     fn lines(&self, width: Option<usize>) -> Vec<String> {
-        match self.widths(width) {
-            Some(widths) => self.all().flat_map(|row| self.row(row, &widths)).collect(),
-            None => self.blocks(width.unwrap_or(USUAL)),
+        for count in 0..=self.may_go.len() {
+            let gone = self.may_go.get(..count).unwrap_or_default();
+            let table = self.without(gone);
+            if let Some(widths) = table.widths(width) {
+                let rows = table.all().flat_map(|row| table.row(row, &widths));
+                return rows.chain(self.left_out(gone, width)).collect();
+            }
         }
+        self.blocks(width.unwrap_or(USUAL))
+    }
+
+    /// The same without these columns.
+    fn without(&self, gone: &[usize]) -> Self {
+        fn kept<T: Clone>(all: &[T], gone: &[usize]) -> Vec<T> {
+            let kept = all.iter().enumerate().filter(|(column, _)| !gone.contains(column));
+            kept.map(|(_, it)| it.clone()).collect()
+        }
+        Table {
+            headings: kept(&self.headings, gone),
+            right: kept(&self.right, gone),
+            rows: self.rows.iter().map(|row| kept(row, gone)).collect(),
+            may_go: Vec::new(),
+        }
+    }
+
+    /// The line that names what is left out.
+    fn left_out(&self, gone: &[usize], width: Option<usize>) -> Vec<String> {
+        let names: Vec<&str> =
+            gone.iter().filter_map(|it| self.headings.get(*it)).map(String::as_str).collect();
+        let words = format!("(no room for: {})", names.join(", "));
+        if gone.is_empty() { Vec::new() } else { wrap(&words, width.unwrap_or(USUAL)) }
     }
 
     fn all(&self) -> impl Iterator<Item = &Vec<String>> {
@@ -78,7 +114,10 @@ impl Table {
                 **width > word.max(NARROWEST) && self.right.get(*column) == Some(&false)
             };
             let columns = widths.iter_mut().enumerate().filter(can_shrink);
-            let (_, width) = columns.max_by_key(|(_, width)| **width)?;
+            let Some((_, width)) = columns.max_by_key(|(_, width)| **width) else {
+                // A list of names and values stays one, even if a value has too long a word.
+                return Some(widths).filter(|widths| widths.len() <= 2);
+            };
             *width -= 1;
             left -= 1;
         }
@@ -199,6 +238,27 @@ mod tests {
                 "states      7",
                 "what it is  repair",
             ]
+        );
+    }
+
+    #[test]
+    fn what_may_go_is_left_out_before_rows_become_blocks() {
+        let mut table = table();
+        table.may_leave_out(&[2, 1]);
+        assert_eq!(table.lines(Some(40)).len(), 5, "texts are wrapped first");
+        let lines = table.lines(Some(24));
+        assert_eq!(lines[1..3], ["dueling   1,234", "gap           7"]);
+        assert_eq!(lines[3..], ["(no room for: what it", "is)"]);
+        assert_eq!(table.lines(Some(12))[..3], ["name", "dueling", "gap"]);
+    }
+
+    #[test]
+    fn a_list_of_values_stays_one() {
+        let mut table = Table::new(&["journal", "/a/path/that/is/long"], &[]);
+        table.add_row(["verdict", "it cannot be used any more"]);
+        assert_eq!(
+            table.lines(Some(24)),
+            ["journal  /a/path/that/is/long", "verdict  it cannot be used", "         any more",]
         );
     }
 

@@ -161,6 +161,7 @@ fn show(engine: &[Measured], before: Option<&Json>) {
         "times before",
     ];
     let mut rows = table(headings, &[1, 3, 4, 5, 6, 7, 8, 9, 10]);
+    rows.may_leave_out(if before.is_some() { &[9, 8, 7, 6] } else { &[10, 9, 8, 7, 6] });
     let dash = || "-".to_owned();
     for one in engine {
         let key = |m: &Measured| (m.dimension.clone(), m.value, m.backend.clone());

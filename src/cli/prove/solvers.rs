@@ -72,10 +72,10 @@ fn ask(
     progress: bool,
 ) -> Result<Vec<Answered>, ProveError> {
     let bar = Bars::new(progress).add(name, u64::try_from(queries.len()).ok());
-    let (late, answered) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let (misses, answered) = (AtomicUsize::new(0), AtomicBool::new(false));
     let answers = parallel::map(queries, |query| {
         let Query { name, about, expected, .. } = query;
-        let asked = if late.load(Ordering::Relaxed) < PATIENCE {
+        let asked = if misses.load(Ordering::Relaxed) < PATIENCE {
             solver.ask(query)
         } else {
             Ok((Said::Other(NOT_ASKED.to_owned()), Default::default()))
@@ -85,7 +85,7 @@ fn ask(
         match said {
             Said::Answer(_) => answered.store(true, Ordering::Relaxed),
             Said::Other(_) if answered.load(Ordering::Relaxed) => {}
-            Said::TooLate | Said::Other(_) => drop(late.fetch_add(1, Ordering::Relaxed)),
+            Said::TooLate | Said::Other(_) => drop(misses.fetch_add(1, Ordering::Relaxed)),
         }
         Ok(Answered {
             name: name.clone(),
@@ -115,7 +115,7 @@ fn show(solvers: &[Asked]) {
                 solver.clone(),
                 version.clone().unwrap_or("-".to_owned()),
                 expected.clone(),
-                queries.clone().count().to_string(),
+                queries.clone().filter(|query| query.answer != NOT_ASKED).count().to_string(),
                 queries.clone().filter(|query| query.agrees).count().to_string(),
                 format!("{:.2}", queries.map(|query| query.seconds).sum::<f64>()),
                 slowest.map_or("-".to_owned(), |query| format!("{:.2}", query.seconds)),

@@ -9,7 +9,7 @@ use crate::proof::spec::{Action, Effect, Named, paxos};
 use crate::proof::story::Story;
 
 /// So long are lines of words.
-const WIDTH: usize = 100;
+const WIDTH: usize = 80;
 
 /// Prints all of it.
 pub(super) fn specification() {

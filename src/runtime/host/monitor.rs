@@ -222,3 +222,68 @@ impl Peer {
         self.reasons = self.reasons.saturating_add(1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::identity::{ClusterId, MemberRoles};
+
+    fn monitor(now: Instant) -> Monitor {
+        let member =
+            |name: &str| MemberRoles { name: name.to_owned(), leader: true, acceptor: true };
+        let cluster = ClusterIdentity {
+            id: ClusterId(1),
+            name: "test".to_owned(),
+            machine: "kv".to_owned(),
+            lease: 1,
+            reply_bytes: 1,
+            quorums: (2, 2),
+            members: ["n1", "n2", "n3"].map(member).to_vec(),
+        };
+        Monitor::new(Party::Leader(LeaderId(1)), &cluster, now)
+    }
+
+    fn acceptor(place: u8) -> Party {
+        Party::Acceptor(AcceptorId(place))
+    }
+
+    const ASKED: Message = Message::Prepare { ballot: Ballot::NONE, from: Instance(0), pages: 1 };
+
+    #[test]
+    fn an_acceptor_is_silent_only_if_it_had_reason_to_speak_for_a_while() {
+        let start = Instant::now();
+        let silent = |asked: u32, seconds: u64| {
+            let mut monitor = monitor(start);
+            (0..asked).for_each(|_| monitor.send(acceptor(2), &ASKED));
+            monitor.look_at_acceptors(start + Duration::from_secs(seconds));
+            monitor.acceptors.iter().filter(|peer| peer.silent).count()
+        };
+        assert_eq!((silent(9, 60), silent(10, 1), silent(10, 2)), (0, 0, 1));
+    }
+
+    #[test]
+    fn a_quorum_is_lost_and_comes_back_with_one_answer() {
+        let start = Instant::now();
+        let mut monitor = monitor(start);
+        let heartbeat = Message::Heartbeat { ballot: Ballot::NONE, chosen: Instance(0) };
+        (0..REASONS).for_each(|_| monitor.hear(Party::Leader(LeaderId(0)), &heartbeat, start));
+        let later = start + SILENCE;
+        monitor.hear(acceptor(0), &heartbeat, later);
+        monitor.look_at_acceptors(later);
+        assert!(monitor.quorum_lost, "two of three are silent");
+        monitor.hear(acceptor(2), &heartbeat, later);
+        monitor.look_at_acceptors(later);
+        assert!(!monitor.quorum_lost);
+    }
+
+    /// However often things change, so many lines are logged in ten seconds, and no more.
+    #[test]
+    fn a_storm_is_logged_within_bounds() {
+        let start = Instant::now();
+        let mut monitor = monitor(start);
+        (0..1000).for_each(|_| monitor.tell(start, "something happens", false));
+        assert_eq!(monitor.left_out, 980);
+        monitor.tell(start + Duration::from_secs(10), "something happens", false);
+        assert_eq!(monitor.left_out, 0);
+    }
+}
