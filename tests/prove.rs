@@ -206,8 +206,9 @@ fn a_solver_that_disagrees_or_does_not_know_fails() {
         format!("{wrong}: always: agreement: sat; must be unsat"),
         format!("{vague}: always: agreement: unknown; must be unsat"),
         format!("{vague}: accept can happen: unknown; must be sat"),
-        format!("{broken}: always: agreement: it failed, and said: unsat; no such option; must be"),
-        format!("{silent}: always: validity: no answer; no such option; must be unsat"),
+        ": it failed, and said: unsat; no such option; must be unsat".to_owned(),
+        ": no answer; no such option; must be unsat".to_owned(),
+        " more questions were not asked, as earlier ".to_owned(),
         "447 ANSWERS ARE NOT AS THEY MUST BE.".to_owned(),
     ] {
         assert!(text.contains(&line), "no '{line}' in {text}");

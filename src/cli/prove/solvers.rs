@@ -82,8 +82,9 @@ fn ask(
         };
         bar.inc(1);
         let (said, elapsed) = asked?;
-        match said {
+        match &said {
             Said::Answer(_) => answered.store(true, Ordering::Relaxed),
+            Said::Other(line) if line == "unknown" => answered.store(true, Ordering::Relaxed),
             Said::Other(_) if answered.load(Ordering::Relaxed) => {}
             Said::TooLate | Said::Other(_) => drop(misses.fetch_add(1, Ordering::Relaxed)),
         }
