@@ -171,8 +171,8 @@ fn leaders(found: &[(Asked, Found)], names: &Names) -> String {
         let mut cells = vec![asked.member.clone()];
         match taking_part(found) {
             Err(words) => cells.push(words),
-            Ok(Status { role, counts, .. }) => {
-                let RoleStatus::Leader(leader) = role else { continue };
+            Ok(status) => {
+                let RoleStatus::Leader(leader) = &status.role else { continue };
                 let primary = leader.primary.map(|primary| names.leader(primary));
                 cells.extend([
                     leader.standing.clone(),
@@ -181,7 +181,7 @@ fn leaders(found: &[(Asked, Found)], names: &Names) -> String {
                     grouped(leader.first_unchosen.0),
                     grouped(leader.applied),
                     grouped(leader.gaps),
-                    grouped(counts.dropped),
+                    grouped(dropped(status)),
                 ]);
             }
         }
@@ -198,15 +198,15 @@ fn acceptors(found: &[(Asked, Found)], names: &Names) -> String {
         let mut cells = vec![asked.member.clone()];
         match taking_part(found) {
             Err(words) => cells.push(words),
-            Ok(Status { role, counts, journal, .. }) => {
-                let RoleStatus::Acceptor(acceptor) = role else { continue };
+            Ok(status) => {
+                let RoleStatus::Acceptor(acceptor) = &status.role else { continue };
                 cells.extend([
                     "takes part".to_owned(),
                     names.ballot_in_words(acceptor.promised),
                     grouped(acceptor.votes),
-                    grouped(counts.dropped),
+                    grouped(dropped(status)),
                 ]);
-                cells.extend(journal.iter().flat_map(on_disk));
+                cells.extend(status.journal.iter().flat_map(on_disk));
             }
         }
         rows.add_row(cells);
@@ -222,6 +222,11 @@ fn taking_part(found: &Found) -> Result<&Status, String> {
         Found::Up(status) if status.waits_for.is_empty() => Ok(status),
         Found::Up(status) => Err(format!("waits for {}", status.waits_for.join(", "))),
     }
+}
+
+/// The datagrams that the role or the system had no room for.
+fn dropped(status: &Status) -> u64 {
+    status.counts.dropped + status.network.dropped.unwrap_or(0)
 }
 
 /// The bytes in use, and the last sync.

@@ -4,6 +4,7 @@ use super::*;
 use crate::paxos::{AcceptorId, Ballot, LeaderId};
 use crate::runtime::counters::Counts;
 use crate::runtime::identity::{ClusterId, MemberRoles};
+use crate::runtime::udp::Network;
 
 const WINDOW: u64 = 100;
 
@@ -24,6 +25,7 @@ fn up(role: RoleStatus) -> Found {
     Found::Up(Box::new(Status {
         role,
         counts: Counts::default(),
+        network: Network::default(),
         journal: None,
         waits_for: vec![],
     }))
