@@ -41,7 +41,7 @@ impl<'c> Logged<'c> {
                 return log;
             }
             assert!(Instant::now() < deadline, "{}: no '{words}' in {log}", self.name);
-            std::thread::sleep(Duration::from_millis(10));
+            std::thread::park_timeout(Duration::from_millis(10));
         }
     }
 }
@@ -71,7 +71,7 @@ fn primary(members: &[Logged]) -> usize {
             }
         }
         assert!(Instant::now() < deadline, "nobody is primary for all");
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::park_timeout(Duration::from_millis(10));
     }
 }
 
