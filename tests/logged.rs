@@ -60,8 +60,8 @@ fn primary(members: &[Logged]) -> usize {
         for (at, member) in members.iter().enumerate() {
             let follows = format!("follower from now on: {} is primary, under ", member.name);
             let last = |log: &str| {
-                let stances = log.lines().filter(|line| line.contains("from now on"));
-                stances.last().unwrap_or_default().to_owned()
+                let mut stances = log.lines().filter(|line| line.contains("from now on"));
+                stances.next_back().unwrap_or_default().to_owned()
             };
             let others = members.iter().filter(|other| other.name != member.name);
             if last(&member.log()).contains("primary from now on, under ")

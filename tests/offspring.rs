@@ -123,7 +123,7 @@ fn a_signal_ends_all_and_removes_the_files() {
         assert_eq!(running.left().len(), 1);
         running.end(signal);
         assert!(children.iter().all(|child| !child.lives()), "{name}");
-        assert_eq!(running.left(), [PathBuf::new(); 0], "{name}");
+        assert!(running.left().is_empty(), "{name}: {:?}", running.left());
     }
 }
 

@@ -74,8 +74,8 @@ fn it_is_watched_until_interrupted() {
     let args = [&["status", "--timeout", "0.05", "--watch", "0.05"], &CONFIG[..]].concat();
     let mut watch = cluster.command(&args).stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(watch.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let verdicts = lines.inspect(|line| assert!(!line.contains('\u{1b}'), "{line}"));
-    assert_eq!(verdicts.filter(|line| line == "test is down").take(3).count(), 3);
+    let mut verdicts = lines.inspect(|line| assert!(!line.contains('\u{1b}'), "{line}"));
+    assert_eq!(verdicts.by_ref().filter(|line| line == "test is down").take(3).count(), 3);
     let id = watch.id().to_string();
     assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     assert_eq!(watch.wait().unwrap().code(), None);

@@ -13,7 +13,7 @@ use super::node::read;
 use super::output::{fail, grouped, is_lost, json, say, table};
 use super::table::{columns, wrap};
 use crate::cluster::config::ClusterConfig;
-use crate::cluster::health::{Digests, Health, State, ends, judge};
+use crate::cluster::health::{Digests, Health, Place, State, ends, judge};
 use crate::cluster::inquirer::{Asked, Found, Inquirer, InquiryError};
 use crate::cluster::member::Part;
 use crate::runtime::inquiry::{RoleStatus, Status};
@@ -109,9 +109,9 @@ pub(super) fn run(args: &Args) -> Verdict {
 fn survey(
     inquirer: &Inquirer,
     within: Duration,
-) -> Result<(Vec<(Asked, Found)>, Vec<Digests>), InquiryError> {
+) -> Result<(Vec<Place>, Vec<Digests>), InquiryError> {
     let found = inquirer.survey(within)?;
-    let found: Vec<(Asked, Found)> = inquirer.members().iter().cloned().zip(found).collect();
+    let found: Vec<Place> = inquirer.members().iter().cloned().zip(found).collect();
     let digests = |at| Ok((at, inquirer.digests(at, found.as_slice(), within)?));
     let digests = ends(&found).into_iter().map(digests).collect::<Result<_, InquiryError>>()?;
     Ok((found, digests))
@@ -148,7 +148,7 @@ fn named(status: &Status, names: &Names) -> Value {
     value
 }
 
-fn text(config: &ClusterConfig, health: &Health, found: &[(Asked, Found)]) -> String {
+fn text(config: &ClusterConfig, health: &Health, found: &[Place]) -> String {
     let mut lines = vec![format!("{} is {}", config.cluster, health.verdict.name())];
     let width = columns().unwrap_or(usize::MAX);
     for finding in &health.findings {
@@ -162,7 +162,7 @@ fn text(config: &ClusterConfig, health: &Health, found: &[(Asked, Found)]) -> St
     format!("{}\n\n{}\n\n{}", lines.join("\n"), leaders(found, &names), acceptors(found, &names))
 }
 
-fn leaders(found: &[(Asked, Found)], names: &Names) -> String {
+fn leaders(found: &[Place], names: &Names) -> String {
     let headings =
         ["leader", "standing", "primary", "ballot", "chosen", "applied", "gaps", "dropped"];
     let mut rows = table(headings, &[4, 5, 6, 7]);
@@ -190,7 +190,7 @@ fn leaders(found: &[(Asked, Found)], names: &Names) -> String {
     rows.to_string()
 }
 
-fn acceptors(found: &[(Asked, Found)], names: &Names) -> String {
+fn acceptors(found: &[Place], names: &Names) -> String {
     let headings = ["acceptor", "standing", "promised", "votes", "dropped", "journal", "last sync"];
     let mut rows = table(headings, &[3, 4, 5]);
     rows.may_leave_out(&[6, 4]);

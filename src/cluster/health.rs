@@ -13,6 +13,9 @@ use crate::runtime::inquiry::{AcceptorStatus, LeaderStatus, RoleStatus, Status};
 use crate::runtime::names::Names;
 use crate::runtime::party::Party;
 
+/// Where a role of a member should be, and what was found there.
+pub type Place = (Asked, Found);
+
 /// The digests of the leaders' histories before an instance.
 pub type Digests = (Instance, BTreeMap<Party, HistoryDigest>);
 
@@ -69,7 +72,7 @@ struct Survey<'a> {
     names: Names,
     /// So many instances may be under way, so that whoever is less behind is not.
     window: u64,
-    found: &'a [(Asked, Found)],
+    found: &'a [Place],
     digests: &'a [Digests],
 }
 
@@ -77,7 +80,7 @@ struct Survey<'a> {
 /// under way.
 pub fn judge(
     (cluster, window): (&ClusterIdentity, u64),
-    found: &[(Asked, Found)],
+    found: &[Place],
     digests: &[Digests],
 ) -> Health {
     let survey = Survey { cluster, names: Names::of(cluster), window, found, digests };
@@ -97,7 +100,7 @@ pub fn judge(
 }
 
 /// The instances at which the leaders that answered can be compared: the end of what each knows.
-pub fn ends(found: &[(Asked, Found)]) -> Vec<Instance> {
+pub fn ends(found: &[Place]) -> Vec<Instance> {
     let mut ends: Vec<Instance> = statuses(found)
         .filter_map(|(_, status)| leader(status))
         .map(|leader| leader.first_unchosen)
@@ -108,7 +111,7 @@ pub fn ends(found: &[(Asked, Found)]) -> Vec<Instance> {
     ends
 }
 
-fn statuses(found: &[(Asked, Found)]) -> impl Iterator<Item = (&Asked, &Status)> {
+fn statuses(found: &[Place]) -> impl Iterator<Item = (&Asked, &Status)> {
     found.iter().filter_map(|(asked, found)| match found {
         Found::Up(status) => Some((asked, &**status)),
         Found::Stranger(_) | Found::Silence => None,
