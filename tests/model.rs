@@ -424,22 +424,22 @@ fn a_counterexample_in_words() {
     let trace = catch(mutant("lost-command").unwrap(), Backend::Explicit, &|_| {});
     let trace = trace.unwrap().trace.unwrap();
     let expected = "    At the start
-          L1 sends A1 and A2: Prepare 1.L1 from 0
+          L1 saves: round 1\n          L2 saves: round 1\n          L1 sends A1 and A2: Prepare 1.L1 from 0
           L2 sends A2 and A3: Prepare 1.L2 from 0
   1. A1 hears from L1: Prepare 1.L1 from 0
-          A1 sends L1: Promise 1.L1, no votes
+          A1 saves: promised 1.L1\n          A1 sends L1: Promise 1.L1, no votes
   2. L1 hears from A1: Promise 1.L1, no votes
   3. A2 hears from L1: Prepare 1.L1 from 0
-          A2 sends L1: Promise 1.L1, no votes
+          A2 saves: promised 1.L1\n          A2 sends L1: Promise 1.L1, no votes
   4. L1 hears from A2: Promise 1.L1, no votes
           L1 sends A1 and A2: Accept 1.L1 at 0: C101#0
   5. A3 hears from L2: Prepare 1.L2 from 0
-          A3 sends L2: Promise 1.L2, no votes
+          A3 saves: promised 1.L2\n          A3 sends L2: Promise 1.L2, no votes
   6. L2 hears from A3: Promise 1.L2, no votes
   7. A2 hears from L1: Accept 1.L1 at 0: C101#0
-          A2 sends L1 and L2: Accepted 1.L1 at 0: C101#0
+          A2 saves: voted in 0 under 1.L1 for C101#0\n          A2 sends L1 and L2: Accepted 1.L1 at 0: C101#0
   8. A2 hears from L2: Prepare 1.L2 from 0
-          A2 sends L2: Promise 1.L2, voted 1.L1 at 0: C101#0
+          A2 saves: promised 1.L2\n          A2 sends L2: Promise 1.L2, voted 1.L1 at 0: C101#0
   9. L2 hears from A2: Promise 1.L2, voted 1.L1 at 0: C101#0
           L2 sends A2 and A3: Accept 1.L2 at 0: C101#0
   => violates 'no request is forgotten': L2 has taken C102#0 on, but neither waits to propose it, nor has \
