@@ -89,6 +89,7 @@ pub mod codec;
 pub mod machine;
 #[path = "../model/mod.rs"]
 pub mod model;
+mod nearest;
 pub mod paxos;
 #[path = "../proofs/mod.rs"]
 pub mod proof;

@@ -252,6 +252,92 @@ fn every_command_shows_an_example() {
     }
 }
 
+/// A name that is misspelt: what was meant, and the others in lines that fit a terminal.
+#[test]
+fn a_name_that_is_misspelt_is_answered_with_the_nearest() {
+    for (args, meant) in [
+        (&["check", "duelin"][..], "did you mean 'dueling'?"),
+        (&["check", "swarm", "everthing"], "did you mean 'everything'?"),
+        (&["check", "--mutant", "amnesai"], "did you mean 'amnesia'?"),
+        (&["explore", "delings"], "did you mean 'dueling'?"),
+        (&["prove", "--fault", "stale-acept"], "did you mean 'stale-accept'?"),
+        (&["prove", "--without", "quorum meet"], "did you mean 'quorums meet'?"),
+        (&["prove", "--fault", "amnesia"], "see synod check --mutant amnesia"),
+        (&["check", "--mutant", "made-up-commands"], "see synod prove --fault made-up-commands"),
+        (&["--log", "debg", "check", "gap"], "'debug'"),
+    ] {
+        let output = synod(args);
+        let error = err(&output);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {error}");
+        assert!(error.contains(meant), "{args:?}: {error}");
+        let narrow = |line: &str| line.len() <= 100;
+        assert!(error.lines().all(narrow), "{args:?}: {error}");
+    }
+}
+
+#[test]
+fn the_environment_names_the_file_and_the_level() {
+    let with = |name: &str, value: &str, args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_synod"));
+        command.env_remove("SYNOD_CONFIG").env_remove("SYNOD_LOG").env(name, value);
+        command.args(args).output().unwrap()
+    };
+    for args in [&["get", "k"][..], &["keys"], &["log"], &["status"], &["node", "n1"]] {
+        let output = with("SYNOD_CONFIG", "/nowhere/cluster.toml", args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(err(&output).contains("cannot read /nowhere/cluster.toml"), "{args:?}");
+        let args = [args, &["--config", "/elsewhere.toml"]].concat();
+        let output = with("SYNOD_CONFIG", "/nowhere/cluster.toml", &args);
+        assert!(err(&output).contains("cannot read /elsewhere.toml"), "{args:?}");
+        let help = out(&with("SYNOD_CONFIG", "", &[args[0], "--help"]));
+        assert!(help.contains("SYNOD_CONFIG"), "{help}");
+    }
+    let output = with("SYNOD_LOG", "nonsense", &["check", "gap"]);
+    assert_eq!(output.status.code(), Some(2));
+    let words =
+        "SYNOD_LOG: there is no level 'nonsense'; there are off, error, warn, info, debug, trace";
+    assert!(err(&output).contains(words), "{}", err(&output));
+    assert_eq!(with("SYNOD_LOG", "", &["check", "--list"]).status.code(), Some(0));
+}
+
+#[test]
+fn every_shell_gets_completions() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = synod(&["completions", shell]);
+        assert_eq!(output.status.code(), Some(0));
+        let script = out(&output);
+        assert!(script.contains("synod") && script.contains("swarm"), "{shell}");
+    }
+}
+
+#[test]
+fn init_says_what_is_wrong_and_what_to_do() {
+    let folder = std::env::temp_dir().join(format!("synod-init-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    let init = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_synod"));
+        command.arg("init").args(args).current_dir(&folder).output().unwrap()
+    };
+    let made = init(&["local", "--members", "2"]);
+    assert_eq!(made.status.code(), Some(0), "{}", err(&made));
+    assert!(out(&made).contains("2 stand no more failures than 1 would"), "{}", out(&made));
+    let again = init(&["local"]);
+    assert_eq!(again.status.code(), Some(2));
+    let words = "cannot make local: it exists already; nothing was changed; take another name, or remove it";
+    assert!(err(&again).contains(words), "{}", err(&again));
+    for bad in ["a/b", "..", "", "a\"b", "x\nid = 1"] {
+        let output = init(&[bad]);
+        assert_eq!(output.status.code(), Some(2), "{bad}");
+        let error = err(&output);
+        assert!(error.contains("cannot be the name of a cluster, and of its folder"), "{error}");
+        assert!(!error.contains("line "), "{error}");
+    }
+    let many = init(&["many", "--members", "9"]);
+    assert!(err(&many).contains("the journals take 576 MiB of disk"), "{}", err(&many));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
 /// Output that is lost is an error; a reader that has gone away is not.
 #[test]
 fn output_that_cannot_be_written_has_an_exit_code() {

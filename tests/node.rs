@@ -140,5 +140,5 @@ fn what_cannot_be_configured_is_said_with_its_line() {
     let output = cluster.synod(&["init", "test"]);
     assert_eq!(output.status.code(), Some(2), "it is there already");
     fs::write(&file, text_of).unwrap();
-    assert!(cluster.refused("n7").contains("no member 'n7': the file has n1, n2, n3"));
+    assert!(cluster.refused("n7").contains("no member 'n7'; there are n1, n2, n3"));
 }

@@ -142,8 +142,11 @@ fn what_fails_is_told_as_stories() {
 #[test]
 fn what_cannot_be_is_bad_use() {
     let bad: [(&[&str], &str); 7] = [
-        (&["--fault", "none"], "there is no fault 'none'; there are stale-accept, "),
-        (&["--without", "none"], "no axiom, conjunct or guard 'none'; name one of: ballots are in"),
+        (&["--fault", "none"], "there is no fault 'none'; there are:\n  stale-accept, "),
+        (
+            &["--without", "none"],
+            "no axiom, conjunct or guard 'none'; there are:\n  'ballots are in",
+        ),
         (&["--solver", "/no/such/z3"], "cannot start the solver '/no/such/z3'"),
         (&["--solver", "/no/such/z3"], "apt-get install z3 cvc5"),
         (&["--smt2", "/dev/null/there"], "cannot make the folder /dev/null/there"),

@@ -2,7 +2,6 @@
 
 mod line;
 
-use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use clap::Parser;
 
 use self::line::Line;
 use super::Verdict;
-use super::node::read;
+use super::config::ConfigFile;
 use super::output::{fail, is_lost, json, say, warn};
 use crate::cluster::config::ClusterConfig;
 use crate::cluster::inquirer::{Inquirer, InquiryError};
@@ -33,9 +32,8 @@ use crate::runtime::inquiry::Page;
   synod log --config local/cluster.toml --from 1000 --follow
   synod log --config local/cluster.toml --leader n2 --json > backup.json")]
 pub(super) struct Args {
-    /// The cluster's file.
-    #[arg(long, default_value = "cluster.toml")]
-    config: PathBuf,
+    #[command(flatten)]
+    file: ConfigFile,
     /// The first instance to print.
     #[arg(long, default_value_t = 0)]
     from: u64,
@@ -61,7 +59,7 @@ const TURN: Duration = Duration::from_millis(300);
 
 /// Prints it.
 pub(super) fn run(args: &Args) -> Verdict {
-    let config = match read(&args.config) {
+    let config = match args.file.read() {
         Ok(config) => config,
         Err(error) => return fail(error, Verdict::BadUse),
     };

@@ -5,11 +5,12 @@ mod bytes;
 mod chaos;
 mod check;
 mod compare;
+mod completions;
+mod config;
 mod demo;
 mod explore;
 mod init;
 mod inspect;
-mod known;
 mod kv;
 mod log;
 mod logging;
@@ -64,6 +65,7 @@ enum Command {
     Bench(bench::Args),
     Chaos(chaos::Args),
     Explore(explore::Args),
+    Completions(completions::Args),
 }
 
 /// The whole command line. Every command's help ends with the exit codes.
@@ -119,6 +121,7 @@ fn run(cli: Cli) -> Verdict {
         Command::Bench(args) => bench::run(&args),
         Command::Chaos(args) => chaos::run(&args),
         Command::Explore(args) => explore::run(&args),
+        Command::Completions(args) => completions::run(&args),
     }
 }
 

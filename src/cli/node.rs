@@ -1,8 +1,7 @@
 //! `synod node`: one member of a cluster, as a process.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::{fs, io, io::Read, thread};
+use std::{io, thread};
 
 use clap::Parser;
 use crossbeam_channel::{Receiver, Select, unbounded};
@@ -10,8 +9,9 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::Verdict;
+use super::config::ConfigFile;
 use super::output::{fail, say, warn};
-use crate::cluster::config::{ClusterConfig, MAX_FILE};
+use crate::cluster::config::ClusterConfig;
 use crate::cluster::member::{Conditions, Part, Playing};
 use crate::cluster::offspring::obey_parent;
 use crate::runtime::lossy::Losses;
@@ -20,7 +20,7 @@ use crate::runtime::pump::End;
 /// Run one member of a cluster, until it gets SIGTERM or SIGINT.
 ///
 /// It keeps what it promised in its data directory, and does not start without: a member that
-/// forgets may undo what the cluster has decided.
+/// forgets may undo what the cluster has decided. Data directories begin where the cluster's file is.
 ///
 /// Exit code 4 if it does not start, 1 if it stops by itself.
 #[derive(Debug, Parser)]
@@ -30,9 +30,8 @@ use crate::runtime::pump::End;
 pub(super) struct Args {
     /// The member's name in the file.
     name: String,
-    /// The cluster's file. Data directories begin where it is.
-    #[arg(long, default_value = "cluster.toml")]
-    config: PathBuf,
+    #[command(flatten)]
+    file: ConfigFile,
     /// Make its journals first: this member has never run.
     #[arg(long)]
     new: bool,
@@ -50,7 +49,7 @@ pub(super) struct Args {
 
 /// Runs it.
 pub(super) fn run(args: &Args) -> Verdict {
-    let config = match read(&args.config) {
+    let config = match args.file.read() {
         Ok(config) => config,
         Err(error) => return fail(error, Verdict::BadUse),
     };
@@ -60,7 +59,7 @@ pub(super) fn run(args: &Args) -> Verdict {
             return fail(format_args!("cannot wait for signals: {error}"), Verdict::NotDone);
         }
     };
-    let base = args.config.parent().unwrap_or(Path::new(""));
+    let base = args.file.folder();
     let machine = config.machine.start();
     let made = if args.new { config.create_journals(base, &args.name) } else { Ok(()) };
     let losses = args.faults.then(|| take_orders(&config));
@@ -80,17 +79,6 @@ pub(super) fn run(args: &Args) -> Verdict {
             wait(&signals, parts)
         }
     }
-}
-
-/// Reads a cluster's file.
-pub(super) fn read(path: &Path) -> Result<ClusterConfig, String> {
-    let mut text = String::new();
-    let opened = fs::File::open(path);
-    let read = opened.and_then(|file| file.take(MAX_FILE as u64 + 1).read_to_string(&mut text));
-    read.map_err(|error| {
-        format!("cannot read {}: {error}; `synod init` writes a sample", path.display())
-    })?;
-    text.parse().map_err(|error| format!("{}, {error}", path.display()))
 }
 
 /// What the process is told by the system.

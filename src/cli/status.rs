@@ -1,7 +1,6 @@
 //! `synod status`: the health of a running cluster, and of each of its members.
 
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
@@ -9,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Verdict;
-use super::node::read;
+use super::config::ConfigFile;
 use super::output::{fail, grouped, is_lost, json, say, table};
 use super::table::{columns, wrap};
 use crate::cluster::config::ClusterConfig;
@@ -30,9 +29,8 @@ use crate::runtime::names::Names;
   synod status --config local/cluster.toml --watch        until Ctrl-C
   synod status --config local/cluster.toml --json")]
 pub(super) struct Args {
-    /// The cluster's file.
-    #[arg(long, default_value = "cluster.toml")]
-    config: PathBuf,
+    #[command(flatten)]
+    file: ConfigFile,
     /// For how many seconds answers are waited for.
     #[arg(long, default_value_t = 1.0, value_parser = super::kv::seconds)]
     timeout: f64,
@@ -69,7 +67,7 @@ struct Row<'a> {
 
 /// Asks, and shows.
 pub(super) fn run(args: &Args) -> Verdict {
-    let config = match read(&args.config) {
+    let config = match args.file.read() {
         Ok(config) => config,
         Err(error) => return fail(error, Verdict::BadUse),
     };

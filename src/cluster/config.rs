@@ -2,6 +2,7 @@
 
 mod address;
 mod members;
+mod name;
 mod sample;
 
 use std::fmt;
@@ -23,6 +24,7 @@ use crate::runtime::parts::LEAST_PATH;
 use crate::runtime::udp::{PATH, loopback_path};
 
 pub use address::Address;
+pub use name::check_name;
 
 /// A cluster, as it is written down, and known to be one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -257,18 +259,10 @@ impl File<'_> {
             .or_else(|error: ClusterIdError| self.error(id.span(), error.to_string()))
     }
 
-    /// Names stand in files, paths and logs, so they are kept plain.
     fn name(&self, name: &Spanned<String>, whose: &str) -> Result<String, ConfigError> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
         let text = name.get_ref();
-        if (1..=32).contains(&text.len()) && text.chars().all(plain) {
-            return Ok(text.clone());
-        }
-        let what = format!(
-            "'{}' cannot be the name of {whose}: take up to 32 letters, digits, '-' and '_'",
-            text.escape_default()
-        );
-        self.error(name.span(), what)
+        let checked = check_name(text, whose);
+        checked.map(|()| text.clone()).or_else(|what| self.error(name.span(), what))
     }
 
     fn quorums(

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::config::{Address, ClusterConfig, MemberConfig};
 use super::resolver::keep_placed;
+use crate::nearest::unknown;
 use crate::paxos::{
     Acceptor, AcceptorId, AcceptorSet, AnyStateMachine, Leader, LeaderId, Members, MembersError,
     Node, Role, Saving, Setup, Start,
@@ -31,13 +32,8 @@ use crate::runtime::udp::{Network, Udp};
 #[derive(Debug, Error)]
 pub enum MemberError {
     /// A name that is not in the file.
-    #[error("there is no member '{name}': the file has {known}")]
-    Unknown {
-        /// The name.
-        name: String,
-        /// The names that there are.
-        known: String,
-    },
+    #[error("{0}")]
+    Unknown(String),
     /// The system knows no such host.
     #[error(
         "{address} is where this member is, and cannot be resolved: {source}; mend the name, or say bind = \
@@ -151,8 +147,8 @@ impl ClusterConfig {
     /// The member of this name.
     pub fn member(&self, name: &str) -> Result<&MemberConfig, MemberError> {
         self.members.iter().find(|member| member.name == name).ok_or_else(|| {
-            let known: Vec<&str> = self.members.iter().map(|m| m.name.as_str()).collect();
-            MemberError::Unknown { name: name.to_owned(), known: known.join(", ") }
+            let known = self.members.iter().map(|member| &*member.name);
+            MemberError::Unknown(unknown("member", name, known))
         })
     }
 

@@ -54,7 +54,11 @@ impl Cluster {
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_synod"));
-        command.args(args).current_dir(&self.folder).env_remove("SYNOD_LOG");
+        command
+            .args(args)
+            .current_dir(&self.folder)
+            .env_remove("SYNOD_LOG")
+            .env_remove("SYNOD_CONFIG");
         command
     }
 

@@ -10,7 +10,6 @@ use clap::{Parser, ValueEnum};
 use serde::Serialize;
 
 use self::certificate::Certificate;
-use super::known::unknown;
 use super::output::{Bars, fail, json};
 use super::worker::{self, Ended, Entry, Unfinished, check_in_child};
 use super::{Verdict, compare, parallel, swarm};
@@ -19,6 +18,7 @@ use crate::model::check::{Backend, Held};
 use crate::model::mutants::{MUTANTS, Mutant, mutant};
 use crate::model::system::System;
 use crate::model::systems::{measured_system, system, systems};
+use crate::nearest::unknown;
 use crate::proof::spec::faults::FAULTS;
 
 /// Visit every reachable state of each system, and hold it to its properties.

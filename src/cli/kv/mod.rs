@@ -6,7 +6,6 @@ mod keys;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, stdout};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
@@ -15,7 +14,7 @@ use self::answer::{Json, Told};
 pub(super) use self::keys::{Args as KeysArgs, run as keys};
 use super::Verdict;
 use super::bytes::{self, for_terminal};
-use super::node::read;
+use super::config::ConfigFile;
 use super::output::{fail, json, say, say_bytes, warn};
 use crate::cluster::client::{Client, ClientError, Outcome, WhyUnknown};
 use crate::cluster::config::ClusterConfig;
@@ -25,9 +24,8 @@ use crate::paxos::{Answer, Done};
 /// The options of all commands that ask a running cluster for something.
 #[derive(Debug, Parser)]
 pub(super) struct Common {
-    /// The cluster's file.
-    #[arg(long, default_value = "cluster.toml")]
-    config: PathBuf,
+    #[command(flatten)]
+    file: ConfigFile,
     /// For how many seconds an answer is waited for.
     #[arg(long, default_value_t = 5.0, value_parser = seconds)]
     timeout: f64,
@@ -170,7 +168,7 @@ struct Asker<'a> {
 impl<'a> Asker<'a> {
     /// A client, or the verdict if there cannot be one.
     fn new(common: &'a Common) -> Result<Self, Verdict> {
-        let config = read(&common.config).map_err(|error| fail(error, Verdict::BadUse))?;
+        let config = common.file.read().map_err(|error| fail(error, Verdict::BadUse))?;
         let client = Client::new(&config).map_err(|error| fail(error, Verdict::NotDone))?;
         Ok(Asker { common, config, client })
     }

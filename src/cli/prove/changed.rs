@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use super::super::known::unknown;
 use super::super::output::{Bars, json, say, table};
 use super::super::{Verdict, parallel};
 use super::error::ProveError;
 use super::kind_and_name;
 use crate::model::mutants::mutant;
+use crate::nearest::unknown;
 use crate::proof::counter::Counter;
 use crate::proof::sensitivity::{Row, SMALL, Without, changes};
 use crate::proof::spec::faults::FAULTS;
@@ -153,7 +153,8 @@ pub(super) fn find_parts(name: &str) -> Result<Vec<Without>, ProveError> {
     });
     if found.is_empty() {
         let known: Vec<String> = others.iter().map(|part| kind_and_name(*part).1).collect();
-        return Err(ProveError::NoPart { name: name.to_owned(), known: known.join("; ") });
+        let known = known.iter().map(String::as_str);
+        return Err(ProveError::NoPart(unknown("axiom, conjunct or guard", name, known)));
     }
     Ok(found)
 }

@@ -16,8 +16,8 @@ pub(super) enum ProveError {
         "'{0}' is no fault of the specification, but a mutant of the code: synod check --mutant {0}"
     )]
     Mutant(String),
-    #[error("there is no axiom, conjunct or guard '{name}'; name one of: {known}")]
-    NoPart { name: String, known: String },
+    #[error("{0}")]
+    NoPart(String),
     #[error("cannot make the folder {}: {source}; name one below a folder that you may write to",
         folder.display())]
     Folder { folder: PathBuf, source: io::Error },
@@ -44,7 +44,7 @@ impl ProveError {
             ProveError::File { .. } => Verdict::NotWritten,
             ProveError::NoFault(_)
             | ProveError::Mutant(_)
-            | ProveError::NoPart { .. }
+            | ProveError::NoPart(_)
             | ProveError::Folder { .. }
             | ProveError::NoSolver { .. } => Verdict::BadUse,
         }
