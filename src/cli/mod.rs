@@ -12,6 +12,7 @@ mod explore;
 mod init;
 mod inspect;
 mod kv;
+mod load;
 mod log;
 mod logging;
 mod mutants;
@@ -59,6 +60,7 @@ enum Command {
     Propose(kv::ProposeArgs),
     Log(log::Args),
     Status(status::Args),
+    Load(load::Args),
     Check(check::Args),
     Mutants(mutants::Args),
     Prove(prove::Args),
@@ -115,6 +117,7 @@ fn run(cli: Cli) -> Verdict {
         Command::Propose(args) => kv::propose(args),
         Command::Log(args) => log::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Load(args) => load::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Mutants(args) => mutants::run(&args),
         Command::Prove(args) => prove::run(&args),

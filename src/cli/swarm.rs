@@ -9,14 +9,14 @@ use clap::Parser;
 use serde::{Deserialize, Serialize};
 
 use super::Verdict;
-use super::check::find_system;
+use super::check::find_among;
 use super::new_file::NewFile;
 use super::output::{Bars, fail, grouped, json, say, table};
 use crate::model::engine::faults::Machine;
 use crate::model::engine::swarm::Walks;
 use crate::model::properties::Kind;
 use crate::model::system::System;
-use crate::model::systems::LARGE;
+use crate::model::systems::{LARGE, systems};
 use crate::model::walk::{Swarm, walk};
 use crate::paxos::Paxos;
 
@@ -227,8 +227,7 @@ impl Seen {
 
 /// Takes a part of the walks.
 pub(super) fn run(args: &Args) -> Verdict {
-    let large = LARGE.iter().find(|system| system.name == args.system);
-    let system = match large.map_or_else(|| find_system(&args.system), Ok) {
+    let system = match find_among(LARGE.iter().chain(systems()), &args.system) {
         Ok(system) => system,
         Err(error) => return fail(error, Verdict::BadUse),
     };

@@ -7,9 +7,9 @@ use hdrhistogram::Histogram;
 use rustc_hash::FxHashMap as HashMap;
 use serde::Serialize;
 
-use super::client::ClientError;
+use super::client::{ClientError, Outcome};
 use super::config::ClusterConfig;
-use super::crowd::{Answered, Crowd};
+use super::crowd::{Crowd, Settled};
 use super::demo::Latency;
 use super::inquirer::{Inquirer, InquiryError};
 use super::member::Part;
@@ -66,7 +66,7 @@ pub struct Report {
 
 /// How long answers are waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How many commands are measured at the beginning and at the end.
+/// The most commands that are measured at the beginning and at the end.
 const ENDS: u64 = 10_000;
 
 /// What was seen while commands were answered.
@@ -93,7 +93,7 @@ pub fn run(bench: &Bench, progress: impl Fn(u64)) -> Result<Report, ExperimentEr
         ExperimentError::Stuck(PATIENCE, logs)
     };
     // A first command finds the primary.
-    if crowd.run([put(0, bench.value)?], PATIENCE, drop)? == 0 {
+    if crowd.run([put(0, bench.value)?], PATIENCE, drop)?.done == 0 {
         return Err(stuck(scratch));
     }
     let inquirer = Inquirer::new(cluster.config()).map_err(ClientError::from)?;
@@ -119,10 +119,7 @@ pub fn run(bench: &Bench, progress: impl Fn(u64)) -> Result<Report, ExperimentEr
         clients: bench.clients as u64,
         commands_per_s: bench.commands as f64 / elapsed,
         syncs_per_s: syncs as f64 / f64::from(bench.members) / elapsed,
-        latency_us: Latency {
-            p50: seen.latency.value_at_quantile(0.5),
-            p99: seen.latency.value_at_quantile(0.99),
-        },
+        latency_us: Latency::of(&seen.latency),
         ends,
         first_us: micros(first),
         last_us: micros(total.saturating_sub(before_last)),
@@ -141,7 +138,12 @@ fn local(members: u16) -> Result<String, ProcessError> {
 }
 
 fn put(number: u64, size: usize) -> Result<Vec<u8>, TooLong> {
-    let key = format!("key-{:05}", number % 10_000).into_bytes();
+    put_under("key-", number, size)
+}
+
+/// The put of this number under one of 10,000 keys that begin so.
+pub(super) fn put_under(prefix: &str, number: u64, size: usize) -> Result<Vec<u8>, TooLong> {
+    let key = format!("{prefix}{:05}", number % 10_000).into_bytes();
     let value = number.to_le_bytes().into_iter().cycle().take(size).collect();
     KvCommand::Put { key, value }.encode()
 }
@@ -156,7 +158,8 @@ fn load(bench: &Bench, crowd: &mut Crowd, progress: impl Fn(u64)) -> Result<Seen
     let puts: Vec<Vec<u8>> =
         (0..bench.commands).map(|number| put(number, bench.value)).collect::<Result<_, _>>()?;
     seen.start = Instant::now();
-    crowd.run(puts, PATIENCE, |Answered { command, latency, done }| {
+    crowd.run(puts, PATIENCE, |Settled { command, latency, outcome }| {
+        let Outcome::Done(done) = outcome else { return };
         seen.latency.saturating_record(latency.as_micros() as u64);
         seen.done.insert(command.id, done.instance);
         let count = seen.done.len() as u64;
@@ -194,7 +197,7 @@ fn verify(
     names.iter().try_for_each(|name| cluster.kill(name))?;
     let start = Instant::now();
     cluster.start_all()?;
-    if crowd.run([put(0, bench.value)?], PATIENCE, drop)? == 0 {
+    if crowd.run([put(0, bench.value)?], PATIENCE, drop)?.done == 0 {
         return Ok((start.elapsed(), Some("nobody answers after all were started again".into())));
     }
     let restarted = start.elapsed();

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::{Cluster, ClusterError, Config, Runtime};
@@ -47,12 +48,28 @@ pub struct Report {
 }
 
 /// Latencies in microseconds.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Latency {
     /// Half of all answers were sooner.
     pub p50: u64,
+    /// All but one in ten were.
+    pub p90: u64,
     /// All but one in a hundred were.
     pub p99: u64,
+    /// The longest.
+    pub max: u64,
+}
+
+impl Latency {
+    /// The latencies in a histogram.
+    pub(super) fn of(histogram: &Histogram<u64>) -> Self {
+        Latency {
+            p50: histogram.value_at_quantile(0.5),
+            p90: histogram.value_at_quantile(0.9),
+            p99: histogram.value_at_quantile(0.99),
+            max: histogram.max(),
+        }
+    }
 }
 
 /// One leader's history.
@@ -160,7 +177,6 @@ fn report(
     let answered = client.as_ref().map_or(0, |client| client.answered);
     let end = client.as_ref().and_then(|client| client.last_answer);
     let elapsed = end.map_or(Duration::ZERO, |end| end.duration_since(cluster.started));
-    let percentile = |q| client.as_ref().map_or(0, |c| c.latency.value_at_quantile(q));
     let count = |noops: &[Decree]| noops.iter().filter(|d| **d == Decree::Noop).count() as u64;
     Report {
         commands: config.commands,
@@ -170,7 +186,7 @@ fn report(
         no_ops: known().map(|state| count(state.learner().prefix())).max().unwrap_or(0),
         elapsed_ms: elapsed.as_secs_f64() * 1e3,
         commands_per_s: answered as f64 / elapsed.as_secs_f64().max(1e-9),
-        latency_us: Latency { p50: percentile(0.5), p99: percentile(0.99) },
+        latency_us: client.as_ref().map(|c| Latency::of(&c.latency)).unwrap_or_default(),
         histories_equal: histories.iter().all(Option::is_some)
             && leaders.windows(2).all(|pair| match pair {
                 [one, two] => (one.decided, &one.digest) == (two.decided, &two.digest),

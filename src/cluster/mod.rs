@@ -8,6 +8,7 @@ pub mod crowd;
 pub mod demo;
 pub mod health;
 pub mod inquirer;
+pub mod load;
 pub mod member;
 mod net;
 pub mod offspring;

@@ -12,7 +12,8 @@ use crate::machine::kv::MAX_ENTRY;
 /// Measure how fast a cluster on this machine answers puts that a quorum has on disk.
 ///
 /// Members are processes of their own, on the loopback, and each waits for its own disk. Clients ask
-/// for one thing at a time. In the end all members are killed and started again, and each must
+/// for one thing at a time. They share one socket, so that requests and answers of many come in one
+/// datagram; clients with a socket each get less: see `synod load --independent`. In the end all members are killed and started again, and each must
 /// know every command that was answered, applied once.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
@@ -77,6 +78,7 @@ fn show(report: &Report) {
     let rows = [
         ("commands", grouped(report.commands)),
         ("clients, one request each at a time", grouped(report.clients)),
+        ("sockets, which clients share", "1".to_owned()),
         ("commands per second", grouped(report.commands_per_s as u64)),
         ("syncs per second, of each acceptor", grouped(report.syncs_per_s as u64)),
         ("latency, median", micros(report.latency_us.p50 as f64)),

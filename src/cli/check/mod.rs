@@ -206,7 +206,17 @@ fn each_once(systems: Vec<&'static System>) -> Vec<&'static System> {
 
 /// The system of this name, or what to say.
 pub(super) fn find_system(name: &str) -> Result<&'static System, String> {
-    system(name).ok_or_else(|| unknown("system", name, systems().map(|system| system.name)))
+    find_among(systems(), name)
+}
+
+/// The one of these systems that has this name, or what to say.
+pub(super) fn find_among(
+    systems: impl Iterator<Item = &'static System>,
+    name: &str,
+) -> Result<&'static System, String> {
+    let systems: Vec<&'static System> = systems.collect();
+    let named = systems.iter().copied().find(|system| system.name == name);
+    named.ok_or_else(|| unknown("system", name, systems.iter().map(|system| system.name)))
 }
 
 /// The mutant of this name, or what to say.
