@@ -2,10 +2,9 @@
 
 mod common;
 
-use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex};
 
+use common::disk::{Disk, SECTOR};
 use proptest::prelude::*;
 use synod::paxos::limits::{MAX_COMMAND, MAX_DATAGRAM};
 use synod::paxos::{
@@ -15,134 +14,8 @@ use synod::runtime::journal::Journal;
 use synod::runtime::journal::disk::{
     DiskJournal, JournalError, SEGMENT, SMALLEST_SEGMENT, create, inspect,
 };
-use synod::runtime::journal::folder::{Directory, Folder, Medium};
+use synod::runtime::journal::folder::{Directory, Folder};
 use synod::runtime::journal::identity::Identity;
-
-const SECTOR: usize = 512;
-
-/// A disk. What was written and not synced is lost or kept, sector by sector.
-#[derive(Clone, Default)]
-struct Disk(Arc<Mutex<State>>);
-
-#[derive(Clone, Default)]
-struct State {
-    durable: BTreeMap<String, Vec<u8>>,
-    /// What is read, for as long as there is power: what was written, durable or not.
-    cached: BTreeMap<String, Vec<u8>>,
-    /// Sectors that were written since the last sync: file, offset, contents.
-    pending: Vec<(String, usize, Vec<u8>)>,
-    /// Those of a sync that failed: the power may still have found them written, or not.
-    unsynced: Vec<(String, usize, Vec<u8>)>,
-    /// So many operations succeed, and then none.
-    works: Option<usize>,
-}
-
-impl State {
-    fn operate(&mut self) -> io::Result<()> {
-        match &mut self.works {
-            Some(0) => Err(io::ErrorKind::StorageFull.into()),
-            Some(left) => {
-                *left -= 1;
-                Ok(())
-            }
-            None => Ok(()),
-        }
-    }
-}
-
-struct DiskFile(Disk, String);
-
-impl Disk {
-    /// The power fails. Of the sectors that were not synced, those are kept that `keeps` says.
-    fn cut_power(&self, mut keeps: impl FnMut(usize) -> bool) -> Disk {
-        let State { mut durable, unsynced, pending, .. } = self.0.lock().unwrap().clone();
-        for (number, (file, offset, bytes)) in unsynced.into_iter().chain(pending).enumerate() {
-            if keeps(number) {
-                durable.get_mut(&file).unwrap()[offset..offset + bytes.len()]
-                    .copy_from_slice(&bytes);
-            }
-        }
-        let cached = durable.clone();
-        Disk(Arc::new(Mutex::new(State { durable, cached, ..State::default() })))
-    }
-
-    fn change(&self, file: &str, change: impl FnOnce(&mut Vec<u8>)) -> Disk {
-        let mut state = self.0.lock().unwrap().clone();
-        change(state.durable.get_mut(file).unwrap());
-        state.cached = state.durable.clone();
-        Disk(Arc::new(Mutex::new(state)))
-    }
-
-    fn remove(&self, file: &str) -> Disk {
-        let mut state = self.0.lock().unwrap().clone();
-        state.durable.remove(file);
-        state.cached.remove(file);
-        Disk(Arc::new(Mutex::new(state)))
-    }
-
-    /// How many bytes of a file are in use.
-    fn used(&self, file: &str) -> usize {
-        let state = self.0.lock().unwrap();
-        state.durable[file].iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
-    }
-}
-
-impl Folder for Disk {
-    type File = DiskFile;
-
-    fn names(&self) -> io::Result<Vec<String>> {
-        Ok(self.0.lock().unwrap().durable.keys().cloned().collect())
-    }
-
-    fn read(&self, name: &str, most: usize) -> io::Result<Vec<u8>> {
-        let state = self.0.lock().unwrap();
-        let bytes = state.cached.get(name).ok_or(io::ErrorKind::NotFound)?;
-        (bytes.len() <= most).then(|| bytes.clone()).ok_or(io::ErrorKind::InvalidData.into())
-    }
-
-    fn create(&mut self, name: &str, contents: &[u8]) -> io::Result<()> {
-        let mut state = self.0.lock().unwrap();
-        state.operate()?;
-        state.durable.insert(name.to_owned(), contents.to_vec());
-        state.cached.insert(name.to_owned(), contents.to_vec());
-        Ok(())
-    }
-
-    fn open(&mut self, name: &str) -> io::Result<DiskFile> {
-        Ok(DiskFile(self.clone(), name.to_owned()))
-    }
-}
-
-impl Medium for DiskFile {
-    fn write_at(&mut self, mut offset: usize, mut bytes: &[u8]) -> io::Result<()> {
-        let mut state = self.0.0.lock().unwrap();
-        state.operate()?;
-        let cached = state.cached.get_mut(&self.1).unwrap();
-        cached[offset..offset + bytes.len()].copy_from_slice(bytes);
-        while !bytes.is_empty() {
-            let part = (SECTOR - offset % SECTOR).min(bytes.len());
-            let (sector, rest) = bytes.split_at(part);
-            state.pending.push((self.1.clone(), offset, sector.to_vec()));
-            (offset, bytes) = (offset + part, rest);
-        }
-        Ok(())
-    }
-
-    /// What a sync that fails was to write, no later one writes, as with Linux.
-    fn sync(&mut self) -> io::Result<()> {
-        let mut state = self.0.0.lock().unwrap();
-        let pending = std::mem::take(&mut state.pending);
-        if let Err(error) = state.operate() {
-            state.unsynced = pending;
-            return Err(error);
-        }
-        for (file, offset, bytes) in pending {
-            let file = state.durable.get_mut(&file).unwrap();
-            file[offset..offset + bytes.len()].copy_from_slice(&bytes);
-        }
-        Ok(())
-    }
-}
 
 fn identity() -> Identity {
     Identity { cluster: common::identity_of(&[("n1", true, true)]), member: "A1".to_owned() }
@@ -197,6 +70,11 @@ fn batches(count: usize) -> impl Strategy<Value = Vec<Vec<Record>>> {
     proptest::collection::vec(batch, 1..count)
 }
 
+/// How many calls of the helper, which makes the next segment, come before each call of the journal.
+fn schedule() -> impl Strategy<Value = Vec<usize>> {
+    proptest::collection::vec(0usize..3, 1..20)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -213,11 +91,13 @@ proptest! {
     #[test]
     fn what_was_acknowledged_survives_a_power_cut(
         batches in batches(40),
-        works in 0usize..90,
+        works in 0usize..130,
         keeps in proptest::collection::vec(any::<bool>(), 64),
+        schedule in schedule(),
     ) {
         let (disk, mut journal) = journal_with(&[]);
-        disk.0.lock().unwrap().works = Some(works);
+        disk.helps(&schedule);
+        disk.works(Some(works));
         let acknowledged = batches.iter().take_while(|b| journal.append(b.to_vec()).is_ok()).count();
         let disk = disk.cut_power(|number| keeps[number % keeps.len()]);
         let (mut journal, found) = open(&disk).unwrap();
@@ -235,13 +115,16 @@ proptest! {
     #[test]
     fn what_a_start_has_found_survives_a_power_cut_after_it(
         batches in batches(40),
-        works in 0usize..90,
+        works in 0usize..130,
         keeps in proptest::collection::vec(any::<bool>(), 64),
+        schedule in schedule(),
     ) {
         let (disk, mut journal) = journal_with(&[]);
-        disk.0.lock().unwrap().works = Some(works);
+        disk.helps(&schedule);
+        disk.works(Some(works));
         batches.iter().take_while(|batch| journal.append(batch.to_vec()).is_ok()).count();
-        disk.0.lock().unwrap().works = None;
+        drop(journal);
+        disk.works(None);
         let (mut journal, found) = open(&disk).unwrap();
         let (_, again) = open(&disk.cut_power(|number| keeps[number % keeps.len()])).unwrap();
         prop_assert_eq!(&again, &found);
@@ -256,7 +139,7 @@ proptest! {
         let (disk, mut journal) = journal_with(&batches);
         let (file, before) = ("journal-00000001", disk.used("journal-00000001"));
         journal.append(vec![Record::Round(7)]).unwrap();
-        prop_assume!(disk.names().unwrap().len() == 3 && before / SECTOR > 1);
+        prop_assume!(disk.segments() == 1 && before / SECTOR > 1);
         let at = (1 + sector.index(before / SECTOR - 1)) * SECTOR;
         let damaged = disk.change(file, |bytes| bytes[at..at + SECTOR].fill(0));
         prop_assert!(open(&damaged).is_err(), "the sector at {at}");
@@ -297,10 +180,10 @@ fn a_journal_that_was_cut_off_is_refused() {
 fn what_is_missing_or_foreign_is_refused_by_name() {
     let batches: Vec<_> = (0..40).map(|instance| vec![vote(instance, vec![7; 14_000])]).collect();
     let (disk, _) = journal_with(&batches);
-    assert!(disk.names().unwrap().len() > 3, "several segments");
+    assert!(disk.segments() > 1, "several segments");
     assert!(matches!(open(&Disk::default()), Err(JournalError::Missing)));
     for file in deciding(&disk) {
-        let less = open(&disk.remove(&file));
+        let less = open(&disk.without(&file));
         assert!(matches!(less, Err(JournalError::Damaged { .. })), "without {file}");
     }
     let other = Identity { member: "A2".to_owned(), ..identity() };
@@ -313,12 +196,11 @@ fn what_is_missing_or_foreign_is_refused_by_name() {
     ));
 }
 
-/// The files that decide: all but the one that puts the cluster into words.
+/// The files that decide: all but the one that puts the cluster into words, and one that is being made.
 fn deciding(disk: &Disk) -> Vec<String> {
     let mut names = disk.names().unwrap();
-    let all = names.len();
-    names.retain(|name| name != "cluster");
-    assert_eq!(names.len() + 1, all);
+    names.retain(|name| !["cluster", "spare.unfinished"].contains(&name.as_str()));
+    assert_eq!(names.len(), disk.segments() + 1);
     names
 }
 
@@ -327,9 +209,9 @@ fn deciding(disk: &Disk) -> Vec<String> {
 fn a_disk_that_fails_once_is_not_trusted_again() {
     for works in 0..2 {
         let (disk, mut journal) = journal_with(&[vec![vote(0, vec![1])]]);
-        disk.0.lock().unwrap().works = Some(works);
+        disk.works(Some(works));
         assert!(journal.append(vec![vote(1, vec![2])]).is_err());
-        disk.0.lock().unwrap().works = None;
+        disk.works(None);
         assert!(journal.append(vec![vote(2, vec![3])]).is_err());
     }
 }
@@ -363,8 +245,7 @@ fn the_most_that_one_turn_can_bring_is_read() {
             let (disk, mut journal) = journal_of(segment, &[]);
             let count = turn / bytes;
             journal.append(vec![record.clone(); count]).unwrap();
-            let (syncs, segments) =
-                (journal.stats().unwrap().syncs, disk.names().unwrap().len() - 2);
+            let (syncs, segments) = (journal.stats().unwrap().syncs, disk.segments());
             drop(journal);
             let (_, found) = open(&disk).unwrap();
             assert_eq!(found.len(), count);
@@ -388,7 +269,7 @@ fn a_record_that_is_too_long_is_refused_and_the_journal_is_as_it_was() {
         let mut sizes = vec![9, fits];
         while too_long - fits > 1 {
             let middle = fits.midpoint(too_long);
-            let before = disk.0.lock().unwrap().cached.clone();
+            let before = disk.files();
             match append(&mut journal, middle) {
                 Ok(()) => {
                     sizes.extend([9, middle]);
@@ -397,7 +278,7 @@ fn a_record_that_is_too_long_is_refused_and_the_journal_is_as_it_was() {
                 Err(error) => {
                     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
                     assert!(error.to_string().contains("takes more than"), "{error}");
-                    assert!(disk.0.lock().unwrap().cached == before, "something was written");
+                    assert!(disk.files() == before, "something was written");
                     too_long = middle;
                 }
             }

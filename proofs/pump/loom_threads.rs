@@ -1,16 +1,23 @@
 //! The pump's primitives, on loom.
+//!
+//! Crossbeam's queue does not run under loom. What stands for it here has the two properties that the
+//! hand-off needs, and no others: each operation takes effect at one moment, and what was done before a
+//! wake-up is seen after the sleep that it ends.
 
 use std::collections::VecDeque;
+use std::fmt::Debug;
 use std::io;
 use std::marker::PhantomData;
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 use loom::sync::atomic::{AtomicBool, Ordering};
-use loom::sync::{Condvar, Mutex};
-use synod::runtime::threads::{Fault, Flag, Offer, Put, Take, Threads, Wait};
+use loom::sync::{Mutex, Notify};
+use synod::runtime::threads::{
+    Fault, Flag, Look, Offer, QueueReceiver, QueueSender, Sleeper, Threads,
+};
 
-/// Which fault the pump has.
+/// The fault that the pump has.
 pub(crate) trait Seeded: std::fmt::Debug + 'static {
     /// The fault, if any.
     const FAULT: Option<Fault>;
@@ -24,19 +31,13 @@ impl Seeded for Faultless {
     const FAULT: Option<Fault> = None;
 }
 
-/// Loom's threads, and a queue built from loom's mutex and condition variable: loom's own channel
-/// has no bound and does not tell when its sender is gone.
+/// Loom's threads, and a queue behind loom's mutex: loom's own channel has no bound and does not tell when
+/// its sender is gone.
 #[derive(Debug)]
 pub(crate) struct Loom<F>(PhantomData<F>);
 
 #[derive(Debug)]
 struct Queue<T> {
-    inner: Mutex<Inner<T>>,
-    changed: Condvar,
-}
-
-#[derive(Debug)]
-struct Inner<T> {
     items: VecDeque<T>,
     bound: usize,
     no_sender: bool,
@@ -44,26 +45,42 @@ struct Inner<T> {
 }
 
 #[derive(Debug)]
-pub(crate) struct LoomPut<T>(Arc<Queue<T>>);
+pub(crate) struct LoomSender<T>(Arc<Mutex<Queue<T>>>);
 
 #[derive(Debug)]
-pub(crate) struct LoomTake<T>(Arc<Queue<T>>);
+pub(crate) struct LoomReceiver<T>(Arc<Mutex<Queue<T>>>);
 
 #[derive(Clone, Debug)]
 pub(crate) struct LoomFlag(Arc<AtomicBool>);
 
+/// A thread that sleeps, with a token: loom's edition of `park` and `unpark`, which also wakes for no
+/// reason. (Loom's `thread::unpark` would end a `join` too, and is no point at which it switches threads.)
+#[derive(Clone, Debug)]
+pub(crate) struct LoomSleeper {
+    token: Arc<Notify>,
+    /// The time that has passed, which only the thread itself reads and changes.
+    passed: Arc<std::sync::Mutex<Duration>>,
+}
+
+/// The time that does not come while a scenario lasts.
+pub(crate) const FAR: Duration = Duration::from_secs(3600);
+
+/// The time at which every run begins. It passes only while a thread sleeps until a deadline.
+pub(crate) static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
 impl<F: Seeded> Threads for Loom<F> {
-    type Put<T: Send + 'static> = LoomPut<T>;
-    type Take<T: Send + 'static> = LoomTake<T>;
+    type Sender<T: Debug + Send + 'static> = LoomSender<T>;
+    type Receiver<T: Debug + Send + 'static> = LoomReceiver<T>;
+    type Sleeper = LoomSleeper;
     type Flag = LoomFlag;
     type Handle<R: Send + 'static> = loom::thread::JoinHandle<R>;
 
     const FAULT: Option<Fault> = F::FAULT;
 
-    fn queue<T: Send + 'static>(bound: usize) -> (LoomPut<T>, LoomTake<T>) {
-        let inner = Inner { items: VecDeque::new(), bound, no_sender: false, no_receiver: false };
-        let queue = Arc::new(Queue { inner: Mutex::new(inner), changed: Condvar::new() });
-        (LoomPut(Arc::clone(&queue)), LoomTake(queue))
+    fn queue<T: Debug + Send + 'static>(bound: usize) -> (LoomSender<T>, LoomReceiver<T>) {
+        let queue = Queue { items: VecDeque::new(), bound, no_sender: false, no_receiver: false };
+        let queue = Arc::new(Mutex::new(queue));
+        (LoomSender(Arc::clone(&queue)), LoomReceiver(queue))
     }
 
     fn flag() -> LoomFlag {
@@ -82,58 +99,67 @@ impl<F: Seeded> Threads for Loom<F> {
     }
 }
 
-impl<T: Send + 'static> Put<T> for LoomPut<T> {
-    fn offer(&self, item: T) -> Offer {
-        let mut inner = self.0.inner.lock().unwrap();
-        if inner.no_receiver {
+impl<T: Debug + Send + 'static> QueueSender<T> for LoomSender<T> {
+    fn try_send(&self, item: T) -> Offer {
+        let mut queue = self.0.lock().unwrap();
+        if queue.no_receiver {
             return Offer::Closed;
         }
-        if inner.items.len() >= inner.bound {
+        if queue.items.len() >= queue.bound {
             return Offer::Full;
         }
-        inner.items.push_back(item);
-        self.0.changed.notify_all();
+        queue.items.push_back(item);
         Offer::Taken
     }
 }
 
-impl<T> Take<T> for LoomTake<T> {
-    /// A deadline passes as soon as the queue is found empty. Since loom lets everything else
-    /// happen before or after, that covers every moment at which it could.
-    fn wait(&self, deadline: Option<Instant>) -> Wait<T> {
-        let mut inner = self.0.inner.lock().unwrap();
-        loop {
-            if let Some(item) = inner.items.pop_front() {
-                return Wait::Item(item);
-            }
-            if inner.no_sender {
-                return Wait::Closed;
-            }
-            if deadline.is_some() {
-                return Wait::Deadline;
-            }
-            inner = self.0.changed.wait(inner).unwrap();
-        }
-    }
-
-    fn take(&self) -> Option<T> {
-        self.0.inner.lock().unwrap().items.pop_front()
-    }
-}
-
-impl<T> Drop for LoomPut<T> {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            self.0.inner.lock().unwrap().no_sender = true;
-            self.0.changed.notify_all();
+impl<T: Debug> QueueReceiver<T> for LoomReceiver<T> {
+    fn try_receive(&self) -> Look<T> {
+        let mut queue = self.0.lock().unwrap();
+        match queue.items.pop_front() {
+            Some(item) => Look::Item(item),
+            None if queue.no_sender => Look::Closed,
+            None => Look::Empty,
         }
     }
 }
 
-impl<T> Drop for LoomTake<T> {
+impl Sleeper for LoomSleeper {
+    fn current() -> Self {
+        LoomSleeper { token: Arc::new(Notify::new()), passed: Arc::default() }
+    }
+
+    fn now(&self) -> Instant {
+        *BEGIN + *self.passed.lock().unwrap()
+    }
+
+    /// A sleep that ends soon ends at once, because its time has passed. Since loom lets everything else
+    /// happen before or after, that covers every moment at which it could. One with an end that is far
+    /// ends by a token.
+    fn sleep(&self, most: Option<Duration>) {
+        match most.filter(|most| *most < FAR) {
+            Some(soon) => *self.passed.lock().unwrap() += soon,
+            None => self.token.wait(),
+        }
+    }
+
+    fn wake(&self) {
+        self.token.notify();
+    }
+}
+
+impl<T> Drop for LoomSender<T> {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            self.0.inner.lock().unwrap().no_receiver = true;
+            self.0.lock().unwrap().no_sender = true;
+        }
+    }
+}
+
+impl<T> Drop for LoomReceiver<T> {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.0.lock().unwrap().no_receiver = true;
         }
     }
 }

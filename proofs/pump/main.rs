@@ -1,8 +1,8 @@
 //! The pump loses nothing that it has taken, whoever ends first, in every interleaving.
 //!
 //! Each scenario is run on loom's threads, which go through all interleavings of the very code
-//! that runs, and again on the operating system's threads with crossbeam's queue. Seeded faults
-//! of the hand-off must make it fail.
+//! that runs (`pump.rs` and `handoff.rs`), and again on the operating system's threads with crossbeam's
+//! queue. Seeded faults of both must make it fail.
 
 mod loom_threads;
 mod scenarios;
@@ -23,6 +23,10 @@ const REPEATS: usize = 300;
 impl World for Native {
     type Script = scenarios::with_std::Script;
 
+    fn begin() -> Instant {
+        Instant::now()
+    }
+
     fn spawn_stopper(body: impl FnOnce() + Send + 'static) {
         std::thread::spawn(body);
     }
@@ -30,6 +34,10 @@ impl World for Native {
 
 impl<F: Seeded> World for Loom<F> {
     type Script = scenarios::with_loom::Script;
+
+    fn begin() -> Instant {
+        *loom_threads::BEGIN
+    }
 
     fn spawn_stopper(body: impl FnOnce() + Send + 'static) {
         loom::thread::spawn(body);
@@ -70,14 +78,19 @@ macro_rules! scenarios {
 }
 
 scenarios! {
-    stop_at_any_time: None;
+    // Two datagrams beside the stop: without a bound this takes an hour.
+    stop_at_any_time: Some(4);
+    stop_beside_one_datagram: None;
     stop_before_it_runs: None;
     // Four threads: without a bound this takes hours.
     two_stops_at_once: Some(2);
     the_socket_ends: None;
     the_actor_gives_up: None;
+    the_actor_gives_up_at_once: None;
     the_queue_is_full: None;
     a_deadline_passes: None;
+    a_deadline_comes_soon: Some(4);
+    a_deadline_is_far: None;
 }
 
 /// A fault, as a type.
@@ -95,6 +108,9 @@ seed!(UncountedDrop);
 seed!(LeavesQueued);
 seed!(LostWakeUp);
 seed!(SilentEnd);
+seed!(WakesBeforeItem);
+seed!(WakesBeforeEnd);
+seed!(SleepsUnlooked);
 
 /// Asserts that loom finds an interleaving of the scenario that fails, and says so in these words.
 ///
@@ -129,6 +145,9 @@ noticed! {
     a_stop_that_leaves_what_is_queued: LeavesQueued in stop_at_any_time by "left: (0, ";
     a_stop_that_does_not_wake_the_reader: LostWakeUp in stop_at_any_time by "deadlock";
     an_actor_that_gives_up_in_silence: SilentEnd in the_actor_gives_up by "deadlock";
+    an_item_that_comes_after_its_wake_up: WakesBeforeItem in the_actor_gives_up_at_once by "deadlock";
+    an_end_that_comes_after_its_wake_up: WakesBeforeEnd in stop_at_any_time by "deadlock";
+    a_sleep_without_a_look_before_it: SleepsUnlooked in stop_at_any_time by "deadlock";
 }
 
 /// The reader must not outlive an actor thread that panics.

@@ -2,16 +2,21 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use synod::runtime::counters::{Counters, Counts};
 use synod::runtime::pump::{Datagram, End, Pump, Source, Turn};
 use synod::runtime::threads::Threads;
 
+use super::loom_threads::FAR;
+
 /// Threads, with a socket that works on them.
 pub(crate) trait World: Threads + Sized {
     /// A socket that follows a script.
     type Script: Scripted;
+
+    /// The time at which the scenario begins.
+    fn begin() -> Instant;
 
     /// Starts the thread that will stop the pump.
     fn spawn_stopper(body: impl FnOnce() + Send + 'static);
@@ -100,13 +105,15 @@ struct Memory {
     gives_up_at: Option<usize>,
     /// How many deadlines are still to pass.
     deadlines: usize,
+    /// When they pass.
+    deadline: Option<Instant>,
 }
 
 impl Turn for Memory {
     type Error = ();
 
     fn deadline(&self) -> Option<Instant> {
-        (self.deadlines > 0).then(Instant::now)
+        self.deadline.filter(|_| self.deadlines > 0)
     }
 
     fn turn(&mut self, batch: &mut Vec<Datagram>) -> Result<(), ()> {
@@ -175,6 +182,14 @@ pub(crate) fn stop_at_any_time<W: World>() {
     settle_without_loss(counts, &actor);
 }
 
+/// The same, with one datagram.
+pub(crate) fn stop_beside_one_datagram<W: World>() {
+    let mut actor = Memory::default();
+    let (end, counts) = run::<W>(W::Script::new(1, false), 1, 1, &mut actor);
+    assert!(matches!(end, End::Stopped), "{end:?}");
+    settle_without_loss(counts, &actor);
+}
+
 /// A pump that was stopped before it ran takes nothing.
 pub(crate) fn stop_before_it_runs<W: World>() {
     let counters = Arc::new(Counters::default());
@@ -210,6 +225,14 @@ pub(crate) fn the_actor_gives_up<W: World>() {
     settle(counts, &actor);
 }
 
+/// The actor gives up at the only datagram that comes, and nobody stops it: it must hear of that one.
+pub(crate) fn the_actor_gives_up_at_once<W: World>() {
+    let mut actor = Memory { gives_up_at: Some(1), ..Memory::default() };
+    let (end, counts) = run::<W>(W::Script::new(1, false), 1, 0, &mut actor);
+    assert!(matches!(end, End::Turn(())), "{end:?}");
+    settle_without_loss(counts, &actor);
+}
+
 /// More comes than there is room for: what is dropped is counted exactly.
 pub(crate) fn the_queue_is_full<W: World>() {
     let mut actor = Memory::default();
@@ -220,9 +243,24 @@ pub(crate) fn the_queue_is_full<W: World>() {
     settle(counts, &actor);
 }
 
-/// A deadline passes while datagrams come in and somebody stops the pump.
+/// A deadline has passed while datagrams come in and somebody stops the pump.
 pub(crate) fn a_deadline_passes<W: World>() {
-    let mut actor = Memory { deadlines: 1, ..Memory::default() };
+    stop_with_deadline::<W>(Duration::ZERO);
+}
+
+/// The same, of a deadline before which the actor thread falls asleep.
+pub(crate) fn a_deadline_comes_soon<W: World>() {
+    stop_with_deadline::<W>(Duration::from_micros(50));
+}
+
+/// The same, of a deadline that does not come before the stop.
+pub(crate) fn a_deadline_is_far<W: World>() {
+    stop_with_deadline::<W>(2 * FAR);
+}
+
+fn stop_with_deadline<W: World>(after: Duration) {
+    let deadline = Some(W::begin() + after);
+    let mut actor = Memory { deadlines: 1, deadline, ..Memory::default() };
     let (end, counts) = run::<W>(W::Script::new(1, false), 1, 1, &mut actor);
     assert!(matches!(end, End::Stopped), "{end:?}");
     settle_without_loss(counts, &actor);

@@ -18,7 +18,9 @@ use crate::paxos::{
 use crate::runtime::handshake::{Admission, Opened};
 use crate::runtime::identity::{ClusterIdentity, unique};
 use crate::runtime::journal::Journal;
-use crate::runtime::journal::disk::{DiskJournal, JournalError, Recovered, SEGMENT, create};
+use crate::runtime::journal::disk::{
+    DiskJournal, JournalError, Recovered, SEGMENT, advice, create, is_made,
+};
 use crate::runtime::journal::folder::{Directory, create_private};
 use crate::runtime::journal::identity::Identity;
 use crate::runtime::journal::peers::{Peers, PeersError};
@@ -54,7 +56,7 @@ pub enum MemberError {
         source: io::Error,
     },
     /// The data directory cannot be had.
-    #[error("cannot use {path}: {source}", path = path.display())]
+    #[error("cannot use {path}: {source}{advice}", path = path.display(), advice = advice(source))]
     Folder {
         /// The directory.
         path: PathBuf,
@@ -152,15 +154,22 @@ impl ClusterConfig {
         })
     }
 
-    /// Makes the journals of a member that has never run. Paths begin at `base`.
+    /// Makes the journals of a member that has never run: those that it does not have yet, or not whole.
+    /// Paths begin at `base`.
     pub fn create_journals(&self, base: &Path, name: &str) -> Result<(), MemberError> {
-        let member = self.member(name)?;
+        let (member, mut folders) = (self.member(name)?, Vec::new());
         for (part, _) in parts(member) {
             let path = base.join(&member.data).join(part.name());
             create_private(&path)
                 .map_err(|source| MemberError::Folder { path: path.clone(), source })?;
-            let mut folder = lock(&path)?;
-            create(&mut folder, &self.journal_identity(member, part), SEGMENT)
+            let (folder, identity) = (lock(&path)?, self.journal_identity(member, part));
+            // Whoever has run with one of its roles is no new member: nothing is made for the other.
+            is_made(&folder, &identity)
+                .map_err(|source| MemberError::Journal { path: path.clone(), source })?;
+            folders.push((path, folder, identity));
+        }
+        for (path, mut folder, identity) in folders {
+            create(&mut folder, &identity, SEGMENT)
                 .map_err(|source| MemberError::Journal { path, source })?;
         }
         Ok(())

@@ -129,7 +129,10 @@ pub struct ClusterIdentity {
 /// The most bytes that an identity has as text: 128 members, each with a name of 32 bytes.
 pub const MAX_IDENTITY: usize = 8 * 1024;
 
-const TITLE: &str = "synod cluster 1";
+/// The first words of the text; the version follows.
+pub(super) const TITLE: &str = "synod cluster";
+/// The version of the text.
+pub(super) const VERSION: u32 = 1;
 
 impl ClusterIdentity {
     /// The hash of it that goes into journals and datagrams.
@@ -279,7 +282,7 @@ fn listed(members: &[MemberRoles]) -> String {
 impl fmt::Display for ClusterIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ClusterIdentity { id, name, machine, lease, reply_bytes, quorums, members } = self;
-        writeln!(f, "{TITLE}\nid {id}\nname {name}\nmachine {machine}\nlease {lease}")?;
+        writeln!(f, "{TITLE} {VERSION}\nid {id}\nname {name}\nmachine {machine}\nlease {lease}")?;
         writeln!(f, "replies {reply_bytes}\nquorums {} {}", quorums.0, quorums.1)?;
         members.iter().try_for_each(|member| writeln!(f, "member {member}"))
     }
@@ -300,7 +303,7 @@ impl FromStr for ClusterIdentity {
 
 fn parse(text: &str) -> Option<ClusterIdentity> {
     let mut lines = text.lines();
-    if text.len() > MAX_IDENTITY || lines.next()? != TITLE {
+    if text.len() > MAX_IDENTITY || lines.next()? != format!("{TITLE} {VERSION}") {
         return None;
     }
     let mut value = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix(' ');

@@ -8,6 +8,7 @@ pub mod addresses;
 pub mod adversary;
 pub mod chain;
 pub mod counters;
+pub mod handoff;
 pub mod handshake;
 pub mod host;
 pub mod identity;

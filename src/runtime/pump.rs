@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::counters::Counters;
-use super::threads::{Fault, Flag, Offer, Put, Take, Threads, Wait};
+use super::handoff::{self, Put, Take, Wait};
+use super::threads::{Fault, Flag, Offer, Threads};
 use crate::paxos::limits::MAX_DATAGRAM;
 
 /// How many datagrams a turn takes at most.
@@ -113,7 +114,7 @@ impl<T: Threads, S: Source> Pump<T, S> {
     /// other thread ends too, and has ended when this returns.
     pub fn run<U: Turn>(self, turns: &mut U) -> End<U::Error> {
         let Pump { stopper, counters, queue } = self;
-        let (put, take) = T::queue(queue);
+        let (put, take) = handoff::queue::<T, Datagram>(queue);
         let reader = Reader { put, stopper: stopper.clone(), counters: Arc::clone(&counters) };
         let reader = match T::spawn("synod-reader", move || reader.run()) {
             Ok(reader) => reader,
@@ -151,7 +152,7 @@ impl<T: Threads, S: Source> Drop for StopOnPanic<'_, T, S> {
 
 /// The reader thread. It owns the only sending end, so that its end is the queue's end.
 struct Reader<T: Threads, S> {
-    put: T::Put<Datagram>,
+    put: Put<T, Datagram>,
     stopper: Stopper<T, S>,
     counters: Arc<Counters>,
 }
@@ -186,7 +187,7 @@ impl<T: Threads, S: Source> Reader<T, S> {
 /// The actor thread's part: ends when the queue ends, or a turn fails.
 fn take_turns<T: Threads, U: Turn>(
     turns: &mut U,
-    queue: &T::Take<Datagram>,
+    queue: &Take<T, Datagram>,
     stopped: &T::Flag,
     counters: &Counters,
 ) -> Result<(), U::Error> {
@@ -206,7 +207,7 @@ fn take_turns<T: Threads, U: Turn>(
     }
 }
 
-fn fill(batch: &mut Vec<Datagram>, first: Datagram, queue: &impl Take<Datagram>) {
+fn fill<T: Threads>(batch: &mut Vec<Datagram>, first: Datagram, queue: &Take<T, Datagram>) {
     batch.push(first);
     while batch.len() < BATCH
         && let Some(next) = queue.take()

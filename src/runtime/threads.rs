@@ -1,14 +1,15 @@
-//! The few primitives that the pump needs of its threads, so that loom can supply its own.
+//! The few primitives that the pump needs of its threads, so that loom can supply its own. What is
+//! built of them is in [`handoff`](super::handoff).
 
-use std::marker::PhantomData;
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Thread};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError};
 
-/// What became of an offer to a bounded queue.
+/// The result of an offer to a bounded queue.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Offer {
     /// It is in the queue.
@@ -19,42 +20,56 @@ pub enum Offer {
     Closed,
 }
 
-/// What waiting at a queue brought.
+/// The result of a look into a queue.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Wait<T> {
-    /// An item.
+pub enum Look<T> {
+    /// An item, which is taken.
     Item(T),
-    /// The deadline has passed.
-    Deadline,
+    /// Nothing, for now.
+    Empty,
     /// Nobody sends any more, and the queue is empty.
     Closed,
 }
 
-/// The sending end of a bounded queue. It is not [`Clone`]: the reader thread owns the only one.
-pub trait Put<T>: Send + 'static {
-    /// Puts an item into the queue if there is room, and never waits.
-    fn offer(&self, item: T) -> Offer;
+/// The sending end of a bounded queue at which nobody waits. Dropping it closes the queue.
+pub trait QueueSender<T>: Debug + Send + 'static {
+    /// Puts an item into the queue if there is room.
+    fn try_send(&self, item: T) -> Offer;
 }
 
-/// The receiving end of a bounded queue.
-pub trait Take<T> {
-    /// Waits for an item until the deadline, or for ever if there is none.
-    fn wait(&self, deadline: Option<Instant>) -> Wait<T>;
+/// The receiving end of it.
+pub trait QueueReceiver<T>: Debug {
+    /// Takes an item, if there is one now.
+    fn try_receive(&self) -> Look<T>;
+}
 
-    /// An item, if there is one now.
-    fn take(&self) -> Option<T>;
+/// A thread that can sleep and be woken, with one token as [`std::thread::park`] has it: a wake-up that
+/// comes first is not lost, and several are one.
+pub trait Sleeper: Clone + Debug + Send + 'static {
+    /// The current thread.
+    fn current() -> Self;
+
+    /// The time by this thread's clock.
+    fn now(&self) -> Instant;
+
+    /// Sleeps until it is woken, at most for so long, or without end. Only the thread itself may call
+    /// this. It may return for no reason.
+    fn sleep(&self, most: Option<Duration>);
+
+    /// Wakes it, or keeps it from falling asleep the next time.
+    fn wake(&self);
 }
 
 /// A flag that is set once.
-pub trait Flag: Clone + std::fmt::Debug + Send + Sync + 'static {
+pub trait Flag: Clone + Debug + Send + Sync + 'static {
     /// Sets it.
     fn set(&self);
 
-    /// Whether it was set.
+    /// True once it was set.
     fn is_set(&self) -> bool;
 }
 
-/// A fault of the hand-off, which a proof can seed to see itself fail.
+/// A fault of the pump, which a proof can seed to see itself fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// A datagram that finds the queue full is not counted.
@@ -65,25 +80,33 @@ pub enum Fault {
     LostWakeUp,
     /// An actor thread that gives up does not tell the reader.
     SilentEnd,
+    /// The actor thread is woken before the item is in the queue.
+    WakesBeforeItem,
+    /// The actor thread is woken before the queue is closed.
+    WakesBeforeEnd,
+    /// The actor thread sleeps without having looked into the queue since the last time.
+    SleepsUnlooked,
 }
 
 /// The primitives.
-pub trait Threads: 'static {
+pub trait Threads: Debug + 'static {
     /// The fault that the pump has on these threads. It is a constant of the type, so the pump on
     /// [`Native`] threads has none, and is compiled without a trace of any.
     const FAULT: Option<Fault> = None;
 
     /// The sending end of a queue.
-    type Put<T: Send + 'static>: Put<T>;
+    type Sender<T: Debug + Send + 'static>: QueueSender<T>;
     /// The receiving end of a queue.
-    type Take<T: Send + 'static>: Take<T>;
+    type Receiver<T: Debug + Send + 'static>: QueueReceiver<T>;
+    /// A thread that sleeps.
+    type Sleeper: Sleeper;
     /// A flag.
     type Flag: Flag;
     /// A running thread.
     type Handle<R: Send + 'static>;
 
     /// A queue for at most `bound` items.
-    fn queue<T: Send + 'static>(bound: usize) -> (Self::Put<T>, Self::Take<T>);
+    fn queue<T: Debug + Send + 'static>(bound: usize) -> (Self::Sender<T>, Self::Receiver<T>);
 
     /// A flag that is not set.
     fn flag() -> Self::Flag;
@@ -103,15 +126,14 @@ pub trait Threads: 'static {
 pub struct Native;
 
 impl Threads for Native {
-    type Put<T: Send + 'static> = NativePut<T>;
-    type Take<T: Send + 'static> = NativeTake<T>;
+    type Sender<T: Debug + Send + 'static> = Sender<T>;
+    type Receiver<T: Debug + Send + 'static> = Receiver<T>;
+    type Sleeper = Thread;
     type Flag = Arc<AtomicBool>;
     type Handle<R: Send + 'static> = thread::JoinHandle<R>;
 
-    fn queue<T: Send + 'static>(bound: usize) -> (NativePut<T>, NativeTake<T>) {
-        let (put, take) = crossbeam_channel::bounded(bound);
-        let put = NativePut { queue: Some(put), taker: thread::current() };
-        (put, NativeTake { queue: take, stays: PhantomData })
+    fn queue<T: Debug + Send + 'static>(bound: usize) -> (Sender<T>, Receiver<T>) {
+        crossbeam_channel::bounded(bound)
     }
 
     fn flag() -> Arc<AtomicBool> {
@@ -130,68 +152,44 @@ impl Threads for Native {
     }
 }
 
-/// The sending end of crossbeam's queue, and the thread to wake.
-///
-/// Crossbeam's own waiting spins and yields before it sleeps. Where there are more threads than
-/// processors, that takes time from those that have something to do. Here the taker sleeps at once.
-#[derive(Debug)]
-pub struct NativePut<T> {
-    /// None once this is being dropped.
-    queue: Option<Sender<T>>,
-    taker: Thread,
-}
-
-/// The receiving end. It cannot leave the thread that made the queue, which is the one that is woken.
-#[derive(Debug)]
-pub struct NativeTake<T> {
-    queue: Receiver<T>,
-    stays: PhantomData<*const ()>,
-}
-
-impl<T: Send + 'static> Put<T> for NativePut<T> {
-    fn offer(&self, item: T) -> Offer {
-        let Some(queue) = &self.queue else { return Offer::Closed };
-        let offer = match queue.try_send(item) {
+impl<T: Debug + Send + 'static> QueueSender<T> for Sender<T> {
+    fn try_send(&self, item: T) -> Offer {
+        match Sender::try_send(self, item) {
             Ok(()) => Offer::Taken,
             Err(TrySendError::Full(_)) => Offer::Full,
             Err(TrySendError::Disconnected(_)) => Offer::Closed,
-        };
-        self.taker.unpark();
-        offer
+        }
     }
 }
 
-/// The queue ends first, and then the taker is woken to see it.
-impl<T> Drop for NativePut<T> {
-    fn drop(&mut self) {
-        self.queue = None;
-        self.taker.unpark();
+impl<T: Debug> QueueReceiver<T> for Receiver<T> {
+    fn try_receive(&self) -> Look<T> {
+        match self.try_recv() {
+            Ok(item) => Look::Item(item),
+            Err(TryRecvError::Empty) => Look::Empty,
+            Err(TryRecvError::Disconnected) => Look::Closed,
+        }
     }
 }
 
-impl<T> Take<T> for NativeTake<T> {
-    fn wait(&self, deadline: Option<Instant>) -> Wait<T> {
-        loop {
-            match self.queue.try_recv() {
-                Ok(item) => return Wait::Item(item),
-                Err(TryRecvError::Disconnected) => return Wait::Closed,
-                Err(TryRecvError::Empty) => {}
-            }
-            // What is put from here on leaves a token, with which this returns at once.
-            let Some(deadline) = deadline else {
-                thread::park();
-                continue;
-            };
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Wait::Deadline;
-            }
-            thread::park_timeout(left);
+impl Sleeper for Thread {
+    fn current() -> Self {
+        thread::current()
+    }
+
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn sleep(&self, most: Option<Duration>) {
+        match most {
+            None => thread::park(),
+            Some(most) => thread::park_timeout(most),
         }
     }
 
-    fn take(&self) -> Option<T> {
-        self.queue.try_recv().ok()
+    fn wake(&self) {
+        self.unpark();
     }
 }
 

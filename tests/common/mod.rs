@@ -3,6 +3,8 @@
 // Not every test file that says `mod common` uses all of it.
 #![allow(dead_code)]
 
+pub(crate) mod disk;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;

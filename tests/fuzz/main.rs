@@ -3,6 +3,9 @@
 //!
 //! `SYNOD_FUZZ=100000000 cargo test --release --test fuzz` runs so many, on all processors.
 
+#[path = "../common/disk.rs"]
+#[allow(dead_code)]
+mod disk;
 mod mutate;
 mod samples;
 mod targets;

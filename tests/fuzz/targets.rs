@@ -14,6 +14,7 @@ use synod::paxos::{Message, StateMachine};
 use synod::runtime::handshake::Handshake;
 use synod::runtime::identity::ClusterIdentity;
 use synod::runtime::inquiry::{Inquiry, Report};
+use synod::runtime::journal::ahead::Helper;
 use synod::runtime::journal::disk::{JournalError, SMALLEST_SEGMENT, create, inspect};
 use synod::runtime::journal::folder::{Folder, Medium};
 use synod::runtime::journal::identity::Identity;
@@ -21,6 +22,7 @@ use synod::runtime::notice::Notice;
 use synod::runtime::parts::{Assembly, LEAST_PATH, cut};
 use synod::runtime::wire::{Framed, HEADER, Header, WireError, encode_one, open};
 
+use crate::disk::Disk;
 use crate::samples::{Samples, encoded, identity};
 
 /// What a decoder made of bytes.
@@ -114,7 +116,7 @@ fn label() -> Target {
         disk.0.insert(LABEL.to_owned(), bytes.to_vec());
         // The segment is not of whoever another label names; the label was read.
         match inspect(&disk) {
-            Err(JournalError::Version { .. }) => Read::Refused,
+            Err(JournalError::Newer { .. }) => Read::Refused,
             Err(JournalError::Damaged { file, .. }) if file == LABEL => Read::Refused,
             _ => Read::Accepted,
         }
@@ -214,6 +216,7 @@ struct Memory(BTreeMap<String, Vec<u8>>);
 
 impl Folder for Memory {
     type File = NoFile;
+    type Maker = Helper<NoFile>;
 
     fn names(&self) -> io::Result<Vec<String>> {
         Ok(self.0.keys().cloned().collect())
@@ -224,13 +227,28 @@ impl Folder for Memory {
         bytes.cloned().ok_or(io::ErrorKind::NotFound.into())
     }
 
-    fn create(&mut self, name: &str, contents: &[u8]) -> io::Result<()> {
-        self.0.insert(name.to_owned(), contents.to_vec());
-        Ok(())
+    fn make(&mut self, _: &str) -> io::Result<NoFile> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     fn open(&mut self, _: &str) -> io::Result<NoFile> {
         Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn rename(&mut self, _: &str, _: &str) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn remove(&mut self, _: &str) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn maker(&self) -> Helper<NoFile> {
+        Helper::default()
     }
 }
 
@@ -275,9 +293,9 @@ fn entry(owner: &[u8], payload: &[u8]) -> Vec<u8> {
 fn empty_journal() -> Memory {
     let cluster = identity(&mut fastrand::Rng::with_seed(1));
     let identity = Identity { cluster, member: "A1".to_owned() };
-    let mut empty = Memory::default();
-    create(&mut empty, &identity, SMALLEST_SEGMENT).unwrap();
-    empty
+    let mut disk = Disk::default();
+    create(&mut disk, &identity, SMALLEST_SEGMENT).unwrap();
+    Memory(disk.files())
 }
 
 fn journal(samples: &[Vec<synod::paxos::Record>]) -> Target {

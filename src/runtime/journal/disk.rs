@@ -10,51 +10,28 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use tracing::warn;
+
+use super::ahead::{Filling, LONGEST_WAIT, Made, Maker, SPARE};
 use super::entry::{self, Payload};
-pub use super::error::JournalError;
-use super::error::{at, damaged};
+use super::error::at;
+pub use super::error::{JournalError, advice};
 use super::folder::{Folder, Medium};
-use super::identity::{Bound, Identity, JournalId, Label};
-use super::owner::{Owner, new_label, read_label, write_label};
+use super::identity::{Identity, JournalId};
+use super::listing::{FIRST, segment_name};
+pub use super::new::{create, is_made};
+pub use super::read::{Inspected, Recovered, inspect};
+use super::read::{Read, read};
 use super::segment::{self, SEAL, Scanned};
 pub use super::segment::{SEGMENT, SMALLEST_SEGMENT};
 use super::{Journal, JournalStats};
-use crate::paxos::{Record, Storage};
-use crate::runtime::identity::ClusterIdentity;
-
-/// What was found in a journal.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Recovered {
-    /// All that was saved; none if nothing ever was.
-    pub storage: Option<Storage>,
-    /// How many entries there are.
-    pub entries: u64,
-    /// How many segments.
-    pub segments: u64,
-    /// How many bytes were left over of a batch that was never acknowledged.
-    pub torn: usize,
-}
-
-/// What [`inspect`] has found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Inspected {
-    /// The role whose journal it is, such as "n1/leader".
-    pub member: String,
-    /// Its cluster, as a person refers to it.
-    pub cluster: String,
-    /// Its cluster's identity, as far as it is known: it has the members' names.
-    pub identity: Option<ClusterIdentity>,
-    /// How many bytes a segment has.
-    pub segment: usize,
-    /// How many bytes of all segments are in use.
-    pub used: usize,
-    /// What its member would find in it.
-    pub recovered: Recovered,
-}
+use crate::paxos::Record;
 
 /// A journal on disk.
 #[derive(Debug)]
 pub struct DiskJournal<D: Folder> {
+    /// Makes the next segment. It ends before the folder is unlocked, since it stands before it.
+    ahead: Ahead<D::Maker>,
     folder: D,
     id: JournalId,
     owner: Vec<u8>,
@@ -70,6 +47,16 @@ pub struct DiskJournal<D: Folder> {
     last_sync: Option<(Instant, Duration)>,
 }
 
+/// The next segment, which is made ahead once half of this one is full.
+#[derive(Debug)]
+struct Ahead<M> {
+    maker: M,
+    /// True once it was begun, or could not be begun.
+    tried: bool,
+    /// The number of segments that a turn had to wait for.
+    late: u64,
+}
+
 /// The segment that is written to.
 #[derive(Debug)]
 struct Open<F> {
@@ -79,117 +66,18 @@ struct Open<F> {
     end: usize,
 }
 
-const FIRST: u64 = 1;
-
-fn name(number: u64) -> String {
-    format!("journal-{number:08}")
-}
-
-/// Makes an empty journal, in segments of so many bytes, for a member that has never run. They must
-/// not be fewer than [`SMALLEST_SEGMENT`].
-pub fn create<D: Folder>(
+/// Turns a file full of zeros into a segment, which is durable when this returns.
+pub(super) fn begin_segment<D: Folder>(
     folder: &mut D,
-    identity: &Identity,
-    segment: usize,
-) -> Result<(), JournalError> {
-    let found = folder.names().map_err(at("the data directory"))?;
-    if let Some(other) = found.first() {
-        return Err(JournalError::Exists(other.clone()));
-    }
-    let label = new_label(identity, segment)?;
-    let made = create_segment(folder, label.encode().as_bytes(), segment, FIRST, FIRST);
-    made.map_err(at(&name(FIRST)))?;
-    write_label(folder, identity, &label)
-}
-
-fn create_segment<D: Folder>(
-    folder: &mut D,
+    mut file: D::File,
     owner: &[u8],
-    size: usize,
-    number: u64,
-    first: u64,
-) -> io::Result<()> {
-    let mut bytes = segment::head(owner, number, first);
-    bytes.resize(size, 0);
-    folder.create(&name(number), &bytes)
-}
-
-/// Reads anybody's journal, and changes nothing. If a node is writing to it meanwhile, damage may
-/// be seen that is none, and is gone when one looks again.
-pub fn inspect<D: Folder>(folder: &D) -> Result<Inspected, JournalError> {
-    let read = read(folder, None)?;
-    let Label { member, segment, cluster, .. } = read.owner.label.clone();
-    let cluster = match (&read.owner.cluster, cluster) {
-        (Some(cluster), _) => cluster.called(),
-        (None, Bound::InWords(words)) => words,
-        (None, Bound::To(digest)) => digest.to_string(),
-    };
-    let used = read.scanned.iter().map(|segment| segment.end).sum();
-    let identity = read.owner.cluster.clone();
-    Ok(Inspected { member, cluster, identity, segment, used, recovered: read.recovered() })
-}
-
-/// Reads a journal, which must be of this member, if one is named.
-fn read<D: Folder>(folder: &D, expected: Option<&Identity>) -> Result<Read, JournalError> {
-    let names = folder.names().map_err(at("the data directory"))?;
-    if names.is_empty() {
-        return Err(JournalError::Missing);
-    }
-    let segments = names.iter().filter(|name| name.starts_with("journal-")).count() as u64;
-    let owner = read_label(folder, &names, expected)?;
-    let segment_size = owner.label.segment;
-    let mut scanned: Vec<Scanned> = Vec::new();
-    let mut first = FIRST;
-    for number in FIRST..FIRST + segments.max(1) {
-        let file = name(number);
-        if !names.contains(&file) {
-            return Err(damaged(&file, 0, "it is missing"));
-        }
-        let bytes = folder.read(&file, segment_size + 1).map_err(at(&file))?;
-        if bytes.len() != segment_size {
-            return Err(damaged(&file, bytes.len(), "it ends here, and segments keep their size"));
-        }
-        let segment = segment::scan(&owner.bytes, &bytes, (number, first))
-            // The seals between them are no entries to anybody else.
-            .map_err(|damage| damage.of(&file, first - FIRST - scanned.len() as u64))?;
-        first += segment.entries.len() as u64 + u64::from(!segment.is_sealed());
-        scanned.push(segment);
-    }
-    if scanned.last().is_some_and(Scanned::is_sealed) {
-        return Err(damaged(&name(FIRST + segments), 0, "it is missing"));
-    }
-    // Whoever made the last segment may not have come to seal the one before.
-    let made = scanned.last().is_some_and(|last| last.entries.is_empty());
-    let may_be_open = |number: usize| number + 1 + usize::from(made) >= scanned.len();
-    for (number, segment) in scanned.iter().enumerate() {
-        if !segment.is_sealed() && !may_be_open(number) {
-            let file = name(FIRST + number as u64);
-            return Err(damaged(&file, segment.end, "its last entries are missing"));
-        }
-    }
-    Ok(Read { owner, scanned })
-}
-
-/// A journal as it was read.
-struct Read {
-    owner: Owner,
-    /// All segments, in order.
-    scanned: Vec<Scanned>,
-}
-
-impl Read {
-    fn recovered(self) -> Recovered {
-        let mut recovered =
-            Recovered { segments: self.scanned.len() as u64, ..Recovered::default() };
-        for Scanned { entries, end, torn_until, .. } in self.scanned {
-            recovered.torn += torn_until - end;
-            for entry in entries.into_iter().filter(|entry| !entry.records.is_empty()) {
-                recovered.entries += 1;
-                recovered.storage.get_or_insert_default().0.extend(entry.records);
-            }
-        }
-        recovered
-    }
+    (number, first): (u64, u64),
+) -> io::Result<D::File> {
+    file.write_at(0, &segment::head(owner, number, first))?;
+    file.sync()?;
+    folder.rename(SPARE, &segment_name(number))?;
+    folder.sync()?;
+    Ok(file)
 }
 
 impl<D: Folder> DiskJournal<D> {
@@ -198,6 +86,7 @@ impl<D: Folder> DiskJournal<D> {
     /// cleared.
     pub fn open(mut folder: D, identity: &Identity) -> Result<(Self, Recovered), JournalError> {
         let read = read(&folder, Some(identity))?;
+        clear_up(&mut folder, identity, &read)?;
         let after = FIRST + read.scanned.len() as u64;
         let mut next = FIRST;
         let mut now = None;
@@ -207,7 +96,7 @@ impl<D: Folder> DiskJournal<D> {
             if number + 2 < after {
                 continue;
             }
-            let file = name(number);
+            let file = segment_name(number);
             let opened = folder.open(&file).map_err(at(&file))?;
             let mut open = Open { file: opened, number, end: segment.end };
             open.renew(segment).map_err(at(&file))?;
@@ -218,10 +107,13 @@ impl<D: Folder> DiskJournal<D> {
             now = Some(open);
         }
         let Some(open) = now else { return Err(JournalError::Missing) };
+        let ahead = Ahead { maker: folder.maker(), tried: false, late: 0 };
         let (id, owner, size) =
             (read.owner.label.id, read.owner.bytes.clone(), read.owner.label.segment);
         let (failed, syncs, last_sync) = (false, 0, None);
-        let journal = DiskJournal { folder, id, owner, size, open, next, failed, syncs, last_sync };
+        let mut journal =
+            DiskJournal { ahead, folder, id, owner, size, open, next, failed, syncs, last_sync };
+        journal.begin_ahead();
         Ok((journal, read.recovered()))
     }
 
@@ -273,15 +165,66 @@ impl<D: Folder> DiskJournal<D> {
         Ok(())
     }
 
-    /// Makes the next segment, and only then seals this one.
+    /// Begins the next segment, and only then seals this one.
     fn begin_segment(&mut self) -> io::Result<()> {
         let (number, first) = (self.open.number + 1, self.next + 1);
-        create_segment(&mut self.folder, &self.owner, self.size, number, first)?;
+        let file = self.spare()?;
+        let file = begin_segment(&mut self.folder, file, &self.owner, (number, first))?;
         self.open.seal(&self.owner, &mut self.next)?;
-        let file = self.folder.open(&name(number))?;
         self.open = Open { file, number, end: segment::START };
+        self.ahead.tried = false;
         Ok(())
     }
+
+    /// The file that was made ahead. If there is none, for whatever reason, it is made now.
+    fn spare(&mut self) -> io::Result<D::File> {
+        match self.ahead.maker.finish(LONGEST_WAIT) {
+            Some(Made { file: Ok(file), late }) => {
+                self.ahead.late += u64::from(late);
+                Ok(file)
+            }
+            Some(Made { file: Err(error), .. }) if error.kind() == io::ErrorKind::TimedOut => {
+                Err(error)
+            }
+            Some(Made { file: Err(_), .. }) | None => {
+                self.ahead.late += 1;
+                Filling::new(self.folder.make(SPARE)?, self.size).at_once()
+            }
+        }
+    }
+
+    /// Begins to make the next segment, if half of this one is full. No error ends anything before that
+    /// segment is needed.
+    fn begin_ahead(&mut self) {
+        if self.ahead.tried || self.open.end < self.size / 2 {
+            return;
+        }
+        self.ahead.tried = true;
+        let begun = self.folder.make(SPARE).and_then(|file| {
+            let filling = Filling::new(file, self.size);
+            self.ahead.maker.begin(filling)
+        });
+        if let Err(error) = begun {
+            warn!(%error, "cannot begin to make the next segment ahead; it is made when it is needed");
+        }
+    }
+}
+
+/// Makes names durable, should whoever made them not have come to that, and removes what says nothing.
+fn clear_up<D: Folder>(
+    folder: &mut D,
+    identity: &Identity,
+    read: &Read,
+) -> Result<(), JournalError> {
+    let foreign = &read.listing.foreign;
+    if !foreign.is_empty() {
+        let (member, files) = (&identity.member, foreign.join(", "));
+        warn!(%member, %files, "files in the data directory that are no journal's; they are left alone");
+    }
+    for name in &read.listing.leftovers {
+        folder.remove(name).map_err(at(name))?;
+    }
+    folder.sync().map_err(at("the data directory"))
 }
 
 impl<F: Medium> Open<F> {
@@ -330,6 +273,7 @@ impl<D: Folder> Journal for DiskJournal<D> {
         self.write(&records, &payloads)?;
         self.failed = false;
         self.last_sync = Some((start, start.elapsed()));
+        self.begin_ahead();
         Ok(())
     }
 
@@ -344,6 +288,7 @@ impl<D: Folder> Journal for DiskJournal<D> {
             used: (self.open.number - FIRST) * self.size as u64 + self.open.end as u64,
             entries: self.age(),
             syncs: self.syncs,
+            late_segments: self.ahead.late,
             last_sync_us: self.last_sync.map_or(0, |(_, took)| took.as_micros() as u64),
             last_sync_ms_ago: self.last_sync.map(|last| ago(last).as_millis() as u64),
         })

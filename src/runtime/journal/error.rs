@@ -5,14 +5,14 @@ use std::io;
 use thiserror::Error;
 
 use super::identity::SEGMENTS;
-use super::segment::{Damage, SMALLEST_SEGMENT, Why};
+use super::segment::{Damage, SMALLEST_SEGMENT, VERSION, Why};
 use crate::codec::DecodeError;
 
 /// Why a journal cannot be used.
 #[derive(Debug, Error)]
 pub enum JournalError {
     /// The operating system would not.
-    #[error("cannot use {what}: {source}")]
+    #[error("cannot use {what}: {source}{advice}", advice = advice(source))]
     Io {
         /// What was being used.
         what: String,
@@ -26,8 +26,17 @@ pub enum JournalError {
          go on without it. RECOVERY.md says more"
     )]
     Missing,
+    /// One was begun to be made.
+    #[error(
+        "a journal was begun to be made here, and not finished, so this member has never run: start it \
+         once with --new, which finishes it"
+    )]
+    HalfMade,
     /// There is something already.
-    #[error("there is something here already ({0}), so no journal is made")]
+    #[error(
+        "there is something here already ({0}), so no journal is made: a member that has run is started \
+         without --new"
+    )]
     Exists(String),
     /// Another member's.
     #[error(
@@ -50,13 +59,19 @@ pub enum JournalError {
         /// What differs, in words.
         differences: String,
     },
-    /// A file of a version of this program that this one does not know.
-    #[error("{file} was written by another version of this program ('{found}'): use that version")]
-    Version {
+    /// A file of a version of the format that this program does not know.
+    #[error(
+        "{file} was written by a newer version of synod: it is of version {version}, and this program \
+         reads up to {known}. Start the member with the newer program; nothing is lost, and nothing here \
+         was changed"
+    )]
+    Newer {
         /// The file.
         file: String,
-        /// Its first line.
-        found: String,
+        /// Its version.
+        version: u32,
+        /// The newest version that can be read.
+        known: u32,
     },
     /// Something is there that was written so, and that this version cannot read.
     #[error(
@@ -95,6 +110,35 @@ pub enum JournalError {
     },
 }
 
+/// Says what to do about an error of the operating system that is met at a data directory, as the end of
+/// a sentence; nothing if there is nothing to say.
+pub fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            ". The user that runs this program must be allowed to read and to write there: see who owns it \
+             with `ls -la`"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            ". The file system is mounted for reading only: if the disk is sound, mount it for writing"
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            ". Make room, then start the member again: nothing is lost"
+        }
+        io::ErrorKind::FileTooLarge => {
+            ". The system limits the size of files (`ulimit -f`): raise the limit, then start the member \
+             again: nothing is lost"
+        }
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            ". A file, or a symbolic link that leads nowhere, is where a folder should be: is the disk \
+             mounted, and is `data` right in the cluster's file?"
+        }
+        io::ErrorKind::IsADirectory => {
+            ". Something else is where a file should be: if it is not of synod, move it away"
+        }
+        _ => "",
+    }
+}
+
 /// An error of the operating system, in using this.
 pub(super) fn at(what: &str) -> impl FnOnce(io::Error) -> JournalError {
     let what = what.to_owned();
@@ -116,6 +160,7 @@ impl Damage {
                 JournalError::Damaged { file, at, why: why.to_owned(), sound }
             }
             Why::Unreadable(why) => JournalError::Unreadable { file, at, why },
+            Why::Newer(version) => JournalError::Newer { file, version, known: VERSION },
         }
     }
 }

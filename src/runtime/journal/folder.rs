@@ -1,36 +1,70 @@
-//! The folder that a journal is in: the few things that it asks of a file system.
+//! The folder that a journal is in: the few things that it asks of a file system, one system call each,
+//! so that tests can end a process, or the power, between any two of them.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// A file that was created whole, and is written to in place.
-pub trait Medium: Send {
-    /// Writes at this place.
+use super::ahead::{Helper, Maker};
+
+/// A file that is written to in place.
+pub trait Medium: Send + 'static {
+    /// Writes at this place. What is between the end of the file and there is zeros then.
     fn write_at(&mut self, offset: usize, bytes: &[u8]) -> io::Result<()>;
 
     /// Makes everything durable that was written. After an error nobody knows what is.
     fn sync(&mut self) -> io::Result<()>;
 }
 
-/// Where files are. Their contents and names are durable once [`create`](Folder::create) returns.
+/// Where files are. Of what is done with names, any part may be undone by a power cut until
+/// [`sync`](Folder::sync) returns.
 pub trait Folder: Send {
     /// A file that can be written to.
     type File: Medium;
+    /// What fills files with zeros beside everything else.
+    type Maker: Maker<Self::File>;
 
-    /// The names of all files.
+    /// The names of all files, in their order.
     fn names(&self) -> io::Result<Vec<String>>;
 
     /// All of a file, which may have so many bytes. An error of kind
     /// [`InvalidData`](io::ErrorKind::InvalidData) says that it has more.
     fn read(&self, name: &str, most: usize) -> io::Result<Vec<u8>>;
 
-    /// Creates a file with these contents, all of it or nothing. It must not exist.
-    fn create(&mut self, name: &str, contents: &[u8]) -> io::Result<()>;
+    /// Makes an empty file, or empties the one that is there.
+    fn make(&mut self, name: &str) -> io::Result<Self::File>;
 
-    /// Opens a file that exists. Its name is durable then, should its creator not have come to that.
+    /// Opens a file that exists.
     fn open(&mut self, name: &str) -> io::Result<Self::File>;
+
+    /// Gives a file another name, whose file is gone then, if there was one.
+    fn rename(&mut self, from: &str, to: &str) -> io::Result<()>;
+
+    /// Removes a file.
+    fn remove(&mut self, name: &str) -> io::Result<()>;
+
+    /// Makes the names of all files durable.
+    fn sync(&mut self) -> io::Result<()>;
+
+    /// A maker of files for this folder.
+    fn maker(&self) -> Self::Maker;
+
+    /// Writes a file, which may exist: after a crash it has the old contents or the new, and once
+    /// this returns, the new.
+    fn replace(&mut self, name: &str, contents: &[u8]) -> io::Result<()> {
+        self.replace_soon(name, contents)?;
+        self.sync()
+    }
+
+    /// The same, but the new contents may be there a while later only: one wait for the disk less.
+    fn replace_soon(&mut self, name: &str, contents: &[u8]) -> io::Result<()> {
+        let unfinished = format!("{name}{UNFINISHED}");
+        let mut file = self.make(&unfinished)?;
+        file.write_at(0, contents)?;
+        file.sync()?;
+        self.rename(&unfinished, name)
+    }
 }
 
 /// A folder of the operating system, locked for as long as this lives.
@@ -42,9 +76,9 @@ pub struct Directory {
 }
 
 /// The file that is locked.
-const LOCK: &str = "lock";
-/// What files are called that are not finished.
-const UNFINISHED: &str = ".unfinished";
+pub(super) const LOCK: &str = "lock";
+/// The end of the names of files that are not finished.
+pub(super) const UNFINISHED: &str = ".unfinished";
 
 /// Opens a file to write to, which is created if it is not there. It holds what clients have written,
 /// so only this user may read it.
@@ -54,15 +88,14 @@ fn private() -> OpenOptions {
     options
 }
 
-/// Makes a folder, and those that it is in, for this user alone. Those that exist stay as they are.
-pub fn create_private(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
 impl Directory {
     /// Locks a folder, which must exist. An error of kind
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) says that another process has it.
     pub fn lock(path: &Path) -> io::Result<Self> {
+        if let Some(link) = path.ancestors().find(|path| path.is_symlink() && !path.exists()) {
+            let why = format!("{} is a symbolic link that leads nowhere", link.display());
+            return Err(io::Error::new(io::ErrorKind::NotADirectory, why));
+        }
         let lock = private().truncate(false).open(path.join(LOCK))?;
         lock.try_lock()?;
         Ok(Directory { path: path.to_owned(), _lock: Some(lock) })
@@ -72,47 +105,51 @@ impl Directory {
     pub fn look(path: &Path) -> Self {
         Directory { path: path.to_owned(), _lock: None }
     }
+}
 
-    /// Makes the names of all files durable.
-    pub(super) fn sync(&self) -> io::Result<()> {
-        File::open(&self.path)?.sync_all()
+/// Makes a folder, and those that it is in, for this user alone. They are durable when this returns. Those
+/// that exist stay as they are.
+pub fn create_private(path: &Path) -> io::Result<()> {
+    let missing = |path: &&Path| !path.as_os_str().is_empty() && !path.is_dir();
+    let missing: Vec<&Path> = path.ancestors().take_while(missing).collect();
+    for path in missing.into_iter().rev() {
+        match DirBuilder::new().mode(0o700).create(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !path.is_dir() => {
+                return Err(error);
+            }
+            _ => {}
+        }
+        let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+        sync_folder(above.unwrap_or(Path::new(".")))?;
     }
+    Ok(())
+}
 
-    /// Writes a file, which may exist: after a crash it has the old contents or the new, and once
-    /// this returns, the new.
-    pub(super) fn replace(&self, name: &str, contents: &[u8]) -> io::Result<()> {
-        self.replace_soon(name, contents)?;
-        self.sync()
-    }
-
-    /// The same, but the new contents may be there a while later only: one wait for the disk less.
-    pub(super) fn replace_soon(&self, name: &str, contents: &[u8]) -> io::Result<()> {
-        let unfinished = self.path.join(format!("{name}{UNFINISHED}"));
-        let mut file = private().truncate(true).open(&unfinished)?;
-        file.write_all(contents)?;
-        file.sync_all()?;
-        fs::rename(unfinished, self.path.join(name))
-    }
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 impl Folder for Directory {
     type File = File;
+    type Maker = Helper<File>;
 
     fn names(&self) -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
-        for found in fs::read_dir(&self.path)? {
-            let name = found?.file_name().to_string_lossy().into_owned();
-            if name != LOCK && !name.ends_with(UNFINISHED) {
-                names.push(name);
-            }
-        }
+        let name = |found: io::Result<fs::DirEntry>| {
+            found.map(|found| found.file_name().to_string_lossy().into_owned())
+        };
+        let mut names: Vec<String> =
+            fs::read_dir(&self.path)?.map(name).collect::<Result<_, _>>()?;
         names.sort();
         Ok(names)
     }
 
     fn read(&self, name: &str, most: usize) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        File::open(self.path.join(name))?.take(most as u64 + 1).read_to_end(&mut bytes)?;
+        let (path, mut bytes) = (self.path.join(name), Vec::new());
+        // To open a pipe would wait for ever.
+        if !fs::metadata(&path)?.is_file() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        File::open(path)?.take(most as u64 + 1).read_to_end(&mut bytes)?;
         if bytes.len() > most {
             let why = format!("it has more than the {most} bytes that it may have");
             return Err(io::Error::new(io::ErrorKind::InvalidData, why));
@@ -120,16 +157,28 @@ impl Folder for Directory {
         Ok(bytes)
     }
 
-    fn create(&mut self, name: &str, contents: &[u8]) -> io::Result<()> {
-        if self.path.join(name).exists() {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
-        self.replace(name, contents)
+    fn make(&mut self, name: &str) -> io::Result<File> {
+        private().truncate(true).open(self.path.join(name))
     }
 
     fn open(&mut self, name: &str) -> io::Result<File> {
-        self.sync()?;
         OpenOptions::new().read(true).write(true).open(self.path.join(name))
+    }
+
+    fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.path.join(from), self.path.join(to))
+    }
+
+    fn remove(&mut self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.path.join(name))
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        sync_folder(&self.path)
+    }
+
+    fn maker(&self) -> Helper<File> {
+        Helper::default()
     }
 }
 

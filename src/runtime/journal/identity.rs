@@ -15,6 +15,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::entry::crc;
+use super::error::{JournalError, damaged};
 use crate::runtime::identity::{ClusterDigest, ClusterIdentity};
 
 /// Whose journal it is.
@@ -52,6 +53,8 @@ pub(super) const MAX_TEXT: usize = 64 * 1024;
 pub(super) const SEGMENTS: std::ops::RangeInclusive<usize> = 1024..=1 << 30;
 
 const TITLE: &str = "synod journal";
+/// The newest version of the label that this program reads.
+const VERSION: u32 = 2;
 
 /// The file that says whose journal it is, and how it is laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,13 +91,30 @@ impl Bound {
     }
 }
 
-/// Why a label cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum BadLabel {
-    /// A file of a later version of this program.
-    Version(String),
-    /// Not as it was written.
+/// The reason why a small text file cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BadText {
+    /// It is of a version that this program does not know.
+    Newer {
+        /// Its version.
+        version: u32,
+        /// The newest version that can be read.
+        known: u32,
+    },
+    /// It is not as it was written.
     Damaged,
+}
+
+impl BadText {
+    /// The error of a journal's file.
+    pub(super) fn of(self, file: &str) -> JournalError {
+        match self {
+            BadText::Newer { version, known } => {
+                JournalError::Newer { file: file.to_owned(), version, known }
+            }
+            BadText::Damaged => damaged(file, 0, "its checksum is wrong"),
+        }
+    }
 }
 
 impl Label {
@@ -108,22 +128,17 @@ impl Label {
     }
 
     /// What the file says.
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, BadLabel> {
-        let text = unseal(bytes).ok_or(BadLabel::Damaged)?;
-        let title = text.lines().next().unwrap_or_default();
-        let version = title.strip_prefix(TITLE).map(str::trim_start).unwrap_or_default();
-        match version {
-            "1" | "2" => Label::parse(text, version).ok_or(BadLabel::Damaged),
-            _ => Err(BadLabel::Version(title.chars().take(40).collect())),
-        }
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, BadText> {
+        let (version, text) = unseal(bytes, TITLE, VERSION)?;
+        Label::parse(text, version).ok_or(BadText::Damaged)
     }
 
-    fn parse(text: &str, version: &str) -> Option<Self> {
+    fn parse(text: &str, version: u32) -> Option<Self> {
         let mut lines = text.lines().skip(1);
         let mut value = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix(' ');
         let cluster = value("cluster")?;
         let cluster = match version {
-            "1" => Bound::InWords(cluster.to_owned()),
+            1 => Bound::InWords(cluster.to_owned()),
             _ => Bound::To(cluster.parse().ok()?),
         };
         let member = value("member")?.to_owned();
@@ -138,8 +153,38 @@ pub(super) fn seal(text: &str) -> String {
     format!("{text}crc {:08x}\n", crc(&[text.as_bytes()]))
 }
 
+/// Reads a text that was sealed: its version, and all that the seal is for. The first line is the title
+/// and the version in every version, whatever follows, and is looked at before the checksum, which may be
+/// another in a newer one. Where it is right for a known version in that place, the version is damaged.
+pub(super) fn unseal<'a>(
+    bytes: &'a [u8],
+    title: &str,
+    known: u32,
+) -> Result<(u32, &'a str), BadText> {
+    let version = version(bytes, title).ok_or(BadText::Damaged)?;
+    if version > known {
+        let flipped = (1..=known).any(|other| {
+            let rest =
+                bytes.iter().position(|byte| *byte == b'\n').and_then(|end| bytes.get(end..));
+            let as_other =
+                [format!("{title} {other}").as_bytes(), rest.unwrap_or_default()].concat();
+            open_seal(&as_other).is_some()
+        });
+        return Err(if flipped { BadText::Damaged } else { BadText::Newer { version, known } });
+    }
+    open_seal(bytes).map(|text| (version, text)).ok_or(BadText::Damaged)
+}
+
+/// The version in the first line; none if that is not such a line.
+fn version(bytes: &[u8], title: &str) -> Option<u32> {
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    let number = bytes.get(..end)?.strip_prefix(title.as_bytes())?.strip_prefix(b" ")?;
+    let number = str::from_utf8(number).ok()?;
+    number.parse().ok().filter(|version: &u32| *version > 0 && version.to_string() == number)
+}
+
 /// What was sealed; none if it is damaged.
-pub(super) fn unseal(bytes: &[u8]) -> Option<&str> {
+fn open_seal(bytes: &[u8]) -> Option<&str> {
     let text = str::from_utf8(bytes).ok()?;
     let (sealed, _) = text.split_at_checked(text.rfind("crc ")?)?;
     (seal(sealed) == text).then_some(sealed)
@@ -182,10 +227,47 @@ mod tests {
     }
 
     #[test]
-    fn another_version_is_named_and_sizes_beyond_the_bounds_are_damage() {
-        let later = seal("synod journal 3\nanything\n");
-        let named = BadLabel::Version("synod journal 3".to_owned());
-        assert_eq!(Label::decode(later.as_bytes()), Err(named));
+    fn a_newer_version_is_told_from_damage_whatever_its_checksum_is() {
+        let newer = |version| Err(BadText::Newer { version, known: 2 });
+        for (text, version) in [
+            (seal("synod journal 3\nanything\n"), 3),
+            ("synod journal 3\nblake 00\n".to_owned(), 3),
+            ("synod journal 4294967295\n".to_owned(), u32::MAX),
+        ] {
+            assert_eq!(Label::decode(text.as_bytes()), newer(version), "{text}");
+        }
+        assert_eq!(Label::decode(b"synod journal 7\n\xff\xfe\0"), newer(7));
+        for text in [
+            "synod journal 3",
+            "synod journal 0\n",
+            "synod journal 03\n",
+            "synod journal +3\n",
+            "synod journal 4294967296\n",
+            "synod journal three\n",
+            "synod peers 3\n",
+            "synod journal 2\nblake 00\n",
+        ] {
+            for text in [text.to_owned(), seal(text)] {
+                assert_eq!(Label::decode(text.as_bytes()), Err(BadText::Damaged), "{text}");
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        /// Also where it makes another version of the one that is there.
+        #[test]
+        fn a_flipped_bit_is_damage(label in labels(), bit in any::<prop::sample::Index>()) {
+            let mut bytes = label.encode().into_bytes();
+            let bit = bit.index(bytes.len() * 8);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            prop_assert_eq!(Label::decode(&bytes), Err(BadText::Damaged));
+        }
+    }
+
+    #[test]
+    fn sizes_beyond_the_bounds_are_damage() {
         let label = |segment: usize| {
             seal(&format!("synod journal 1\ncluster c\nmember m\nsegment {segment}\nid 7\n"))
         };

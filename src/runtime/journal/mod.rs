@@ -4,18 +4,25 @@
 //! | --- | --- |
 //! | this one | what a journal is, and one in memory |
 //! | [`disk`] | one on disk |
+//! | `new`, `read` | how it is made, and how it is read |
 //! | `segment`, `entry` | its files, byte by byte |
+//! | `listing` | which files there are |
 //! | [`identity`], `owner` | whose it is |
 //! | [`peers`] | which journals the other members have |
 //! | [`folder`] | what it asks of a file system |
+//! | [`ahead`] | the next segment, made ahead of need |
 
+pub mod ahead;
 pub mod disk;
 mod entry;
 mod error;
 pub mod folder;
 pub mod identity;
+mod listing;
+mod new;
 mod owner;
 pub mod peers;
+mod read;
 mod segment;
 
 use std::io;
@@ -56,6 +63,8 @@ pub struct JournalStats {
     pub entries: u64,
     /// How often the disk was waited for, in this life.
     pub syncs: u64,
+    /// Segments that were not ready when they were needed, so that a turn waited for them, in this life.
+    pub late_segments: u64,
     /// How long the last of these took, in microseconds.
     pub last_sync_us: u64,
     /// How long ago that was, in milliseconds; none before the first.

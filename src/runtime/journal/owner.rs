@@ -5,14 +5,10 @@ use std::io;
 
 use super::error::{JournalError, at, damaged};
 use super::folder::Folder;
-use super::identity::{
-    BadLabel, Bound, Identity, JournalId, Label, MAX_TEXT, SEGMENTS, seal, unseal,
-};
+use super::identity::{Bound, Identity, JournalId, Label, MAX_TEXT, SEGMENTS, seal, unseal};
+use super::listing::{CLUSTER, IDENTITY, Listing};
 use super::segment::SMALLEST_SEGMENT;
-use crate::runtime::identity::{ClusterIdentity, unique};
-
-const IDENTITY: &str = "identity";
-const CLUSTER: &str = "cluster";
+use crate::runtime::identity::{ClusterIdentity, TITLE, VERSION, unique};
 
 /// A label for a new journal of a role, in segments of so many bytes.
 pub(super) fn new_label(identity: &Identity, segment: usize) -> Result<Label, JournalError> {
@@ -24,14 +20,9 @@ pub(super) fn new_label(identity: &Identity, segment: usize) -> Result<Label, Jo
     Ok(Label { cluster: Bound::To(cluster.digest()), member: member.clone(), segment, id })
 }
 
-/// Writes down whose a journal is. That is what makes it one, so its segment is there already.
-pub(super) fn write_label<D: Folder>(
-    folder: &mut D,
-    identity: &Identity,
-    label: &Label,
-) -> Result<(), JournalError> {
-    bind(folder, &identity.cluster)?;
-    folder.create(IDENTITY, label.encode().as_bytes()).map_err(at(IDENTITY))
+/// Writes down whose a journal is. That is what makes it one, so all else is there already.
+pub(super) fn write_label<D: Folder>(folder: &mut D, label: &Label) -> Result<(), JournalError> {
+    folder.replace(IDENTITY, label.encode().as_bytes()).map_err(at(IDENTITY))
 }
 
 /// Writes down which cluster a journal is of, for people and for error texts.
@@ -39,7 +30,7 @@ pub(super) fn bind<D: Folder>(
     folder: &mut D,
     cluster: &ClusterIdentity,
 ) -> Result<(), JournalError> {
-    folder.create(CLUSTER, seal(&cluster.to_string()).as_bytes()).map_err(at(CLUSTER))
+    folder.replace(CLUSTER, seal(&cluster.to_string()).as_bytes()).map_err(at(CLUSTER))
 }
 
 /// Binds a journal of version 1 to the cluster that its role has been admitted to. Nothing is done if
@@ -49,7 +40,7 @@ pub(super) fn bind_if_unbound<D: Folder>(
     cluster: &ClusterIdentity,
 ) -> io::Result<()> {
     let bound = folder.names()?.iter().any(|name| name == CLUSTER);
-    if bound { Ok(()) } else { folder.create(CLUSTER, seal(&cluster.to_string()).as_bytes()) }
+    if bound { Ok(()) } else { folder.replace(CLUSTER, seal(&cluster.to_string()).as_bytes()) }
 }
 
 /// Whose a journal is, as it was read.
@@ -64,30 +55,33 @@ pub(super) struct Owner {
 /// Reads whose journal it is, which must be this role's, if one is named.
 pub(super) fn read_label<D: Folder>(
     folder: &D,
-    names: &[String],
+    listing: &Listing,
     expected: Option<&Identity>,
 ) -> Result<Owner, JournalError> {
-    if !names.iter().any(|name| name == IDENTITY) {
-        return Err(damaged(IDENTITY, 0, "it is missing"));
-    }
     let bytes = folder.read(IDENTITY, MAX_TEXT).map_err(at(IDENTITY))?;
-    let label = Label::decode(&bytes).map_err(|bad| match bad {
-        BadLabel::Damaged => damaged(IDENTITY, 0, "its checksum is wrong"),
-        BadLabel::Version(found) => JournalError::Version { file: IDENTITY.to_owned(), found },
-    })?;
-    let found = names.iter().any(|name| name == CLUSTER);
-    let text =
-        if found { folder.read(CLUSTER, MAX_TEXT).map_err(at(CLUSTER))? } else { Vec::new() };
-    let cluster: Option<ClusterIdentity> = unseal(&text).and_then(|text| text.parse().ok());
-    // From version 2 on, the label decides, and this file is for words only.
-    if found && cluster.is_none() && matches!(label.cluster, Bound::InWords(_)) {
-        return Err(damaged(CLUSTER, 0, "its checksum is wrong"));
-    }
-    let cluster = cluster.filter(|cluster| label.cluster.admits(cluster));
+    let label = Label::decode(&bytes).map_err(|bad| bad.of(IDENTITY))?;
+    let cluster = match read_cluster(folder, listing) {
+        // From version 2 on, the label decides, and this file is for words only.
+        Err(error) if matches!(label.cluster, Bound::InWords(_)) => return Err(error),
+        read => read.ok().flatten().filter(|cluster| label.cluster.admits(cluster)),
+    };
     if let Some(expected) = expected {
         check(&label, cluster.as_ref(), expected)?;
     }
     Ok(Owner { bytes, label, cluster })
+}
+
+fn read_cluster<D: Folder>(
+    folder: &D,
+    listing: &Listing,
+) -> Result<Option<ClusterIdentity>, JournalError> {
+    if !listing.cluster {
+        return Ok(None);
+    }
+    let bytes = folder.read(CLUSTER, MAX_TEXT).map_err(at(CLUSTER))?;
+    let (_, text) = unseal(&bytes, TITLE, VERSION).map_err(|bad| bad.of(CLUSTER))?;
+    let parsed = text.parse().map_err(|_| damaged(CLUSTER, 0, "it is no cluster's identity"));
+    parsed.map(Some)
 }
 
 /// Checks that a journal belongs to this role of this cluster.

@@ -16,8 +16,10 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::error::advice;
 use super::folder::{Directory, Folder};
-use super::identity::{Bound, Identity, JournalId, MAX_TEXT, seal, unseal};
+use super::identity::{BadText, Bound, Identity, JournalId, MAX_TEXT, seal, unseal};
+use super::listing::PEERS as FILE;
 use super::owner::bind_if_unbound;
 use crate::runtime::identity::ClusterIdentity;
 
@@ -25,7 +27,7 @@ use crate::runtime::identity::ClusterIdentity;
 #[derive(Debug, Error)]
 pub enum PeersError {
     /// The operating system would not.
-    #[error("cannot use the file '{FILE}': {0}")]
+    #[error("cannot use the file '{FILE}': {0}{advice}", advice = advice(.0))]
     Io(#[from] io::Error),
     /// It is not as it was written.
     #[error(
@@ -34,9 +36,16 @@ pub enum PeersError {
          nor runs from a copy, remove the file: it is written anew as they are heard"
     )]
     Damaged,
-    /// A file of a version of this program that this one does not know.
-    #[error("the file '{FILE}' was written by another version of this program: use that version")]
-    Version,
+    /// It is of a version of the format that this program does not know.
+    #[error(
+        "the file '{FILE}' was written by a newer version of synod: it is of version {version}, and this \
+         program reads up to {VERSION}. Start the member with the newer program; nothing is lost, and \
+         nothing here was changed"
+    )]
+    Newer {
+        /// Its version.
+        version: u32,
+    },
     /// Another role's.
     #[error("the file '{FILE}' is that of {0}: look whether data directories were exchanged")]
     OtherMember(String),
@@ -48,12 +57,21 @@ pub enum PeersError {
     OtherCluster,
 }
 
-const FILE: &str = "peers";
-const TITLE: &str = "synod peers ";
+const TITLE: &str = "synod peers";
+/// The newest version of the file that this program reads.
+const VERSION: u32 = 2;
 
 /// The time within which a new age is handed to the disk. After a power cut the file may be as old as
 /// the file system lets names be. One sync now and then, beside those of the journal.
 pub const LAG: Duration = Duration::from_secs(2);
+
+/// True if a role has taken part, or if that cannot be known.
+pub(super) fn has_joined<D: Folder>(folder: &D) -> bool {
+    match folder.read(FILE, MAX_TEXT) {
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+        Ok(bytes) => Known::decode(&bytes).map_or(true, |known| known.joined),
+    }
+}
 
 /// What one role remembers of the others.
 #[derive(Debug)]
@@ -105,6 +123,7 @@ impl Peers {
         if known.member != owner.member {
             return Err(PeersError::OtherMember(known.member));
         }
+        let mut folder = folder;
         // Whoever wrote the file may not have come to that.
         folder.sync()?;
         let known = Known { cluster, ..known };
@@ -193,9 +212,9 @@ impl Known {
     fn encode(&self) -> String {
         let Known { cluster, member, joined, peers } = self;
         let mut text = match cluster {
-            Bound::InWords(words) => format!("{TITLE}1\ncluster {words}\nmember {member}\n"),
+            Bound::InWords(words) => format!("{TITLE} 1\ncluster {words}\nmember {member}\n"),
             Bound::To(digest) => {
-                format!("{TITLE}2\ncluster {digest}\nmember {member}\njoined {joined}\n")
+                format!("{TITLE} 2\ncluster {digest}\nmember {member}\njoined {joined}\n")
             }
         };
         for (peer, Remembered { journal, life, age }) in peers {
@@ -209,13 +228,11 @@ impl Known {
 
     /// What the file says.
     fn decode(bytes: &[u8]) -> Result<Self, PeersError> {
-        let text = unseal(bytes).ok_or(PeersError::Damaged)?;
-        let known = match text.lines().next().and_then(|title| title.strip_prefix(TITLE)) {
-            Some("1") => Known::parse(text, true),
-            Some("2") => Known::parse(text, false),
-            _ => return Err(PeersError::Version),
-        };
-        known.ok_or(PeersError::Damaged)
+        match unseal(bytes, TITLE, VERSION) {
+            Ok((version, text)) => Known::parse(text, version == 1).ok_or(PeersError::Damaged),
+            Err(BadText::Newer { version, .. }) => Err(PeersError::Newer { version }),
+            Err(BadText::Damaged) => Err(PeersError::Damaged),
+        }
     }
 
     fn parse(text: &str, in_words: bool) -> Option<Self> {
@@ -388,7 +405,7 @@ mod tests {
         write(8);
         assert!(matches!(open(), Err(PeersError::OtherCluster)));
         fs::write(path.join(FILE), seal("synod peers 3\n")).unwrap();
-        assert!(matches!(open(), Err(PeersError::Version)));
+        assert!(matches!(open(), Err(PeersError::Newer { version: 3 })));
         fs::remove_dir_all(&path).unwrap();
     }
 

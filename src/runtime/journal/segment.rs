@@ -33,7 +33,8 @@ const _: () = {
 };
 
 const MAGIC: &[u8; 4] = b"synj";
-const VERSION: u32 = 1;
+/// The version of the format.
+pub(super) const VERSION: u32 = 1;
 
 /// What a segment holds.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,7 +56,7 @@ impl Scanned {
     }
 }
 
-/// What is wrong with a segment, and where.
+/// Damage of a segment, and its place.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Damage {
     pub(super) at: usize,
@@ -64,13 +65,15 @@ pub(super) struct Damage {
     pub(super) sound: u64,
 }
 
-/// What is wrong with it.
+/// A kind of damage.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Why {
     /// It is not as it was written.
     Changed(&'static str),
     /// It is, and yet cannot be read.
     Unreadable(DecodeError),
+    /// It is of a version of the format that this program does not know.
+    Newer(u32),
 }
 
 /// A segment's first bytes.
@@ -84,6 +87,28 @@ pub(super) fn head(owner: &[u8], number: u64, first: u64) -> Vec<u8> {
     let checksum = entry::crc(&[owner, &head]);
     head.extend_from_slice(&checksum.to_le_bytes());
     head
+}
+
+/// Checks that a segment is of a version that this program reads. The magic bytes and the version come
+/// first in every version, whatever follows, and are looked at before any checksum. Where only the version
+/// differs from what belongs here, it is damage.
+pub(super) fn version(
+    owner: &[u8],
+    bytes: &[u8],
+    (number, first): (u64, u64),
+) -> Result<(), Damage> {
+    let version = bytes.strip_prefix(MAGIC).and_then(<[u8]>::first_chunk);
+    let version = version.map_or(VERSION, |version| u32::from_le_bytes(*version));
+    let (from, expected) = (MAGIC.len() + size_of::<u32>(), head(owner, number, first));
+    if version <= VERSION || bytes.get(from..START) == expected.get(from..) {
+        return Ok(());
+    }
+    Err(Damage { at: MAGIC.len(), why: Why::Newer(version), sound: 0 })
+}
+
+/// True for a segment in which nothing was ever written behind the head.
+pub(super) fn is_empty(bytes: &[u8]) -> bool {
+    bytes.get(START..).is_none_or(|entries| entries.iter().all(|byte| *byte == 0))
 }
 
 /// Reads a segment.

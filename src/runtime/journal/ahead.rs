@@ -1,0 +1,168 @@
+//! Files full of zeros, made ahead of need: the next segment of a journal.
+//!
+//! To write the 32 MiB of a segment and to wait for the disk takes a tenth of a second or more, which is
+//! time that no actor has within its turn. So a thread makes the next one while this one is written to.
+//! It is one file at a time, under a name that no journal reads ([`SPARE`]), so that nothing is lost
+//! with it: one that is left over is removed at the next start.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use tracing::warn;
+
+use super::folder::Medium;
+
+/// The name of the file that is made ahead.
+pub(super) const SPARE: &str = "spare.unfinished";
+
+/// The bytes that are written at a time, and synced, so that no sync of the journal waits for more.
+const PIECE: usize = 1 << 20;
+
+/// The longest that a turn waits for a file that is being made.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// A file that is being filled with zeros, one system call at a time.
+#[derive(Debug)]
+pub struct Filling<F> {
+    file: F,
+    size: usize,
+    written: usize,
+    synced: usize,
+}
+
+impl<F: Medium> Filling<F> {
+    /// An empty file that is to have so many zeros.
+    pub(super) fn new(file: F, size: usize) -> Self {
+        Filling { file, size, written: 0, synced: 0 }
+    }
+
+    /// Writes a piece, or syncs the one that was written. True once all of it is durable.
+    pub fn step(&mut self) -> io::Result<bool> {
+        if self.written > self.synced {
+            self.file.sync()?;
+            self.synced = self.written;
+        } else {
+            let piece = PIECE.min(self.size - self.written);
+            self.file.write_at(self.written, &vec![0; piece])?;
+            self.written += piece;
+        }
+        Ok(self.synced == self.size)
+    }
+
+    /// The file.
+    pub fn into_file(self) -> F {
+        self.file
+    }
+
+    /// Fills it in one go, with one wait for the disk.
+    pub(super) fn at_once(mut self) -> io::Result<F> {
+        self.file.write_at(self.written, &vec![0; self.size - self.written])?;
+        self.file.sync()?;
+        Ok(self.file)
+    }
+}
+
+/// A file that was made ahead.
+#[derive(Debug)]
+pub struct Made<F> {
+    /// The file, full and durable.
+    pub file: io::Result<F>,
+    /// True if it had to be waited for.
+    pub late: bool,
+}
+
+/// Fills files while others do something else.
+pub trait Maker<F>: Send {
+    /// Begins to fill a file. Only once the one before was taken by [`finish`](Maker::finish).
+    fn begin(&mut self, filling: Filling<F>) -> io::Result<()>;
+
+    /// Takes the file that was begun, and waits for it, but no longer than `most`. None if none was begun.
+    fn finish(&mut self, most: Duration) -> Option<Made<F>>;
+}
+
+/// Fills files on a thread, which there is only while a file is being filled. Dropping this ends it, and
+/// waits for it.
+#[derive(Debug)]
+pub struct Helper<F>(Option<Task<F>>);
+
+#[derive(Debug)]
+struct Task<F> {
+    filled: Receiver<io::Result<F>>,
+    stop: Arc<AtomicBool>,
+    /// None once it was waited for.
+    thread: Option<JoinHandle<()>>,
+}
+
+impl<F> Default for Helper<F> {
+    fn default() -> Self {
+        Helper(None)
+    }
+}
+
+impl<F: Medium> Maker<F> for Helper<F> {
+    fn begin(&mut self, filling: Filling<F>) -> io::Result<()> {
+        let (tell, filled) = bounded(1);
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let body = move || {
+            if let Some(result) = fill(filling, &stopped) {
+                let _ = tell.send(result);
+            }
+        };
+        let thread = Some(thread::Builder::new().name("synod-segment".to_owned()).spawn(body)?);
+        self.0 = Some(Task { filled, stop, thread });
+        Ok(())
+    }
+
+    fn finish(&mut self, most: Duration) -> Option<Made<F>> {
+        let task = self.0.as_ref()?;
+        let late = task.filled.is_empty();
+        let file = match task.filled.recv_timeout(most) {
+            Ok(file) => file,
+            Err(RecvTimeoutError::Timeout) => {
+                let why = format!("the disk has not made the next segment within {most:?}");
+                return Some(Made {
+                    file: Err(io::Error::new(io::ErrorKind::TimedOut, why)),
+                    late,
+                });
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                Err(io::Error::other("the thread that makes the next segment has panicked"))
+            }
+        };
+        self.0 = None;
+        Some(Made { file, late })
+    }
+}
+
+/// None if it was stopped.
+fn fill<F: Medium>(mut filling: Filling<F>, stopped: &AtomicBool) -> Option<io::Result<F>> {
+    while !stopped.load(Ordering::Relaxed) {
+        match filling.step() {
+            Ok(false) => {}
+            Ok(true) => return Some(Ok(filling.into_file())),
+            Err(error) => {
+                warn!(
+                    %error,
+                    "cannot make the next segment ahead; it is tried once more when this one is full, \
+                     and if it fails then, the node stops: make room, or mend the disk"
+                );
+                return Some(Err(error));
+            }
+        }
+    }
+    None
+}
+
+impl<F> Drop for Task<F> {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Makes the journal of a member that has never run.
+//!
+//! The first segment comes first, and the label last: that is what makes it a journal. So a process that is
+//! ended in between leaves a folder that tells it, and that is made anew. A whole journal stays as it is, since
+//! others may have written down its id, unless its role has taken part: that is no new member's.
+
+use super::ahead::{Filling, SPARE};
+use super::disk::begin_segment;
+use super::error::{JournalError, at};
+use super::folder::Folder;
+use super::identity::Identity;
+use super::listing::{FIRST, IDENTITY, segment_name};
+use super::owner::{bind, new_label, write_label};
+use super::peers::has_joined;
+use super::read::{is_half_made, list, read};
+
+/// Makes an empty journal, in segments of so many bytes, for a member that has never run, unless it has
+/// one. They must not be fewer than [`SMALLEST_SEGMENT`](super::disk::SMALLEST_SEGMENT).
+pub fn create<D: Folder>(
+    folder: &mut D,
+    identity: &Identity,
+    segment: usize,
+) -> Result<(), JournalError> {
+    if is_made(folder, identity)? {
+        return folder.sync().map_err(at("the data directory"));
+    }
+    let label = new_label(identity, segment)?;
+    let first = segment_name(FIRST);
+    let file = folder.make(SPARE).and_then(|file| Filling::new(file, segment).at_once());
+    let made = file
+        .and_then(|file| begin_segment(folder, file, label.encode().as_bytes(), (FIRST, FIRST)));
+    made.map_err(at(&first))?;
+    bind(folder, &identity.cluster)?;
+    write_label(folder, &label)
+}
+
+/// True if there is a journal for a member that has never run, and false if there is none, or none that
+/// was finished. An error if it has run, or is not this member's.
+pub fn is_made<D: Folder>(folder: &D, identity: &Identity) -> Result<bool, JournalError> {
+    let listing = list(folder)?;
+    if listing.identity {
+        let unused = read(folder, Some(identity))?.is_unused() && !has_joined(folder);
+        return if unused { Ok(true) } else { Err(JournalError::Exists(IDENTITY.to_owned())) };
+    }
+    if let Some(trace) = listing.trace() {
+        return Err(JournalError::Exists(trace.to_owned()));
+    }
+    if listing.is_empty() || is_half_made(folder, &listing)? {
+        return Ok(false);
+    }
+    Err(JournalError::Exists(segment_name(FIRST)))
+}
