@@ -2,7 +2,7 @@
 //!
 //! To write the 32 MiB of a segment and to wait for the disk takes a tenth of a second or more, which is
 //! time that no actor has within its turn. So a thread makes the next one while this one is written to.
-//! It is one file at a time, under a name that no journal reads ([`SPARE`]), so that nothing is lost
+//! It is one file at a time, under a name that no journal reads (`spare.unfinished`), so that nothing is lost
 //! with it: one that is left over is removed at the next start.
 
 use std::io;
