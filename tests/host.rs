@@ -2,16 +2,19 @@
 
 mod common;
 
+use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use common::identity_of;
-use stateright::actor::Id;
+use stateright::actor::{self, Actor, Id, Out};
 use synod::paxos::limits::MAX_COMMAND;
 use synod::paxos::{
-    Acceptor, AcceptorId, Ballot, ClientId, Command, Decree, Instance, LeaderId, Limits, Members,
-    Message, Node, Quorums, Record, RequestId, Role, Saving, Setup, Storage, Timing, Vote,
+    Acceptor, AcceptorId, AcceptorSet, AnyStateMachine, Ballot, ClientId, Command, Decree,
+    Instance, Leader, LeaderId, Limits, Members, Message, Node, Quorums, Record, RequestId, Role,
+    Saving, Setup, Start, State, Storage, Timer, Timing, Vote,
 };
 use synod::runtime::counters::Counters;
 use synod::runtime::host::{Host, HostError};
@@ -257,4 +260,116 @@ fn strangers_are_counted_and_whoever_asks_is_told_at_a_bounded_rate() {
     let told = log.take();
     assert!((5..=20).contains(&told.len()), "{} answers", told.len());
     assert!(told.iter().all(|event| *event == Event::Sent(Party::Client, Vec::new())));
+}
+
+/// A leader that saves something at every request.
+struct SavesRequests(Node);
+
+impl Actor for SavesRequests {
+    type Msg = Message;
+    type State = State;
+    type Timer = Timer;
+    type Random = ();
+    type Storage = Storage;
+
+    fn on_start(&self, id: Id, storage: &Option<Storage>, out: &mut Out<Self>) -> State {
+        let mut of_node = Out::new();
+        let state = self.0.on_start(id, storage, &mut of_node);
+        pass_on(of_node, out);
+        state
+    }
+
+    fn on_msg(
+        &self,
+        id: Id,
+        state: &mut Cow<'_, State>,
+        src: Id,
+        message: Message,
+        out: &mut Out<Self>,
+    ) {
+        if matches!(message, Message::Request(_)) {
+            return out.save(Storage(vec![Record::Promised(ballot(0))]));
+        }
+        let mut of_node = Out::new();
+        self.0.on_msg(id, state, src, message, &mut of_node);
+        pass_on(of_node, out);
+    }
+
+    fn on_timeout(&self, id: Id, state: &mut Cow<'_, State>, timer: &Timer, out: &mut Out<Self>) {
+        let mut of_node = Out::new();
+        self.0.on_timeout(id, state, timer, &mut of_node);
+        pass_on(of_node, out);
+    }
+}
+
+fn pass_on(from: Out<Node>, to: &mut Out<SavesRequests>) {
+    for command in from {
+        match command {
+            actor::Command::Send(id, message) => to.send(id, message),
+            actor::Command::SetTimer(timer, range) => to.set_timer(timer, range),
+            actor::Command::CancelTimer(timer) => to.cancel_timer(timer),
+            actor::Command::Save(storage) => to.save(storage),
+            actor::Command::ChooseRandom(..) => {}
+        }
+    }
+}
+
+impl synod::runtime::host::Member for SavesRequests {
+    fn admits(&self, src: Id, message: &Message) -> bool {
+        self.0.admits(src, message)
+    }
+}
+
+/// A disk whose syncs take longer than an election timeout.
+struct Slow;
+
+const ELECTION: Duration = Duration::from_millis(20);
+
+impl Journal for Slow {
+    fn append(&mut self, _: Vec<Record>) -> io::Result<()> {
+        std::thread::sleep(3 * ELECTION);
+        Ok(())
+    }
+}
+
+/// A follower whose disk is slow hears the heartbeats that came while it saved before it takes the
+/// primary for lost.
+#[test]
+fn what_came_while_a_turn_saved_is_heard_before_a_timer_that_ran_out_meanwhile() {
+    let id = |party: Party| party.id().unwrap();
+    let leaders = [0, 1].map(|place| id(leader(place)));
+    let members = Members::new(leaders.to_vec(), vec![id(ACCEPTOR)], Quorums::Majority).unwrap();
+    let setup = Arc::new(Setup::new(members, Limits::default()));
+    let role = Role::Leader(Leader {
+        me: LeaderId(1),
+        start: Start::Follow,
+        asks: AcceptorSet::all(1),
+        backlog: Vec::new(),
+        machine: AnyStateMachine::default(),
+        setup,
+    });
+    let timing = Timing { election: Some(ELECTION..2 * ELECTION), ..Timing::NEVER };
+    let node = SavesRequests(Node::new(role, Saving::Changes, timing));
+    let (log, counters) = (Log::default(), Arc::new(Counters::default()));
+    let started = Host::start((me(leader(1)), None), node, None, (log.clone(), Slow), counters);
+    let mut host = started.unwrap();
+    let said = |messages| from(me(leader(0)).header(leader(1), 0), messages);
+    let id = RequestId { client: ClientId::original(1), sequence: 0 };
+    let request = Message::Request(Command { id, acknowledged: 0, payload: [].into() });
+    let asked = from(me(Party::Client).header(leader(1), 0), &[request]);
+    let heartbeat = Message::Heartbeat { ballot: ballot(0), chosen: Instance(0) };
+    host.turn(&mut vec![asked]).unwrap();
+    host.turn(&mut vec![said(&[heartbeat])]).unwrap();
+    let campaigns = |events: Vec<Event>| {
+        let sent = events.into_iter().filter_map(|event| match event {
+            Event::Sent(ACCEPTOR, messages) => Some(messages),
+            _ => None,
+        });
+        sent.flatten().filter(|message| matches!(message, Message::Prepare { .. })).count()
+    };
+    assert_eq!(campaigns(log.take()), 0);
+    // Without one it does.
+    std::thread::sleep(3 * ELECTION);
+    host.turn(&mut Vec::new()).unwrap();
+    assert_eq!(campaigns(log.take()), 1);
 }

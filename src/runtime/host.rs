@@ -359,6 +359,9 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
     }
 
     fn take_turn(&mut self, batch: &mut Vec<Datagram>) -> Result<(), HostError> {
+        // A timer that runs out while this turn saves is for the next one: what came meanwhile, such as
+        // a heartbeat, is heard first.
+        let began = Instant::now();
         let mut asked = Asked::default();
         for datagram in batch.drain(..) {
             self.hear(&datagram, &mut asked)?;
@@ -368,7 +371,7 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
             return Ok(());
         }
         let mut asked = Asked::default();
-        for timer in self.timers.take_due(Instant::now()) {
+        for timer in self.timers.take_due(began) {
             let mut out = Out::new();
             self.actor.on_timeout(self.id, &mut self.state, &timer, &mut out);
             asked.add(out);
