@@ -1,0 +1,90 @@
+//! Disks whose syncs take longer than an election: a primary stays primary, on one slow member and on all.
+
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use common::{Cluster, Member, text};
+use synod::cluster::inquirer::Inquirer;
+use synod::paxos::Ballot;
+use synod::runtime::inquiry::RoleStatus;
+
+const NAMES: [&str; 3] = ["n1", "n2", "n3"];
+const PUTS: u64 = 8;
+
+/// A library that makes syncs slow, for a process that loads it first.
+fn slow_syncs(folder: &Path) -> PathBuf {
+    let library = folder.join("slow_sync.so");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/slow_sync.c");
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl");
+    let made = compiler.output().unwrap();
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    library
+}
+
+/// The highest ballot that a leader acts under or has heard of, and the most syncs of an acceptor.
+fn standing(inquirer: &Inquirer) -> (Ballot, u64) {
+    let statuses = inquirer.status(Duration::from_secs(20)).unwrap();
+    let (mut ballot, mut syncs) = (Ballot::default(), 0);
+    for status in statuses.into_iter().map(|status| status.expect("all are up")) {
+        match status.role {
+            RoleStatus::Leader(leader) => ballot = ballot.max(leader.ballot),
+            _ => syncs = syncs.max(status.journal.unwrap().syncs),
+        }
+    }
+    (ballot, syncs)
+}
+
+/// After the first put, puts go on and on: nobody else becomes primary, or tries to. A put takes so many
+/// syncs of an acceptor at most.
+fn nobody_is_deposed(milliseconds: u64, slow: &[&str]) {
+    let cluster = Cluster::new(&format!("slow-{milliseconds}-{}", slow.len()));
+    let library = slow_syncs(&cluster.folder);
+    let (told, lines) = channel();
+    let start = |name| {
+        let mut command = cluster.node(name);
+        if slow.contains(&name) {
+            command.env("LD_PRELOAD", &library).env("SYNC_MS", milliseconds.to_string());
+        }
+        Member::spawn(name, command, &told)
+    };
+    let _members = NAMES.map(start);
+    let put = |n: u64| {
+        let args =
+            ["put", "key", &n.to_string(), "--config", "test/cluster.toml", "--timeout", "60"];
+        let (began, output) = (Instant::now(), cluster.synod(&args));
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        began.elapsed()
+    };
+    put(0);
+    let inquirer = Inquirer::new(&cluster.config()).unwrap();
+    // Whoever was slow to start may have missed the first election.
+    assert!(inquirer.wait_until_level(Duration::from_secs(60)).unwrap());
+    let (ballot, syncs) = standing(&inquirer);
+    let longest = (1..=PUTS).map(put).max().unwrap();
+    let (after, later) = standing(&inquirer);
+    let per_put = (later - syncs) as f64 / PUTS as f64;
+    println!(
+        "{milliseconds} ms on {}: a put takes {longest:?} at most, {per_put:.1} syncs of an acceptor",
+        slow.len()
+    );
+    let said: Vec<String> = lines.try_iter().map(|(_, line)| line).collect();
+    assert_eq!(after, ballot, "{milliseconds} ms on {slow:?}: {said:#?}");
+    assert!(per_put <= 4.0, "{per_put}");
+}
+
+#[test]
+fn one_slow_disk_deposes_nobody() {
+    [100, 300, 500].into_iter().for_each(|milliseconds| nobody_is_deposed(milliseconds, &["n2"]));
+}
+
+#[test]
+fn slow_disks_everywhere_depose_nobody() {
+    [100, 300, 500].into_iter().for_each(|milliseconds| nobody_is_deposed(milliseconds, &NAMES));
+}
