@@ -60,7 +60,9 @@ impl Table {
         for count in 0..=self.may_go.len() {
             let gone = self.may_go.get(..count).unwrap_or_default();
             let table = self.without(gone);
-            if let Some(widths) = table.widths(width) {
+            let (widths, fits) = table.widths(width);
+            // A list of names and values stays one, even if a value has too long a word.
+            if fits || self.headings.len() <= 2 {
                 let rows = table.all().flat_map(|row| table.row(row, &widths));
                 return rows.chain(self.left_out(gone, width)).collect();
             }
@@ -95,15 +97,15 @@ impl Table {
         Some(&self.headings).filter(|_| headed).into_iter().chain(&self.rows)
     }
 
-    /// The widths of the columns; none if they do not fit.
-    fn widths(&self, most: Option<usize>) -> Option<Vec<usize>> {
+    /// The widths of the columns, and true if they fit.
+    fn widths(&self, most: Option<usize>) -> (Vec<usize>, bool) {
         let columns = 0..self.headings.len();
         let widest = |of: fn(&str) -> usize| -> Vec<usize> {
             let cell = |column: usize| self.all().filter_map(move |row| row.get(column));
             columns.clone().map(|it| cell(it).map(|cell| of(cell)).max().unwrap_or(0)).collect()
         };
         let mut widths = widest(UnicodeWidthStr::width);
-        let Some(most) = most else { return Some(widths) };
+        let Some(most) = most else { return (widths, true) };
         let words = widest(|cell| cell.split(' ').map(UnicodeWidthStr::width).max().unwrap_or(0));
         let most = most.saturating_sub(BETWEEN * self.headings.len().saturating_sub(1));
         let mut left = widths.iter().sum::<usize>().saturating_sub(most);
@@ -115,13 +117,12 @@ impl Table {
             };
             let columns = widths.iter_mut().enumerate().filter(can_shrink);
             let Some((_, width)) = columns.max_by_key(|(_, width)| **width) else {
-                // A list of names and values stays one, even if a value has too long a word.
-                return Some(widths).filter(|widths| widths.len() <= 2);
+                return (widths, false);
             };
             *width -= 1;
             left -= 1;
         }
-        Some(widths)
+        (widths, true)
     }
 
     fn row(&self, cells: &[String], widths: &[usize]) -> Vec<String> {

@@ -53,7 +53,8 @@ impl Notice {
 pub(super) struct Rate {
     most: u32,
     period: Duration,
-    since: Instant,
+    /// The start of the current period. None before anything has asked to pass.
+    since: Option<Instant>,
     count: u32,
 }
 
@@ -92,13 +93,14 @@ impl Rate {
     }
 
     fn new(most: u32, period: Duration) -> Self {
-        Rate { most, period, since: Instant::now(), count: 0 }
+        Rate { most, period, since: None, count: 0 }
     }
 
     /// True if one more may pass now.
     pub(super) fn allows(&mut self, now: Instant) -> bool {
-        if now.saturating_duration_since(self.since) >= self.period {
-            (self.since, self.count) = (now, 0);
+        let goes_on = |since| now.saturating_duration_since(since) < self.period;
+        if !self.since.is_some_and(goes_on) {
+            (self.since, self.count) = (Some(now), 0);
         }
         self.count = self.count.saturating_add(1);
         self.count <= self.most
