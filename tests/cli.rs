@@ -309,34 +309,6 @@ fn every_shell_gets_completions() {
     }
 }
 
-#[test]
-fn init_says_what_is_wrong_and_what_to_do() {
-    let folder = std::env::temp_dir().join(format!("synod-init-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).unwrap();
-    let init = |args: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_synod"));
-        command.arg("init").args(args).current_dir(&folder).output().unwrap()
-    };
-    let made = init(&["local", "--members", "2"]);
-    assert_eq!(made.status.code(), Some(0), "{}", err(&made));
-    assert!(out(&made).contains("2 stand no more failures than 1 would"), "{}", out(&made));
-    let again = init(&["local"]);
-    assert_eq!(again.status.code(), Some(2));
-    let words = "cannot make local: it exists already; nothing was changed; take another name, or remove it";
-    assert!(err(&again).contains(words), "{}", err(&again));
-    for bad in ["a/b", "..", "", "a\"b", "x\nid = 1"] {
-        let output = init(&[bad]);
-        assert_eq!(output.status.code(), Some(2), "{bad}");
-        let error = err(&output);
-        assert!(error.contains("cannot be the name of a cluster, and of its folder"), "{error}");
-        assert!(!error.contains("line "), "{error}");
-    }
-    let many = init(&["many", "--members", "9"]);
-    assert!(err(&many).contains("the journals take 576 MiB of disk"), "{}", err(&many));
-    std::fs::remove_dir_all(&folder).unwrap();
-}
-
 /// Output that is lost is an error; a reader that has gone away is not.
 #[test]
 fn output_that_cannot_be_written_has_an_exit_code() {

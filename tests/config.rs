@@ -1,7 +1,9 @@
 //! The cluster's file: what is in it, and what is said of one that cannot be.
 
 use proptest::prelude::*;
-use synod::cluster::config::{Address, ClusterConfig, ConfigError, MAX_FILE, MAX_MEMBERS};
+use synod::cluster::config::{
+    Address, ClusterConfig, ConfigError, MAX_FILE, MAX_MEMBERS, MemberConfig,
+};
 use synod::paxos::limits::MAX_DATAGRAM;
 use synod::paxos::{Limits, Quorums, Timing};
 use synod::runtime::parts::LEAST_PATH;
@@ -218,6 +220,28 @@ fn the_length_of_datagrams_goes_by_where_the_members_are() {
     for bytes in [0, LEAST_PATH - 1, MAX_DATAGRAM + 1] {
         assert!(parse(&with(bytes)).unwrap_err().what.contains("take 512 to 65507"));
     }
+}
+
+/// One member on each machine: it listens where the others reach it, or everywhere if the system's own
+/// idea of its name may be a loopback address, or if there are two versions of IP.
+#[test]
+fn a_file_for_several_machines_can_be_used() {
+    let binds = |hosts: [&str; 3]| {
+        let at = |host, port| format!("{host}:{port}").parse().unwrap();
+        let machines = hosts.map(|host| (at(host, 7101), at(host, 7102)));
+        let text = ClusterConfig::sample_on("prod", &machines).unwrap();
+        let config = parse(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        assert_eq!(config.path(), PATH, "datagrams for machines");
+        assert_eq!(config.members[2].name, "n3");
+        assert_eq!(config.members[2].acceptor.as_ref().unwrap(), &at(hosts[2], 7102));
+        let bind = |member: &MemberConfig| member.bind.map_or(String::new(), |ip| ip.to_string());
+        config.members.iter().map(bind).collect::<Vec<_>>()
+    };
+    let four = ["192.0.2.1", "192.0.2.2", "192.0.2.3"];
+    assert_eq!(binds(four), ["", "", ""]);
+    assert_eq!(binds(["[2001:db8::1]", "[2001:db8::2]", "[2001:db8::3]"]), ["", "", ""]);
+    assert_eq!(binds(["node-1", "node-2", "192.0.2.3"]), ["0.0.0.0", "0.0.0.0", ""]);
+    assert_eq!(binds(["node-1", "192.0.2.2", "[2001:db8::3]"]), ["::", "::", "::"]);
 }
 
 proptest! {

@@ -76,7 +76,7 @@ fn a_name_without_an_address_stops_nobody() {
     assert_eq!(status.status.code(), Some(1), "one is down");
     assert!(text(&status.stdout).contains("n1"), "{}", text(&status.stderr));
     // Its own name must have an address.
-    assert!(cluster.refused("n3").contains("bind = \"0.0.0.0\""));
+    assert!(cluster.cannot_start("n3", 1).contains("bind = \"0.0.0.0\""));
     fs::write(cluster.folder.join("test/cluster.toml"), right).unwrap();
     let third = start(&cluster, &["n3"], &told);
     assert_eq!(get(&cluster, "colour"), "red");

@@ -117,7 +117,7 @@ fn a_member_with_a_damaged_foreign_or_lost_journal_is_refused() {
     let (told, lines) = channel();
     let _running = Member::start(&cluster, "n2", &told);
     wait_for(&lines, "acceptor at");
-    assert!(cluster.refused("n2").contains("in use"));
+    assert!(cluster.cannot_start("n2", 1).contains("in use"));
 }
 
 #[test]
@@ -140,5 +140,5 @@ fn what_cannot_be_configured_is_said_with_its_line() {
     let output = cluster.synod(&["init", "test"]);
     assert_eq!(output.status.code(), Some(2), "it is there already");
     fs::write(&file, text_of).unwrap();
-    assert!(cluster.refused("n7").contains("no member 'n7'; there are n1, n2, n3"));
+    assert!(cluster.cannot_start("n7", 2).contains("no member 'n7'; there are n1, n2, n3"));
 }

@@ -55,7 +55,7 @@ fn start_new(cluster: &Cluster, name: &'static str, told: &Sender<Line>) -> Memb
 /// A member that must not start, and what it says.
 fn is_refused(output: &Output, role: &str) -> String {
     let error = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert_eq!(output.status.code(), Some(4), "{error}");
     assert!(
         error.contains(role) && error.contains(" has run before with another journal ("),
         "{error}"
@@ -157,7 +157,7 @@ fn one_that_nobody_can_warn_waits_and_stops_as_soon_as_somebody_does() {
     let _first = start(&cluster, "n1", &told);
     let (name, line) = wait_for(&lines, "has run before with another journal (n1/");
     assert!(name == "n2" && line.contains("has stopped"), "{line}");
-    assert_eq!(lost.wait(), Some(1));
+    assert_eq!(lost.wait(), Some(4));
 }
 
 /// It is the memory of the others that catches it: without, it starts, and votes.
@@ -252,7 +252,7 @@ fn a_member_that_is_started_from_a_backup_is_refused_and_the_others_go_on() {
     copy(&cluster, "backup", "n1");
     let output = cluster.synod(&["node", "n1", "--config", "test/cluster.toml"]);
     let error = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert_eq!(output.status.code(), Some(4), "{error}");
     assert!(error.contains("n1/acceptor began with a journal of "), "{error}");
     assert!(error.contains("this is an older copy, such as a backup"), "{error}");
     put(&cluster);
@@ -282,7 +282,7 @@ fn a_backup_is_refused_by_one_peer_after_all_have_stopped() {
     let _second = start("n2");
     let output = cluster.synod(&["node", "n1", "--config", "test/cluster.toml"]);
     let error = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert_eq!(output.status.code(), Some(4), "{error}");
     assert!(error.contains("this is an older copy, such as a backup"), "{error}");
 }
 

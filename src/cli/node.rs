@@ -12,7 +12,7 @@ use super::Verdict;
 use super::config::ConfigFile;
 use super::output::{fail, say, warn};
 use crate::cluster::config::ClusterConfig;
-use crate::cluster::member::{Conditions, Part, Playing};
+use crate::cluster::member::{Conditions, MemberError, Part, Playing};
 use crate::cluster::offspring::obey_parent;
 use crate::runtime::lossy::Losses;
 use crate::runtime::pump::End;
@@ -22,7 +22,9 @@ use crate::runtime::pump::End;
 /// It keeps what it promised in its data directory, and does not start without: a member that
 /// forgets may undo what the cluster has decided. Data directories begin where the cluster's file is.
 ///
-/// Exit code 4 if it does not start, 1 if it stops by itself.
+/// Exit code 1 if it cannot start or go on for now, such as for a port in use or a full disk: start it again.
+/// Exit code 2 or 4 if it must not be started again as it is: the file cannot be used, or its journal is
+/// missing, damaged, older than it was or another's. RECOVERY.md says what to do then.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   synod node n1 --config local/cluster.toml
@@ -73,12 +75,22 @@ pub(super) fn run(args: &Args) -> Verdict {
         ));
     }
     match made.and_then(|()| start()) {
-        Err(error) => fail(error, Verdict::NotDone),
+        Err(MemberError::Unknown(error)) => fail(error, Verdict::BadUse),
+        Err(error) => {
+            let verdict = verdict(error.may_pass());
+            fail(error, verdict)
+        }
         Ok(parts) => {
             parts.iter().for_each(|playing| introduce(&args.name, playing));
             wait(&signals, parts)
         }
     }
+}
+
+/// The exit code of a member that cannot run. Whatever supervises it, such as systemd, starts it again only
+/// if that `may_pass`.
+fn verdict(may_pass: bool) -> Verdict {
+    if may_pass { Verdict::Fails } else { Verdict::NotDone }
 }
 
 /// What the process is told by the system.
@@ -138,19 +150,21 @@ fn wait(signals: &Receiver<i32>, parts: Vec<Playing>) -> Verdict {
     }
     select.ready();
     drop(select);
-    let mut verdict = Verdict::Holds;
+    let mut ends = Verdict::Holds;
     for Playing { part, running, .. } in parts {
-        let why = match running.stop().map(|ended| ended.end) {
+        let (why, may_pass) = match running.stop().map(|ended| ended.end) {
             Some(End::Stopped) => continue,
-            Some(End::Source(error)) => format!("its socket failed: {error}"),
-            Some(End::Turn(error)) => error.to_string(),
-            Some(End::Reader(error)) => format!("its reader thread ended: {error:?}"),
-            None => "it panicked".to_owned(),
+            Some(End::Source(error)) => (format!("its socket failed: {error}"), true),
+            Some(End::Turn(error)) => (error.to_string(), error.may_pass()),
+            Some(End::Reader(error)) => (format!("its reader thread ended: {error:?}"), true),
+            None => ("it panicked".to_owned(), true),
         };
-        verdict = fail(format_args!("the {} has stopped: {why}", part.name()), Verdict::Fails);
+        let ended = fail(format_args!("the {} has stopped: {why}", part.name()), verdict(may_pass));
+        // If one of its roles is refused, so is the member.
+        ends = if ends == Verdict::NotDone { ends } else { ended };
     }
-    if verdict == Verdict::Holds {
+    if ends == Verdict::Holds {
         say("stopped");
     }
-    verdict
+    ends
 }

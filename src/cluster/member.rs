@@ -96,6 +96,24 @@ pub enum MemberError {
     Thread(#[source] io::Error),
 }
 
+impl MemberError {
+    /// True if the same start may succeed later: what stands in its way is the system, such as a name that
+    /// is not resolved yet, and neither the file nor what is on the disk.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            MemberError::Resolve { .. }
+            | MemberError::Bind { .. }
+            | MemberError::Folder { .. }
+            | MemberError::InUse { .. }
+            | MemberError::Random(_)
+            | MemberError::Thread(_) => true,
+            MemberError::Journal { source, .. } => matches!(source, JournalError::Io { .. }),
+            MemberError::Peers { source, .. } => matches!(source, PeersError::Io(_)),
+            MemberError::Unknown(_) | MemberError::Members(_) => false,
+        }
+    }
+}
+
 /// A role that a member plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {

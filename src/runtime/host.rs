@@ -87,6 +87,16 @@ pub enum HostError {
     },
 }
 
+impl HostError {
+    /// True if the member may be started again; false if others refuse it for what is on its disk.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            HostError::Journal(_) => true,
+            HostError::Lost { .. } | HostError::WentBack { .. } => false,
+        }
+    }
+}
+
 /// One actor with its journal, its outlet and its timers.
 #[derive(Debug)]
 pub struct Host<A: Member, O, J> {

@@ -78,11 +78,17 @@ impl Cluster {
         self.synod(&[args, &["--config", "test/cluster.toml", "--timeout", "10"]].concat())
     }
 
-    /// A member's attempt to start, which must fail.
+    /// A member's attempt to start, which must fail, and not be repeated.
     pub(crate) fn refused(&self, member: &str) -> String {
+        self.cannot_start(member, 4)
+    }
+
+    /// A member's attempt to start, which must fail with this exit code.
+    pub(crate) fn cannot_start(&self, member: &str, code: i32) -> String {
         let output = self.synod(&["node", member, "--config", "test/cluster.toml"]);
-        assert_eq!(output.status.code(), Some(4), "{member}");
-        text(&output.stderr)
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{member}: {error}");
+        error
     }
 
     /// The cluster's file, as it is now.

@@ -1,8 +1,9 @@
 //! The file of a new cluster, with what may be set in it.
 
-use std::{fmt, io};
+use std::fmt;
+use std::io;
 
-use super::ClusterConfig;
+use super::{Address, ClusterConfig};
 use crate::runtime::identity::ClusterId;
 
 impl ClusterConfig {
@@ -19,34 +20,72 @@ impl ClusterConfig {
         members: u16,
         mut port: impl FnMut() -> P,
     ) -> io::Result<String> {
-        let id = ClusterId::draw()?;
-        let mut text = format!(
-            "# A cluster on this machine. Every member and every client reads this file, or a copy.\n\
-             cluster = \"{cluster}\"\n\
-             # Tells it apart from all other clusters.\n\
-             id = \"{id}\"\n\
-             # What it replicates: \"kv\", a key-value store, or \"ledger\", the list of all commands.\n\
-             machine = \"kv\"\n\
-             \n\
-             # Once a member has run, these cannot be changed: the id, the machine, the members with\n\
-             # their order, names and roles, the quorums, the lease and reply_bytes. A member with\n\
-             # another file is refused, since two values might be chosen. Addresses, data directories,\n\
-             # timings and the other limits can be changed while members are down.\n"
-        );
-        for name in 1..=members {
+        let mut text = head("A cluster on this machine.", cluster)?;
+        for number in 1..=members {
             let (leader, acceptor): (P, P) = (port(), port());
-            text.push_str(&format!(
-                "\n[[member]]\nname = \"n{name}\"\ndata = \"data/n{name}\"\n\
-                 leader = \"127.0.0.1:{leader}\"\nacceptor = \"127.0.0.1:{acceptor}\"\n"
-            ));
+            member(
+                &mut text,
+                number,
+                &format!("127.0.0.1:{leader}"),
+                &format!("127.0.0.1:{acceptor}"),
+            );
         }
-        text.push_str(SAMPLE_SETTINGS);
+        text.push_str(SETTINGS);
+        Ok(text)
+    }
+
+    /// The text of a file for a new cluster with one member on each of these machines, which is a leader at
+    /// the one address and an acceptor at the other.
+    ///
+    /// A machine often takes its own name for a loopback address, so members that are named listen
+    /// everywhere.
+    pub fn sample_on(cluster: &str, machines: &[(Address, Address)]) -> io::Result<String> {
+        let mut text = head("A cluster of machines. All of them have this very file.", cluster)?;
+        let ips = || machines.iter().map(|(leader, _)| leader.ip());
+        let some_v6 = ips().flatten().any(|ip| ip.is_ipv6());
+        let all_v6 = ips().all(|ip| ip.is_some_and(|ip| ip.is_ipv6()));
+        for (number, (leader, acceptor)) in (1..).zip(machines) {
+            member(&mut text, number, &leader.to_string(), &acceptor.to_string());
+            let bind = match leader.ip() {
+                _ if some_v6 && !all_v6 => "::",
+                None => "0.0.0.0",
+                Some(_) => continue,
+            };
+            text.push_str(&format!("bind = \"{bind}\"  # where it listens: everywhere\n"));
+        }
+        text.push_str(SETTINGS);
         Ok(text)
     }
 }
 
+/// What comes before the members. The id is drawn.
+fn head(title: &str, cluster: &str) -> io::Result<String> {
+    let id = ClusterId::draw()?;
+    Ok(format!(
+        "# {title} Every member and every client reads this file, or a copy.\n\
+         cluster = \"{cluster}\"\n\
+         # Tells it apart from all other clusters.\n\
+         id = \"{id}\"\n\
+         # What it replicates: \"kv\", a key-value store, or \"ledger\", the list of all commands.\n\
+         machine = \"kv\"\n\
+         \n\
+         # Once a member has run, these cannot be changed: the id, the machine, the members with\n\
+         # their order, names and roles, the quorums, the lease and reply_bytes. A member with\n\
+         # another file is refused, since two values might be chosen. Addresses, data directories,\n\
+         # timings and the other limits can be changed while members are down.\n"
+    ))
+}
+
+/// A member at these addresses.
+fn member(text: &mut String, number: u16, leader: &str, acceptor: &str) {
+    text.push_str(&format!(
+        "\n[[member]]\nname = \"n{number}\"\ndata = \"data/n{number}\"\n\
+         leader = \"{leader}\"\nacceptor = \"{acceptor}\"\n"
+    ));
+}
+
 /// What may be set beside the members, with what it is otherwise.
-const SAMPLE_SETTINGS: &str = "
+const SETTINGS: &str = "
 # All of this may be left out.
 
 # How many acceptors must promise, and how many must vote. Otherwise more than half, both times.
