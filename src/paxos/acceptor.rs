@@ -50,20 +50,23 @@ pub struct State {
 const LOOK: usize = 4096;
 
 impl State {
-    /// What an acceptor knows that finds these records in its storage, or none.
-    fn recover(records: &Storage, crashed: bool) -> Self {
-        let mut state = State::default();
-        records.0.iter().for_each(|record| state.replay(record));
-        state.recovered = crashed.then_some(state.promised);
-        state
-    }
-
-    fn replay(&mut self, record: &Record) {
-        match record {
-            Record::Round(_) => {}
-            Record::Promised(ballot) => self.promised = self.promised.max(*ballot),
-            Record::Voted(vote) => self.vote(vote.clone()),
-        }
+    /// What an acceptor knows that finds these records in its storage, or none. Of two votes in one
+    /// instance the later one counts. The tree is made at once, which takes half of the memory that it
+    /// takes vote by vote.
+    fn recover(Storage(records): &Storage, crashed: bool) -> Self {
+        let votes = records.iter().filter_map(|record| match record {
+            Record::Voted(vote) => Some((vote.instance, (vote.ballot, vote.decree.clone()))),
+            Record::Round(_) | Record::Promised(_) => None,
+        });
+        let votes: BTreeMap<_, _> = votes.collect();
+        let ballots = records.iter().filter_map(|record| match record {
+            Record::Round(_) => None,
+            Record::Promised(ballot) => Some(*ballot),
+            Record::Voted(vote) => Some(vote.ballot),
+        });
+        let promised = ballots.max().unwrap_or_default();
+        let whole = Instance(0).first_missing(&votes);
+        State { promised, votes, whole, recovered: crashed.then_some(promised) }
     }
 
     fn vote(&mut self, vote: Vote) {
