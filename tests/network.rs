@@ -75,12 +75,20 @@ fn a_name_without_an_address_stops_nobody() {
     let status = cluster.synod(&["status", "--config", "test/cluster.toml", "--timeout", "1"]);
     assert_eq!(status.status.code(), Some(1), "one is down");
     assert!(text(&status.stdout).contains("n1"), "{}", text(&status.stderr));
+    // Whoever is answered does not hear of it; who is not, does.
+    let put = cluster.ask(&["put", "colour", "red"]);
+    assert_eq!(text(&put.stderr), "");
     // Its own name must have an address.
     assert!(cluster.cannot_start("n3", 1).contains("bind = \"0.0.0.0\""));
     fs::write(cluster.folder.join("test/cluster.toml"), right).unwrap();
     let third = start(&cluster, &["n3"], &told);
     assert_eq!(get(&cluster, "colour"), "red");
     stop(members.into_iter().chain(third).collect());
+    change(&cluster, |file| file.replace("127.0.0.1", "nowhere.invalid"));
+    let args = ["put", "colour", "grey", "--config", "test/cluster.toml", "--timeout", "0.3"];
+    let put = cluster.synod(&args);
+    assert_eq!(put.status.code(), Some(4), "nobody was asked");
+    assert!(text(&put.stderr).contains("no address is known of nowhere.invalid"));
 }
 
 /// Names in place of addresses, and sockets that listen at all addresses.

@@ -149,6 +149,12 @@ impl Client {
         self.stranger.as_deref()
     }
 
+    /// Words about names in the file that have no address now; none if all have one.
+    pub fn without_address(&self) -> Option<String> {
+        let hosts = self.net.without_address();
+        (!hosts.is_empty()).then(|| format!("no address is known of {}", hosts.join(", ")))
+    }
+
     /// The name under which was asked last; none if nobody ever was.
     pub fn last_request(&self) -> Option<RequestId> {
         self.last

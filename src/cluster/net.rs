@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::config::ClusterConfig;
+use super::config::{Address, ClusterConfig};
 use super::resolver::keep_placed;
 use crate::paxos::limits::MAX_DATAGRAM;
 use crate::runtime::parts::Assembly;
@@ -20,6 +20,7 @@ use crate::runtime::wire::{BUNDLE, Kind, open};
 pub(super) struct Net {
     socket: Arc<Udp>,
     bundle: usize,
+    members: Vec<(Party, Address)>,
 }
 
 /// The room that a client needs to receive.
@@ -43,7 +44,20 @@ impl Net {
         let only_v4 = config.parties().all(|(_, it)| it.ip().is_some_and(|ip| ip.is_ipv4()));
         let socket = Arc::new(Udp::bind_anywhere(path, only_v4)?);
         keep_placed(&socket, config.parties());
-        Ok(Net { socket, bundle: path.min(BUNDLE) })
+        let members = config.parties().map(|(party, it)| (party, it.clone())).collect();
+        Ok(Net { socket, bundle: path.min(BUNDLE), members })
+    }
+
+    /// The hosts of members that have no address now, as far as is known.
+    pub(super) fn without_address(&self) -> Vec<&str> {
+        let missing = |party: &Party| {
+            party.id().is_some_and(|id| self.socket.addresses().address(id).is_none())
+        };
+        let missing = self.members.iter().filter(|(party, _)| missing(party));
+        let mut hosts: Vec<&str> = missing.map(|(_, address)| address.host()).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        hosts
     }
 
     /// The most bytes of a frame of several messages.

@@ -90,23 +90,23 @@ impl Name {
         reached().find(|ip| Some(*ip) == self.found).or_else(|| reached().next())
     }
 
-    /// Says what is new, once.
+    /// Says what is new, once. Members log it; whoever asks a cluster for something has other worries.
     fn note(&mut self, found: io::Result<Option<IpAddr>>, socket: &Udp) {
         let (host, own) = (self.host.host(), socket.address().ip());
         match &found {
             Err(error) if !self.failed => {
-                tracing::warn!("{host} has no address: {error}; it is looked up every second");
+                tracing::info!("{host} has no address: {error}; it is looked up every second");
             }
             Ok(None) if !self.failed => {
-                tracing::warn!(
+                tracing::info!(
                     "{host} has no address that a socket at {own} reaches: write bind = \"::\" beside the \
                      member's own address in the file, so that it listens at all"
                 );
             }
             Ok(Some(ip)) if self.found.is_some_and(|before| before != *ip) => {
-                tracing::warn!("{host} has moved to {ip}");
+                tracing::info!("{host} has moved to {ip}");
             }
-            Ok(Some(ip)) if self.failed => tracing::warn!("{host} is at {ip} now"),
+            Ok(Some(ip)) if self.failed => tracing::info!("{host} is at {ip} now"),
             _ => {}
         }
         let found = found.ok().flatten();

@@ -176,8 +176,11 @@ impl<'a> Asker<'a> {
     fn ask(&mut self, payload: &[u8]) -> Result<Outcome, ClientError> {
         let within = Duration::from_secs_f64(self.common.timeout);
         let outcome = self.client.propose(payload, within)?;
-        let stranger = self.client.stranger().filter(|_| !matches!(outcome, Outcome::Done(_)));
-        stranger.into_iter().for_each(|words| warn(format_args!("synod: {words}")));
+        if !matches!(outcome, Outcome::Done(_)) {
+            let stranger = self.client.stranger().map(str::to_owned);
+            let causes = stranger.into_iter().chain(self.client.without_address());
+            causes.for_each(|words| warn(format_args!("synod: {words}")));
+        }
         Ok(outcome)
     }
 
