@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use synod::model::scope::{self, Measured};
 use synod::model::system::System;
@@ -148,6 +149,32 @@ fn every_module_says_what_it_is_and_fits_a_few_screens() {
         let lines = text.lines().count();
         assert!(lines <= 450, "{path} has {lines} lines: more than a few screens");
     }
+}
+
+/// README names every command, and says where all are listed.
+#[test]
+fn readme_names_every_command() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let help = Command::new(env!("CARGO_BIN_EXE_synod")).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let (_, listed) = help.split_once("Commands:\n").unwrap();
+    let (listed, _) = listed.split_once("\n\n").unwrap();
+    let names = listed.lines().filter_map(|line| line.split_whitespace().next());
+    let names: Vec<&str> = names.filter(|name| *name != "help").collect();
+    assert!(names.len() >= 20, "{help}");
+    assert_eq!(unnamed(&readme, &names), [""; 0], "these are not in README.md");
+    assert_eq!(unnamed("`synod nodes`, `synod put`", &["node", "put"]), ["node"]);
+    assert!(readme.contains("`synod --help`"), "README.md says where all commands are listed");
+}
+
+/// The commands that a page does not show.
+fn unnamed<'n>(page: &str, names: &[&'n str]) -> Vec<&'n str> {
+    let shows = |name: &str| {
+        page.split(&format!("synod {name}"))
+            .skip(1)
+            .any(|after| !after.starts_with(|c: char| c.is_alphanumeric() || c == '-'))
+    };
+    names.iter().filter(|name| !shows(name)).copied().collect()
 }
 
 /// What the project says of its systems is what they are.

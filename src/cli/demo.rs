@@ -7,7 +7,7 @@ use clap::Parser;
 use super::Verdict;
 use super::output::{Bars, fail, grouped, json, say, table, warn};
 use crate::cluster::demo::{Report, run as run_demo};
-use crate::cluster::{Cluster, ClusterError, Config, Runtime};
+use crate::cluster::{Cluster, ClusterError, Config, Handle, Runtime};
 use crate::paxos::Quorums;
 
 /// Order a client's commands with a real cluster on UDP sockets of the loopback.
@@ -112,12 +112,20 @@ pub(super) fn run(args: &Args) -> Verdict {
     }
 }
 
+/// Where all are: leaders, acceptors and clients each begin a line, of at most three.
 fn members(cluster: &Cluster) -> String {
-    let member = |handle: &crate::cluster::Handle| {
+    let member = |handle: &Handle| {
         let failed = if handle.has_failed() { " (failed)" } else { "" };
         format!("{} {}{failed}", handle.name, handle.address)
     };
-    cluster.handles.iter().map(member).collect::<Vec<_>>().join("  ")
+    let width = cluster.handles.iter().map(|handle| member(handle).len()).max().unwrap_or_default();
+    let role = |handle: &Handle| handle.name.chars().next();
+    let roles = cluster.handles.chunk_by(|one, next| role(one) == role(next));
+    let lines = roles.flat_map(|role| role.chunks(3)).map(|handles| {
+        let padded = handles.iter().map(|handle| format!("{:width$}", member(handle)));
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn show(report: &Report) {
