@@ -1,7 +1,9 @@
 //! The command line, as a shell and a script see it.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
@@ -275,13 +277,31 @@ fn a_name_that_is_misspelt_is_answered_with_the_nearest() {
     }
 }
 
+/// Runs it with one variable of the environment.
+fn with(name: &str, value: impl AsRef<OsStr>, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_synod"));
+    command.env_remove("SYNOD_CONFIG").env_remove("SYNOD_LOG").env(name, value);
+    command.args(args).output().unwrap()
+}
+
+/// A number below zero is a value, and is judged as one.
+#[test]
+fn negative_numbers_are_no_options() {
+    for (args, words) in [
+        (&["get", "k", "--timeout", "-1"][..], "take 0.001 to 86400 seconds"),
+        (&["load", "--clients", "-1"], "-1 is not in 1..=1024"),
+        (&["chaos", "--seed", "-1"], "invalid value '-1' for '--seed"),
+        (&["put", "k", "-5"], "cannot read /nowhere"),
+        (&["cas", "-1", "-2.5", "--expect", "-3"], "cannot read /nowhere"),
+    ] {
+        let output = with("SYNOD_CONFIG", "/nowhere", args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(err(&output).contains(words), "{args:?}: {}", err(&output));
+    }
+}
+
 #[test]
 fn the_environment_names_the_file_and_the_level() {
-    let with = |name: &str, value: &str, args: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_synod"));
-        command.env_remove("SYNOD_CONFIG").env_remove("SYNOD_LOG").env(name, value);
-        command.args(args).output().unwrap()
-    };
     for args in [&["get", "k"][..], &["keys"], &["log"], &["status"], &["node", "n1"]] {
         let output = with("SYNOD_CONFIG", "/nowhere/cluster.toml", args);
         assert_eq!(output.status.code(), Some(2), "{args:?}");
@@ -292,6 +312,16 @@ fn the_environment_names_the_file_and_the_level() {
         let help = out(&with("SYNOD_CONFIG", "", &[args[0], "--help"]));
         assert!(help.contains("SYNOD_CONFIG"), "{help}");
     }
+    for (variable, args) in
+        [("", &["get", "k"][..]), ("/nowhere.toml", &["get", "k", "--config", ""])]
+    {
+        let output = with("SYNOD_CONFIG", variable, args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(err(&output).contains("it is empty; name the cluster's file"), "{}", err(&output));
+    }
+    let output = with("SYNOD_LOG", OsStr::from_bytes(b"\xff"), &["check", "--list"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(err(&output).contains("SYNOD_LOG is not understood"), "{}", err(&output));
     let output = with("SYNOD_LOG", "nonsense", &["check", "gap"]);
     assert_eq!(output.status.code(), Some(2));
     let words = "SYNOD_LOG is not understood: 'nonsense' is no level; take off, error,";

@@ -46,8 +46,8 @@ fn init_says_what_is_wrong_and_what_to_do() {
     assert_eq!(again.status.code(), Some(2));
     let words = "cannot make local: it exists already; nothing was changed; take another name, or remove it";
     assert!(err(&again).contains(words), "{}", err(&again));
-    for bad in ["a/b", "..", "", "a\"b", "x\nid = 1"] {
-        let output = init(&[bad]);
+    for bad in ["a/b", "..", "", "a\"b", "x\nid = 1", "-x"] {
+        let output = init(&["--", bad]);
         assert_eq!(output.status.code(), Some(2), "{bad}");
         let error = err(&output);
         assert!(error.contains("cannot be the name of a cluster, and of its folder"), "{error}");

@@ -140,5 +140,9 @@ fn what_cannot_be_configured_is_said_with_its_line() {
     let output = cluster.synod(&["init", "test"]);
     assert_eq!(output.status.code(), Some(2), "it is there already");
     fs::write(&file, text_of).unwrap();
+    let alone = ["node", "n1", "--without", "n1", "--config", "test/cluster.toml"];
+    let output = cluster.synod(&alone);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("n1 cannot do without itself"), "{output:?}");
     assert!(cluster.cannot_start("n7", 2).contains("no member 'n7'; there are n1, n2, n3"));
 }

@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
@@ -14,10 +15,14 @@ const CONFIG: [&str; 2] = ["--config", "test/cluster.toml"];
 
 /// The status, once its exit code and its words are so.
 fn status(cluster: &Cluster, code: i32, words: &str) -> String {
+    status_by(cluster, CONFIG[1], code, words)
+}
+
+/// The same, by another file.
+fn status_by(cluster: &Cluster, file: &str, code: i32, words: &str) -> String {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
-        let args = [&["status", "--timeout", "1"], &CONFIG[..]].concat();
-        let output = cluster.synod(&args);
+        let output = cluster.synod(&["status", "--timeout", "1", "--config", file]);
         let shown = text(&output.stdout);
         if output.status.code() == Some(code) && shown.contains(words) {
             return shown;
@@ -65,6 +70,40 @@ fn the_verdict_says_who_is_missing_and_what_that_means() {
     status(&cluster, 1, "the quorum is lost: 1 of 3 acceptors answers, 2 needed");
     drop(n1);
     status(&cluster, 1, "test is down");
+}
+
+/// Two clusters of one identity, as if one had been cut in two and both parts had gone on. A file that names
+/// members of both is one cluster whose histories differ; each cluster by itself is well.
+#[test]
+fn histories_that_differ_are_inconsistent() {
+    let (one, other) = (Cluster::new("status-one"), Cluster::new("status-other"));
+    let file = |cluster: &Cluster| cluster.folder.join("test/cluster.toml");
+    let [of_one, of_other] = [&one, &other].map(|it| fs::read_to_string(file(it)).unwrap());
+    let id = |text: &str| text.lines().find(|line| line.starts_with("id = ")).unwrap().to_owned();
+    let of_other = of_other.replace(&id(&of_other), &id(&of_one));
+    fs::write(file(&other), &of_other).unwrap();
+    fs::remove_dir_all(other.data("")).unwrap();
+    let (told, _lines) = channel();
+    let mut members = Vec::new();
+    for (cluster, value) in [(&one, "red"), (&other, "blue")] {
+        for name in ["n1", "n2", "n3"] {
+            let mut node = cluster.node(name);
+            node.args((value == "blue").then_some("--new"));
+            members.push(Member::spawn(name, node, &told));
+        }
+        let put = cluster.ask(&["put", "colour", value]);
+        assert_eq!(put.status.code(), Some(0), "{}", text(&put.stderr));
+    }
+    let last = "\n[[member]]\nname = \"n3\"";
+    let cut = |text: &str| text.find(last).unwrap();
+    let mixed = format!("{}{}", &of_one[..cut(&of_one)], &of_other[cut(&of_other)..]);
+    fs::write(one.folder.join("mixed.toml"), mixed).unwrap();
+    let shown = status_by(&one, "mixed.toml", 1, "histories differ before instance");
+    assert!(shown.contains("test is inconsistent"), "{shown}");
+    assert!(shown.contains("that of n1 and n2 is not that of n3"), "{shown}");
+    for cluster in [&one, &other] {
+        status(cluster, 0, "histories agree, of 3 leaders");
+    }
 }
 
 /// Where nobody redraws, as in a file, each look is a block of its own.

@@ -118,6 +118,8 @@ fn keys_are_listed_by_prefix_and_the_history_without_loss() {
     assert_eq!((&put["key"], &put["value"]), (&json!("b/2"), &json!("a b")));
     assert!(put["applied"] == true && put["request"].is_string(), "{put}");
     assert!(entries.iter().any(|entry| entry["operation"] == "list" && entry["prefix"] == "b/"));
+    let last = u64::MAX.to_string();
+    assert_eq!(store.ok(&[b"log", b"--from", last.as_bytes()], b""), b"", "none is so late");
     let words = text(&store.ok(&[b"log"], b""));
     assert!(words.contains("  put b/ключ \"a b\"\n"), "{words}");
     store.members.into_iter().for_each(|member| assert_eq!(member.terminate(), Some(0)));

@@ -1,10 +1,12 @@
 //! The option that names the cluster's file.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use crate::cluster::config::{ClusterConfig, MAX_FILE};
 
@@ -17,9 +19,20 @@ pub(super) struct ConfigFile {
         value_name = "FILE",
         env = "SYNOD_CONFIG",
         hide_env_values = true,
-        default_value = "cluster.toml"
+        default_value = "cluster.toml",
+        value_parser = OsStringValueParser::new().try_map(path)
     )]
     path: PathBuf,
+}
+
+/// An empty text is no path: it comes from a variable of the shell, or of the environment, that is empty.
+fn path(text: OsString) -> Result<PathBuf, &'static str> {
+    match text.is_empty() {
+        true => {
+            Err("it is empty; name the cluster's file, or unset SYNOD_CONFIG to use cluster.toml")
+        }
+        false => Ok(text.into()),
+    }
 }
 
 impl ConfigFile {

@@ -166,8 +166,9 @@ fn show(report: &Report) {
         );
         rows.push(("adversary", counts));
     }
-    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    rows.iter().for_each(|(name, value)| say(format_args!("{name:width$}  {value}")));
+    let mut shown = table(["", ""], &[]);
+    rows.into_iter().for_each(|(name, value)| shown.add_row([name.to_owned(), value]));
+    say(shown);
     show_leaders(report);
     if let Some(problem) = &report.problem {
         warn(format_args!("synod: {problem}"));

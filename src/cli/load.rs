@@ -81,7 +81,7 @@ fn judge(report: &Report) -> Verdict {
     let Report { done, not_done, unknown, not_asked, .. } = *report;
     if not_done + unknown + not_asked > 0 {
         warn(format_args!(
-            "synod: of the puts, {} were not done, of {} nobody knows, and {} were not asked for, since no \
+            "synod: of the puts, {} were not done, of {} the outcome is unknown, and {} were not asked for, since no \
              answers came; synod status says who is up",
             grouped(not_done),
             grouped(unknown),

@@ -147,7 +147,8 @@ impl Printer<'_> {
 
     /// Prints a page, and returns the instance after it.
     fn show(&self, from: Instance, page: &Page) -> Instance {
-        for (instance, (decree, applied)) in (from.0..).zip(&page.entries) {
+        // The entries come first: there may be no number after that of the last one.
+        for ((decree, applied), instance) in page.entries.iter().zip(from.0..) {
             let line = Line::new(self.config.machine, instance, decree, *applied);
             if self.args.json { json(&line) } else { say(line) }
         }

@@ -70,15 +70,22 @@ enum Command {
     Completions(completions::Args),
 }
 
-/// The whole command line. Every command's help ends with the exit codes.
+/// The whole command line. Every command's help ends with the exit codes, and values may be negative
+/// numbers.
 fn command() -> clap::Command {
-    with_exit_codes(Cli::command())
+    complete(Cli::command())
 }
 
-fn with_exit_codes(command: clap::Command) -> clap::Command {
+fn complete(command: clap::Command) -> clap::Command {
     let examples = command.get_after_help().map(|help| format!("{help}\n\n"));
     let help = format!("{}{EXIT_CODES}", examples.unwrap_or_default());
-    command.after_help(help).mut_subcommands(with_exit_codes)
+    command.after_help(help).mut_args(with_negative_numbers).mut_subcommands(complete)
+}
+
+/// A value such as -5 is taken for a value, and not for an option that there is not.
+fn with_negative_numbers(arg: clap::Arg) -> clap::Arg {
+    let takes_values = arg.get_action().takes_values();
+    arg.allow_negative_numbers(takes_values)
 }
 
 /// Runs what the command line asks for.
@@ -92,8 +99,9 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Verdict {
-    let wanted = cli.log.clone().or_else(|| std::env::var(logging::VARIABLE).ok());
-    let wanted = wanted.filter(|wanted| !wanted.is_empty());
+    // What is no UTF-8 is no level either, which is said below.
+    let variable = || Some(std::env::var_os(logging::VARIABLE)?.to_string_lossy().into_owned());
+    let wanted = cli.log.clone().or_else(variable).filter(|wanted| !wanted.is_empty());
     let usual = if matches!(cli.command, Command::Node(_)) { "info" } else { "warn" };
     if let Err(error) = logging::start(wanted.as_deref().unwrap_or(usual)) {
         return output::fail(error, Verdict::BadUse);

@@ -55,6 +55,10 @@ pub(super) fn run(args: &Args) -> Verdict {
         Ok(config) => config,
         Err(error) => return fail(error, Verdict::BadUse),
     };
+    if args.without.contains(&args.name) {
+        let words = format!("{} cannot do without itself: --without is for others", args.name);
+        return fail(words, Verdict::BadUse);
+    }
     let signals = match listen() {
         Ok(signals) => signals,
         Err(error) => {

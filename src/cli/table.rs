@@ -180,6 +180,11 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// A paragraph in lines that fit the terminal, if there is one.
+pub(super) fn paragraph(text: &str) -> String {
+    columns().map_or_else(|| text.to_owned(), |width| wrap(text, width).join("\n"))
+}
+
 /// The columns of the terminal that the standard output is; none if it is none.
 pub(super) fn columns() -> Option<usize> {
     let stdout = io::stdout();

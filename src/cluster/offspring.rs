@@ -17,6 +17,8 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::scratch::remove;
+
 /// All that must not outlive this process. It stays locked once a signal ends the process, so that
 /// nothing is added meanwhile, and nobody takes a killed child for one that has ended by itself.
 static LEFT: Mutex<Left> = Mutex::new(Left { children: Vec::new(), folders: Vec::new() });
@@ -175,7 +177,7 @@ fn end_by(signal: i32) {
         let _ = child.lock().unwrap_or_else(PoisonError::into_inner).end();
     }
     for folder in left.folders.drain(..) {
-        if let Err(error) = std::fs::remove_dir_all(&folder) {
+        if let Err(error) = remove(&folder) {
             tracing::warn!("cannot remove {}: {error}", folder.display());
         }
     }

@@ -26,9 +26,11 @@ impl Scratch {
     /// that belong to processes that are gone.
     pub fn new(base: &Path, kind: &str) -> io::Result<Self> {
         let prefix = format!("synod-{kind}-");
-        fs::create_dir_all(base)?;
+        fs::create_dir_all(base).map_err(|error| {
+            io::Error::new(error.kind(), format!("{}: {error}", base.display()))
+        })?;
         for path in left_over(base, &prefix)? {
-            match fs::remove_dir_all(&path) {
+            match remove(&path) {
                 Ok(()) => {
                     tracing::warn!("removed {}, left by a run that was killed", path.display())
                 }
@@ -70,10 +72,44 @@ impl Drop for Scratch {
             return;
         }
         forget_folder(&self.path);
-        if let Err(error) = fs::remove_dir_all(&self.path) {
+        if let Err(error) = remove(&self.path) {
             tracing::warn!("cannot remove {}: {error}", self.path.display());
         }
     }
+}
+
+/// Removes a folder into which others, such as a thread of this process, may be writing meanwhile. It has
+/// another name first, so that they do not find it any more. The file that says that it is in use goes last:
+/// what cannot be removed now is left for the next run.
+pub(super) fn remove(folder: &Path) -> io::Result<()> {
+    let gone = folder.with_extension("removing");
+    let folder = if fs::rename(folder, &gone).is_ok() { &gone } else { folder };
+    let mut removed = empty(folder).and_then(|()| fs::remove_dir_all(folder));
+    for _ in 1..TRIES {
+        match removed {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+                removed = fs::remove_dir_all(folder);
+            }
+            _ => return removed,
+        }
+    }
+    removed
+}
+
+/// Removes all but the file that says that a folder is in use.
+fn empty(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name() == RUNNING {
+            continue;
+        }
+        // Others may have removed it meanwhile.
+        let _ = match entry.file_type()?.is_dir() {
+            true => fs::remove_dir_all(entry.path()),
+            false => fs::remove_file(entry.path()),
+        };
+    }
+    Ok(())
 }
 
 /// Locks the file that says that a folder is in use. It has its name only once it is locked.
@@ -108,6 +144,28 @@ fn is_free(lock: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As journals are made by one thread while a signal ends the process on another.
+    #[test]
+    fn a_folder_is_removed_while_somebody_makes_files_in_it() {
+        let base = std::env::temp_dir().join(format!("synod-removed-{}", std::process::id()));
+        let inner = base.join("a").join("b");
+        fs::create_dir_all(&inner).unwrap();
+        let (begun, begins) = std::sync::mpsc::channel();
+        let maker = std::thread::spawn(move || {
+            for number in 0_u64.. {
+                if fs::write(inner.join(number.to_string()), "").is_err() {
+                    return number;
+                }
+                let _ = begun.send(());
+            }
+            0
+        });
+        begins.recv().unwrap();
+        remove(&base).unwrap();
+        assert!(maker.join().unwrap() > 0);
+        assert!(!base.exists() && !base.with_extension("removing").exists());
+    }
 
     #[test]
     fn only_what_a_process_that_is_gone_has_left_is_removed() {

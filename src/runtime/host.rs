@@ -154,7 +154,7 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         let (bundle, drops) = (network.datagram.min(BUNDLE), Drops::new(network));
         let assembly = Assembly::default();
         let (notices, warnings) = (Notices::new(), Rate::of_warnings());
-        let monitor = Monitor::new(me.party(), me.cluster(), Instant::now());
+        let monitor = Monitor::new(me.party(), me.cluster());
         let mut asked = Asked::default();
         asked.add(out);
         let held = Some(asked);
@@ -313,7 +313,8 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
             self.journal.append(saves).map_err(HostError::Journal)?;
             self.pace.measure(start.elapsed());
         }
-        sends.iter().for_each(|(to, message)| self.monitor.send(Party::of(*to), message));
+        let now = Instant::now();
+        sends.iter().for_each(|(to, message)| self.monitor.send(Party::of(*to), message, now));
         self.send(sends);
         // What is reported may have been learned in this very turn, so it comes after the saves.
         for (to, inquiry) in inquiries {
@@ -352,10 +353,10 @@ impl<A: Member, O: Outlet, J: Journal> Turn for Host<A, O, J> {
         }
         let (last, count) = self.panics();
         if count > panics && self.warnings.allows(Instant::now()) {
-            tracing::error!(name = self.actor.name(), "{}; {count} panics so far", last);
+            tracing::error!("{}: {last}; {count} panics so far", self.me.name());
         }
         if let Some(words) = self.drops.look(&self.outlet, Instant::now()) {
-            tracing::warn!(name = self.actor.name(), "{words}");
+            tracing::warn!("{}: {words}", self.me.name());
         }
         turned
     }

@@ -26,6 +26,11 @@ impl Me {
         self.party
     }
 
+    /// The name of the role, as people know it: such as "n2/acceptor".
+    pub fn name(&self) -> String {
+        self.cluster.role_name(self.party)
+    }
+
     /// The cluster.
     pub fn cluster(&self) -> &ClusterIdentity {
         &self.cluster

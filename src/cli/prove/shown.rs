@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::super::Verdict;
 use super::super::output::{json, say, table};
+use super::super::table::paragraph;
 use super::error::ProveError;
 use crate::proof::ground::{Outcome, Problem, prove};
 use crate::proof::obligation::Obligation;
@@ -116,15 +117,17 @@ fn conclude(specification: &Specification, shown: &[Shown], elapsed: Duration) {
     }
     let (all, seconds) = (shown.len(), elapsed.as_secs_f64());
     say(format_args!("\n{all} obligations proved, {instances} instances, in {seconds:.2} s. So:"));
-    say(
-        "for any number of acceptors, quorums, ballots, instances and values, whatever is lost, repeated,",
-    );
-    say("delayed or reordered:");
+    say(paragraph(
+        "for any number of acceptors, quorums, ballots, instances and values, whatever is lost, repeated, \
+         delayed or reordered:",
+    ));
+    let mut rows = table(["", ""], &[]);
     for part in &specification.safety {
-        say(format_args!("  {:20} {}", part.name, part.words));
+        rows.add_row([format!("  {}", part.name), part.words.to_string()]);
     }
-    say(
-        "if every step is one of the actions that synod prove --spec prints. That those of the code",
-    );
-    say("are, crashes included, is what synod check --refinement shows, within bounds.");
+    say(rows);
+    say(paragraph(
+        "if every step is one of the actions that synod prove --spec prints. That those of the code are, \
+         crashes included, is what synod check --refinement shows, within bounds.",
+    ));
 }

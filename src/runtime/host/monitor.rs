@@ -3,7 +3,8 @@
 //!
 //! Nothing is sent for it: it goes by what the protocol makes others say anyway. A primary's heartbeats
 //! come straight and by way of each acceptor, and acceptors answer whatever a leader asks for. So an
-//! acceptor is silent if it has often had reason to speak, for a while, and has not.
+//! acceptor is silent if it has often had reason to speak, for a while, and has not. Before it had one,
+//! it owed no answer, however long that was.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use crate::paxos::leader::State;
 use crate::paxos::{AcceptorId, Ballot, Instance, LeaderId, Message, Stance};
 use crate::runtime::identity::ClusterIdentity;
 
-/// Nobody is silent who was heard since then,
+/// Nobody is silent who has owed an answer for less than this,
 const SILENCE: Duration = Duration::from_secs(2);
 /// or has not had reason to speak so often.
 const REASONS: u32 = 10;
@@ -46,8 +47,9 @@ pub(super) struct Monitor {
 #[derive(Debug)]
 struct Peer {
     name: String,
-    heard: Instant,
-    /// The times that it had reason to speak since.
+    /// The first time that it had reason to speak since it was heard; none if it had none.
+    owes_since: Option<Instant>,
+    /// The times that it had reason to speak since it was heard.
     reasons: u32,
     silent: bool,
 }
@@ -72,9 +74,9 @@ impl Seen {
 
 impl Monitor {
     /// Watches the role of `me`, from now on.
-    pub(super) fn new(me: Party, cluster: &ClusterIdentity, now: Instant) -> Self {
+    pub(super) fn new(me: Party, cluster: &ClusterIdentity) -> Self {
         let roles = cluster.roles().filter(|(party, ..)| matches!(party, Party::Acceptor(_)));
-        let peer = |(_, name, _)| Peer { name, heard: now, reasons: 0, silent: false };
+        let peer = |(_, name, _)| Peer { name, owes_since: None, reasons: 0, silent: false };
         Monitor {
             me: cluster.role_name(me),
             names: Names::of(cluster),
@@ -95,24 +97,24 @@ impl Monitor {
         if let Party::Acceptor(AcceptorId(place)) = from
             && let Some(peer) = self.acceptors.get_mut(usize::from(place))
         {
-            (peer.heard, peer.reasons) = (now, 0);
+            (peer.owes_since, peer.reasons) = (None, 0);
         }
         if let Message::Heartbeat { chosen, .. } = message {
             (self.primary_heard, self.primary_knows) = (Some(now), *chosen);
             // Acceptors pass it on.
             if matches!(from, Party::Leader(_)) {
-                self.acceptors.iter_mut().for_each(Peer::has_reason);
+                self.acceptors.iter_mut().for_each(|peer| peer.has_reason(now));
             }
         }
     }
 
     /// Something is sent.
-    pub(super) fn send(&mut self, to: Party, message: &Message) {
+    pub(super) fn send(&mut self, to: Party, message: &Message, now: Instant) {
         if let Party::Acceptor(AcceptorId(place)) = to
             && let Message::Prepare { .. } | Message::Accept { .. } = message
             && let Some(peer) = self.acceptors.get_mut(usize::from(place))
         {
-            peer.has_reason();
+            peer.has_reason(now);
         }
     }
 
@@ -156,7 +158,8 @@ impl Monitor {
     fn look_at_acceptors(&mut self, now: Instant) {
         let mut changed = Vec::new();
         for peer in &mut self.acceptors {
-            let silence = now.saturating_duration_since(peer.heard);
+            let since = peer.owes_since.unwrap_or(now);
+            let silence = now.saturating_duration_since(since);
             let silent = peer.reasons >= REASONS && silence >= SILENCE;
             // Whoever has no reason to speak stays as it was.
             if silent != peer.silent && (silent || peer.reasons == 0) {
@@ -218,7 +221,8 @@ impl Monitor {
 }
 
 impl Peer {
-    fn has_reason(&mut self) {
+    fn has_reason(&mut self, now: Instant) {
+        self.owes_since.get_or_insert(now);
         self.reasons = self.reasons.saturating_add(1);
     }
 }
@@ -228,7 +232,7 @@ mod tests {
     use super::*;
     use crate::runtime::identity::{ClusterId, MemberRoles};
 
-    fn monitor(now: Instant) -> Monitor {
+    fn monitor() -> Monitor {
         let member =
             |name: &str| MemberRoles { name: name.to_owned(), leader: true, acceptor: true };
         let cluster = ClusterIdentity {
@@ -240,7 +244,7 @@ mod tests {
             quorums: (2, 2),
             members: ["n1", "n2", "n3"].map(member).to_vec(),
         };
-        Monitor::new(Party::Leader(LeaderId(1)), &cluster, now)
+        Monitor::new(Party::Leader(LeaderId(1)), &cluster)
     }
 
     fn acceptor(place: u8) -> Party {
@@ -253,18 +257,34 @@ mod tests {
     fn an_acceptor_is_silent_only_if_it_had_reason_to_speak_for_a_while() {
         let start = Instant::now();
         let silent = |asked: u32, seconds: u64| {
-            let mut monitor = monitor(start);
-            (0..asked).for_each(|_| monitor.send(acceptor(2), &ASKED));
+            let mut monitor = monitor();
+            (0..asked).for_each(|_| monitor.send(acceptor(2), &ASKED, start));
             monitor.look_at_acceptors(start + Duration::from_secs(seconds));
             monitor.acceptors.iter().filter(|peer| peer.silent).count()
         };
         assert_eq!((silent(9, 60), silent(10, 1), silent(10, 2)), (0, 0, 1));
     }
 
+    /// In calm nobody speaks. Then there are many reasons at once, and the answers are on their way.
+    #[test]
+    fn a_burst_after_a_calm_is_no_silence() {
+        let start = Instant::now();
+        let mut monitor = monitor();
+        (0..3).for_each(|place| monitor.hear(acceptor(place), &ASKED, start));
+        let burst = start + Duration::from_secs(60);
+        for place in 0..3 {
+            (0..100).for_each(|_| monitor.send(acceptor(place), &ASKED, burst));
+        }
+        monitor.look_at_acceptors(burst + Duration::from_millis(1));
+        assert!(!monitor.quorum_lost && monitor.acceptors.iter().all(|peer| !peer.silent));
+        monitor.look_at_acceptors(burst + SILENCE);
+        assert!(monitor.quorum_lost && monitor.acceptors.iter().all(|peer| peer.silent));
+    }
+
     #[test]
     fn a_quorum_is_lost_and_comes_back_with_one_answer() {
         let start = Instant::now();
-        let mut monitor = monitor(start);
+        let mut monitor = monitor();
         let heartbeat = Message::Heartbeat { ballot: Ballot::NONE, chosen: Instance(0) };
         (0..REASONS).for_each(|_| monitor.hear(Party::Leader(LeaderId(0)), &heartbeat, start));
         let later = start + SILENCE;
@@ -280,7 +300,7 @@ mod tests {
     #[test]
     fn a_storm_is_logged_within_bounds() {
         let start = Instant::now();
-        let mut monitor = monitor(start);
+        let mut monitor = monitor();
         (0..1000).for_each(|_| monitor.tell(start, "something happens", false));
         assert_eq!(monitor.left_out, 980);
         monitor.tell(start + Duration::from_secs(10), "something happens", false);

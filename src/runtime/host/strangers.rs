@@ -20,7 +20,7 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         let asks = matches!(opened.kind, Kind::Inquiry | Kind::Handshake)
             || matches!(opened.kind, Kind::Protocol | Kind::Part) && from == Party::Client;
         if asks && self.me.party() != Party::Client && self.notices.allow(from, Instant::now()) {
-            let here = self.me.cluster().role_name(self.me.party());
+            let here = self.me.name();
             let notice = Notice { here, cluster: self.me.cluster().brief() };
             // Strangers are not told the digest.
             let header = Header { to: from, ..Header::NOBODYS };
