@@ -182,6 +182,9 @@ fn members_that_cannot_reach_one_another_are_refused() {
         (v4, "0.0.0.0", v6, "::", 4, "bind = \"::\""),
         (v6, "0.0.0.0", v6, "", 4, "take a bind of the same kind"),
         ("127.0.0.1", "", v4, "", 4, "the address that n2 reaches"),
+        ("127.0.0.1", "0.0.0.0", v4, "", 4, "the address that n2 reaches"),
+        ("127.0.0.1", "::", v6, "", 4, "the address that n2 reaches"),
+        ("[fe80::1]", "", v6, "", 6, "the same for all"),
         (v4, "", "[::1]", "::", 4, "bind = \"::\""),
         (v4, "nonsense", v4, "", 8, "no address to listen at"),
         (v4, "0.0.0.0:7101", v4, "", 8, "without a port"),
@@ -198,7 +201,6 @@ fn members_that_cannot_reach_one_another_are_refused() {
         ("127.0.0.1", "", "localhost", ""),
         ("node-1", "", v6, ""),
         ("node-1", "0.0.0.0", "node-2", ""),
-        ("127.0.0.1", "0.0.0.0", v4, ""),
     ] {
         let config = parse(one, bind1, two, bind2).unwrap();
         assert_eq!(config.members[0].bind.is_some(), !bind1.is_empty());
@@ -210,7 +212,7 @@ fn members_that_cannot_reach_one_another_are_refused() {
 fn the_length_of_datagrams_goes_by_where_the_members_are() {
     let path = |text: &str| parse(text).unwrap().path();
     let local = ClusterConfig::sample("local", 3, 7101).unwrap();
-    assert_eq!(path(&local), loopback_path(false));
+    assert_eq!(path(&local), loopback_path());
     assert_eq!(path(&local.replace("127.0.0.1:7104", "node-2:7104")), PATH);
     assert_eq!(path(&local.replace("127.0.0.1", "192.0.2.1")), PATH);
     let with = |bytes: usize| format!("{local}[network]\ndatagram = {bytes}\n");
@@ -240,7 +242,7 @@ fn a_file_for_several_machines_can_be_used() {
     let four = ["192.0.2.1", "192.0.2.2", "192.0.2.3"];
     assert_eq!(binds(four), ["", "", ""]);
     assert_eq!(binds(["[2001:db8::1]", "[2001:db8::2]", "[2001:db8::3]"]), ["", "", ""]);
-    assert_eq!(binds(["node-1", "node-2", "192.0.2.3"]), ["0.0.0.0", "0.0.0.0", ""]);
+    assert_eq!(binds(["node-1", "node-2", "192.0.2.3"]), ["::", "::", ""]);
     assert_eq!(binds(["node-1", "192.0.2.2", "[2001:db8::3]"]), ["::", "::", "::"]);
 }
 

@@ -15,7 +15,10 @@ use synod::paxos::Ballot;
 use synod::runtime::inquiry::RoleStatus;
 
 const NAMES: [&str; 3] = ["n1", "n2", "n3"];
-const PUTS: u64 = 8;
+/// Puts go on for at least so long: many times what a leader waits for a heartbeat.
+const LOAD: Duration = Duration::from_secs(6);
+/// What a put may take beyond its syncs on a busy machine.
+const SLACK: Duration = Duration::from_secs(2);
 
 /// A library that makes syncs slow, for a process that loads it first.
 fn slow_syncs(folder: &Path) -> PathBuf {
@@ -28,21 +31,26 @@ fn slow_syncs(folder: &Path) -> PathBuf {
     library
 }
 
-/// The highest ballot that a leader acts under or has heard of, and the most syncs of an acceptor.
-fn standing(inquirer: &Inquirer) -> (Ballot, u64) {
+/// The highest ballot that a leader acts under or has heard of; how long the last sync of the slowest
+/// acceptor took; and the most syncs of an acceptor.
+fn standing(inquirer: &Inquirer) -> (Ballot, Duration, u64) {
     let statuses = inquirer.status(Duration::from_secs(20)).unwrap();
-    let (mut ballot, mut syncs) = (Ballot::default(), 0);
+    let (mut ballot, mut slowest, mut syncs) = (Ballot::default(), Duration::ZERO, 0);
     for status in statuses.into_iter().map(|status| status.expect("all are up")) {
+        let journal = status.journal.unwrap();
         match status.role {
             RoleStatus::Leader(leader) => ballot = ballot.max(leader.ballot),
-            _ => syncs = syncs.max(status.journal.unwrap().syncs),
+            _ => {
+                slowest = slowest.max(Duration::from_micros(journal.last_sync_us));
+                syncs = syncs.max(journal.syncs);
+            }
         }
     }
-    (ballot, syncs)
+    (ballot, slowest, syncs)
 }
 
-/// After the first put, puts go on and on: nobody else becomes primary, or tries to. A put takes so many
-/// syncs of an acceptor at most.
+/// After the first put, puts go on and on: nobody else becomes primary, or tries to. A put waits for four
+/// syncs at most.
 fn nobody_is_deposed(milliseconds: u64, slow: &[&str]) {
     let cluster = Cluster::new(&format!("slow-{milliseconds}-{}", slow.len()));
     let library = slow_syncs(&cluster.folder);
@@ -66,14 +74,22 @@ fn nobody_is_deposed(milliseconds: u64, slow: &[&str]) {
     let inquirer = Inquirer::new(&cluster.config()).unwrap();
     // Whoever was slow to start may have missed the first election.
     assert!(inquirer.wait_until_level(Duration::from_secs(60)).unwrap());
-    let (ballot, syncs) = standing(&inquirer);
-    let longest = (1..=PUTS).map(put).max().unwrap();
-    let (after, later) = standing(&inquirer);
-    let per_put = (later - syncs) as f64 / PUTS as f64;
+    let (ballot, _, syncs) = standing(&inquirer);
+    let (began, mut puts, mut longest) = (Instant::now(), 0, Duration::ZERO);
+    while began.elapsed() < LOAD {
+        puts += 1;
+        longest = longest.max(put(puts));
+    }
+    let (after, slowest, later) = standing(&inquirer);
+    let per_put = (later - syncs) as f64 / puts as f64;
     println!(
-        "{milliseconds} ms on {}: a put takes {longest:?} at most, {per_put:.1} syncs of an acceptor",
+        "{milliseconds} ms on {}: {puts} puts, each {longest:?} at most, {per_put:.1} syncs of an acceptor",
         slow.len()
     );
+    let sync = Duration::from_millis(milliseconds);
+    assert!(slowest >= sync, "the disk is slow: {slowest:?}");
+    assert!(longest <= 4 * sync + SLACK, "{longest:?}");
+    assert!(slow.len() < 3 || longest >= sync, "{longest:?}");
     let said: Vec<String> = lines.try_iter().map(|(_, line)| line).collect();
     assert_eq!(after, ballot, "{milliseconds} ms on {slow:?}: {said:#?}");
     assert!(per_put <= 4.0, "{per_put}");

@@ -97,9 +97,7 @@ impl ClusterConfig {
         let all = || self.members.iter().flat_map(MemberConfig::addresses);
         match self.datagram {
             Some(bytes) => bytes,
-            None if all().all(Address::is_loopback) => {
-                loopback_path(all().any(|address| address.ip().is_some_and(|ip| ip.is_ipv6())))
-            }
+            None if all().all(Address::is_loopback) => loopback_path(),
             None => PATH,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -48,12 +48,23 @@ pub enum MemberError {
         source: io::Error,
     },
     /// The address cannot be had.
-    #[error("cannot listen at {address}: {source}; is the member running already?")]
+    #[error("cannot listen at {address}: {source}; {advice}", advice = where_to_listen(source))]
     Bind {
         /// The address.
         address: SocketAddr,
         /// Why not.
         source: io::Error,
+    },
+    /// Its name stands for an address that no other machine reaches.
+    #[error(
+        "{address} is {ip} on this machine, where no other machine reaches it: write bind = \"::\" beside \
+         it in the file, so that it listens everywhere"
+    )]
+    Loopback {
+        /// The address.
+        address: Address,
+        /// What the system says that it stands for.
+        ip: IpAddr,
     },
     /// The data directory cannot be had.
     #[error("cannot use {path}: {source}{advice}", path = path.display(), advice = advice(source))]
@@ -101,15 +112,17 @@ impl MemberError {
     /// is not resolved yet, and neither the file nor what is on the disk.
     pub fn may_pass(&self) -> bool {
         match self {
+            MemberError::Bind { source, .. } => source.kind() != io::ErrorKind::AddrNotAvailable,
             MemberError::Resolve { .. }
-            | MemberError::Bind { .. }
             | MemberError::Folder { .. }
             | MemberError::InUse { .. }
             | MemberError::Random(_)
             | MemberError::Thread(_) => true,
             MemberError::Journal { source, .. } => matches!(source, JournalError::Io { .. }),
             MemberError::Peers { source, .. } => matches!(source, PeersError::Io(_)),
-            MemberError::Unknown(_) | MemberError::Members(_) => false,
+            MemberError::Unknown(_) | MemberError::Members(_) | MemberError::Loopback { .. } => {
+                false
+            }
         }
     }
 }
@@ -241,7 +254,7 @@ impl ClusterConfig {
             .map_err(|source| MemberError::Journal { path: path.clone(), source })?;
         let peers = Peers::open(Directory::look(&path), &identity)
             .map_err(|source| MemberError::Peers { path, source })?;
-        let own = listens_at(member, at)?;
+        let own = self.listens_at(member, at)?;
         let socket = Udp::bind_to_path(own, self.path());
         let socket = Arc::new(socket.map_err(|source| MemberError::Bind { address: own, source })?);
         let Network { buffer, buffer_wanted, .. } = socket.network();
@@ -265,6 +278,22 @@ impl ClusterConfig {
         let role = self.role(me.party(), machine.clone())?;
         let node = Node::new(role, Saving::Changes, self.timing.clone());
         Ok(Ready { part, me, node, socket, journal, recovered, admission })
+    }
+
+    fn listens_at(&self, member: &MemberConfig, at: &Address) -> Result<SocketAddr, MemberError> {
+        if let Some(ip) = member.bind {
+            return Ok(SocketAddr::new(ip, at.port()));
+        }
+        let own =
+            at.resolve().map_err(|source| MemberError::Resolve { address: at.clone(), source })?;
+        let others = self.members.iter().filter(|other| other.name != member.name);
+        let is_apart = |other: &Address| !other.is_loopback() && other.host() != at.host();
+        match own.ip() {
+            ip if ip.is_loopback() && others.flat_map(MemberConfig::addresses).any(is_apart) => {
+                Err(MemberError::Loopback { address: at.clone(), ip })
+            }
+            _ => Ok(own),
+        }
     }
 
     /// All roles of all members, leaders first, and where they are.
@@ -336,10 +365,14 @@ fn parts(member: &MemberConfig) -> impl Iterator<Item = (Part, &Address)> {
     PARTS.into_iter().filter_map(|part| Some((part, part.address(member)?)))
 }
 
-fn listens_at(member: &MemberConfig, at: &Address) -> Result<SocketAddr, MemberError> {
-    match member.bind {
-        Some(ip) => Ok(SocketAddr::new(ip, at.port())),
-        None => at.resolve().map_err(|source| MemberError::Resolve { address: at.clone(), source }),
+/// What to do about an address that cannot be listened at.
+fn where_to_listen(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::AddrNotAvailable => {
+            "it is no address of this machine: if others reach it there all the same, write bind = \"::\" \
+             beside it in the file, else mend the address"
+        }
+        _ => "is the member running already?",
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::config::{Address, ClusterConfig};
 use super::resolver::keep_placed;
 use crate::paxos::limits::MAX_DATAGRAM;
+use crate::runtime::me::Me;
 use crate::runtime::parts::Assembly;
 use crate::runtime::party::Party;
 use crate::runtime::pump::{Datagram, Received, Source};
@@ -20,6 +21,8 @@ use crate::runtime::wire::{BUNDLE, Kind, open};
 pub(super) struct Net {
     socket: Arc<Udp>,
     bundle: usize,
+    /// Who asks, and in which cluster.
+    cluster: Me,
     members: Vec<(Party, Address)>,
 }
 
@@ -45,7 +48,8 @@ impl Net {
         let socket = Arc::new(Udp::bind_anywhere(path, only_v4)?);
         keep_placed(&socket, config.parties());
         let members = config.parties().map(|(party, it)| (party, it.clone())).collect();
-        Ok(Net { socket, bundle: path.min(BUNDLE), members })
+        let cluster = Me::new(Party::Client, Arc::new(config.identity()));
+        Ok(Net { socket, bundle: path.min(BUNDLE), cluster, members })
     }
 
     /// The hosts of members that have no address now, as far as is known.
@@ -99,7 +103,10 @@ impl Net {
             let bytes = buffer.get(..length).unwrap_or_default();
             match open(bytes) {
                 Ok(opened) if opened.kind == Kind::Part => {
-                    if let Ok(Some(bytes)) = assembly.add(from, &opened, Instant::now()) {
+                    // Strangers do not take the room of members.
+                    if self.cluster.is_meant(&opened.header)
+                        && let Ok(Some(bytes)) = assembly.add(from, &opened, Instant::now())
+                    {
                         return Ok(Some(Datagram { from, bytes }));
                     }
                 }

@@ -14,7 +14,8 @@
 //! is missing in it, also if it has grown past that since.
 //!
 //! The limits of this:
-//! - The age that is remembered is the highest that was heard of, in any datagram, and is on disk
+//! - The age that is remembered is the highest that was heard of, in any datagram of a life that has
+//!   greeted, and is on disk
 //!   [`LAG`](super::journal::peers::LAG) later, or at an orderly stop. An older copy is noticed before it
 //!   takes part if one of those that answer by then has heard of what is missing; else it is noticed
 //!   once such a one comes back, which is too late for what was done meanwhile.

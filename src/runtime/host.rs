@@ -318,7 +318,7 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         self.send(sends);
         // What is reported may have been learned in this very turn, so it comes after the saves.
         for (to, inquiry) in inquiries {
-            let network = self.outlet.network();
+            let network = self.drops.network(&self.outlet, Instant::now());
             let host = (self.counters.read(), network, self.journal.stats(), self.waits_for());
             let report = report(inquiry, (&self.state, &self.chain), host);
             self.send_one(to, &report);
@@ -355,7 +355,7 @@ impl<A: Member, O: Outlet, J: Journal> Turn for Host<A, O, J> {
         if count > panics && self.warnings.allows(Instant::now()) {
             tracing::error!("{}: {last}; {count} panics so far", self.me.name());
         }
-        if let Some(words) = self.drops.look(&self.outlet, Instant::now()) {
+        for words in self.drops.look(&self.outlet, self.counters.incomplete.get(), Instant::now()) {
             tracing::warn!("{}: {words}", self.me.name());
         }
         turned

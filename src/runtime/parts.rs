@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use super::pace::SLOWEST;
 use super::wire::{HEADER, Kind, Opened, WireError, is_part, open, seal};
 use crate::paxos::limits::MAX_DATAGRAM;
 
@@ -37,8 +38,9 @@ pub const MOST: usize = 256;
 /// The most bytes of parts that wait for others.
 pub const MOST_BYTES: usize = 4 << 20;
 
-/// The time that a frame is waited for after its first part.
-pub const LONGEST: Duration = Duration::from_secs(1);
+/// The time that a frame is waited for after its first part was heard: twice as long as the slowest sync,
+/// as a member may save between two parts.
+pub const LONGEST: Duration = Duration::from_secs(2 * SLOWEST.as_secs());
 
 /// The parts of a frame, each of at most `path` bytes, under this name.
 pub fn cut(frame: &[u8], path: usize, name: u64) -> Result<Vec<Vec<u8>>, WireError> {

@@ -42,20 +42,28 @@ impl Udp {
     /// Binds to an address; port 0 lets the system choose one. Datagrams have at most as many bytes as
     /// the loopback takes if that is where it is, and [`PATH`] otherwise.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        let v6 = address.is_ipv6();
-        let path = if address.ip().is_loopback() { loopback_path(v6) } else { PATH };
+        let path = if address.ip().is_loopback() { loopback_path() } else { PATH };
         Udp::bind_to_path(address, path)
     }
 
     /// Binds to an address, with datagrams of at most so many bytes. A socket at all addresses of IPv6
-    /// is at those of IPv4 too.
+    /// is at those of IPv4 too, and only there where the system has no IPv6.
     pub fn bind_to_path(address: SocketAddr, path: usize) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
-        if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
+        let everywhere = address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+        let socket = match Socket::new(Domain::for_address(address), Type::DGRAM, None) {
+            Err(_) if everywhere => {
+                return Udp::bind_to_path((Ipv4Addr::UNSPECIFIED, address.port()).into(), path);
+            }
+            socket => socket?,
+        };
+        if everywhere {
             socket.set_only_v6(false)?;
         }
         socket.bind(&address.into())?;
-        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        // Some systems refuse what is too much, others give less.
+        if let Err(error) = socket.set_recv_buffer_size(RECEIVE_BUFFER) {
+            tracing::debug!(%error, "the receive buffer stays as it is");
+        }
         // Linux gives twice of what it says, for what it keeps beside the bytes.
         let doubled = if cfg!(target_os = "linux") { 2 } else { 1 };
         let buffer = socket.recv_buffer_size()? / doubled;
@@ -70,9 +78,9 @@ impl Udp {
     /// A socket that sends everywhere, at a port that the system chooses: by IPv4, and by IPv6 unless only
     /// the former is wanted, or the system has no other.
     pub fn bind_anywhere(path: usize, only_v4: bool) -> io::Result<Self> {
-        let bind = |ip: IpAddr| Udp::bind_to_path((ip, 0).into(), path);
         let (v4, v6) = (Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into());
-        if only_v4 { bind(v4) } else { bind(v6).or_else(|_| bind(v4)) }
+        let ip: IpAddr = if only_v4 { v4 } else { v6 };
+        Udp::bind_to_path((ip, 0).into(), path)
     }
 
     /// Where it can be reached.

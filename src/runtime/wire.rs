@@ -105,7 +105,7 @@ impl Header {
     };
 }
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 /// The bytes before the header: checksum, kind and version.
 const PREFIX: usize = 7;
 /// The bytes before the first message.

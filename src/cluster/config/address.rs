@@ -16,9 +16,12 @@ pub struct Address {
 }
 
 impl Address {
-    /// Asks the system where that is. It may take as long as the system waits for an answer about a name.
+    /// Asks the system where that is: IPv4 first, so that all who ask choose alike. It may take as long as
+    /// the system waits for an answer about a name.
     pub fn look_up(&self) -> io::Result<Vec<SocketAddr>> {
-        Ok((self.host(), self.port).to_socket_addrs()?.collect())
+        let mut found: Vec<SocketAddr> = (self.host(), self.port).to_socket_addrs()?.collect();
+        found.sort_by_key(SocketAddr::is_ipv6);
+        Ok(found)
     }
 
     /// Asks the system where that is, and takes the first answer.
@@ -79,6 +82,11 @@ pub(super) fn no_place(address: &Address) -> Option<String> {
              reach, and beside it bind = \"{ip}\""
         ));
     }
+    if matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local()) {
+        return Some(format!(
+            "{address} is another machine on each link: write an address that is the same for all"
+        ));
+    }
     (ip.is_multicast() || is_broadcast)
         .then(|| format!("{address} is not the address of one machine"))
 }
@@ -99,13 +107,13 @@ pub(super) fn no_way(member: &MemberConfig, others: &[MemberConfig]) -> Option<S
             ));
         }
         for other in others {
-            let Some(ip) = ips(other).into_iter().find(|ip| !reaches(socket, *ip)) else {
-                continue;
-            };
+            let alone = |ip: IpAddr| own.is_loopback() && !ip.is_loopback();
+            let cannot = |ip: &IpAddr| !reaches(socket, *ip) || alone(*ip);
+            let Some(ip) = ips(other).into_iter().find(cannot) else { continue };
             let to = &other.name;
-            return Some(match socket.is_ipv6() == ip.is_ipv6() {
+            return Some(match alone(ip) && socket.is_ipv6() == ip.is_ipv6() {
                 true => format!(
-                    "{name} is at {own}, where only this machine reaches it, and {to} is at {ip}: give \
+                    "{name} is at {own}, where only its machine reaches it, and {to} is at {ip}: give \
                      {name} the address that {to} reaches"
                 ),
                 false => format!(

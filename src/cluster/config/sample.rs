@@ -47,9 +47,8 @@ impl ClusterConfig {
         for (number, (leader, acceptor)) in (1..).zip(machines) {
             member(&mut text, number, &leader.to_string(), &acceptor.to_string());
             let bind = match leader.ip() {
-                _ if some_v6 && !all_v6 => "::",
-                None => "0.0.0.0",
-                Some(_) => continue,
+                Some(_) if all_v6 || !some_v6 => continue,
+                _ => "::",
             };
             text.push_str(&format!("bind = \"{bind}\"  # where it listens: everywhere\n"));
         }
@@ -108,8 +107,8 @@ client_window = 4096    # unanswered requests of one client
 lease = 262144          # instances for which a client and its answers are remembered
 reply_bytes = 33554432  # bytes of replies that are remembered, of all clients
 
-# The most bytes of a datagram; larger messages go in parts. Otherwise 1400, and what the loopback
+# The most bytes of a datagram; larger messages go in parts. Otherwise 1232, and what the loopback
 # interface takes if all members are there.
 # [network]
-# datagram = 1400
+# datagram = 1232
 ";

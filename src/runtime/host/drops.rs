@@ -6,29 +6,61 @@ use super::super::udp::{Network, Outlet};
 
 /// The time between two looks.
 const EVERY: Duration = Duration::from_secs(10);
+/// The time for which what the system has said is good: it takes milliseconds to say where there are many
+/// sockets.
+const GOOD: Duration = Duration::from_secs(1);
+/// Fewer frames that came in part are the losses of any network.
+const MANY: u64 = 10;
 
-/// Looks now and then for datagrams that the system has dropped.
+/// Looks now and then for datagrams that the system has dropped, and for frames that came in part.
 #[derive(Debug)]
 pub(super) struct Drops {
     looks_at: Instant,
-    seen: u64,
+    /// What the system said last, and when.
+    said: (Network, Instant),
+    dropped: u64,
+    incomplete: u64,
 }
 
 impl Drops {
     /// Counts from what was dropped by now.
     pub(super) fn new(network: Network) -> Self {
-        Drops { looks_at: Instant::now() + EVERY, seen: network.dropped.unwrap_or_default() }
+        let (now, dropped) = (Instant::now(), network.dropped.unwrap_or_default());
+        Drops { looks_at: now + EVERY, said: (network, now), dropped, incomplete: 0 }
     }
 
-    /// Words about what was dropped since the last look; none if nothing was, or it is too early to look.
-    pub(super) fn look(&mut self, outlet: &impl Outlet, now: Instant) -> Option<String> {
-        if now < self.looks_at {
-            return None;
+    /// The network as the system says that it is, or said not long ago.
+    pub(super) fn network(&mut self, outlet: &impl Outlet, now: Instant) -> Network {
+        if now >= self.said.1 + GOOD {
+            self.said = (outlet.network(), now);
         }
-        self.looks_at = now + EVERY;
-        let Network { buffer, buffer_wanted, dropped, .. } = outlet.network();
-        let more = dropped?.checked_sub(self.seen).filter(|more| *more > 0)?;
-        self.seen += more;
+        self.said.0
+    }
+
+    /// Words about what was dropped since the last look, and about frames that came in part, of which there
+    /// were so many by now; nothing if it is too early to look.
+    pub(super) fn look(
+        &mut self,
+        outlet: &impl Outlet,
+        incomplete: u64,
+        now: Instant,
+    ) -> impl Iterator<Item = String> {
+        let due = now >= self.looks_at;
+        let words = if due {
+            [self.dropped(outlet, now), self.incomplete(incomplete)]
+        } else {
+            [None, None]
+        };
+        if due {
+            self.looks_at = now + EVERY;
+        }
+        words.into_iter().flatten()
+    }
+
+    fn dropped(&mut self, outlet: &impl Outlet, now: Instant) -> Option<String> {
+        let Network { buffer, buffer_wanted, dropped, .. } = self.network(outlet, now);
+        let more = dropped?.checked_sub(self.dropped).filter(|more| *more > 0)?;
+        self.dropped += more;
         let (kib, wanted) = (buffer >> 10, buffer_wanted);
         let advice = match buffer < wanted {
             true => format!(
@@ -37,10 +69,23 @@ impl Drops {
             false => "more comes than this machine can take".to_owned(),
         };
         Some(format!(
-            "the system dropped {more} datagrams in {} s, as the receive buffer of {kib} KiB was full: \
-             {advice}",
+            "the system dropped {more} datagrams in {} s, most likely as the receive buffer of {kib} KiB was \
+             full: {advice}",
             EVERY.as_secs()
         ))
+    }
+
+    fn incomplete(&mut self, incomplete: u64) -> Option<String> {
+        let more = incomplete.saturating_sub(std::mem::replace(&mut self.incomplete, incomplete));
+        (more >= MANY).then(|| {
+            format!(
+                "{more} messages came without all of their parts in {} s: the network loses some. If it \
+                 loses all that are large, write less than {} as datagram into [network] of the file, at \
+                 every member and client",
+                EVERY.as_secs(),
+                self.said.0.datagram
+            )
+        })
     }
 }
 
@@ -80,22 +125,39 @@ mod tests {
     fn what_is_dropped_is_told_once_and_what_to_do_depends_on_the_buffer() {
         let (outlet, start) = (Dropping(Cell::new(Some(7)), 208 << 10), Instant::now());
         let mut drops = Drops::new(outlet.network());
-        let mut look = |at: u64| drops.look(&outlet, start + Duration::from_secs(at));
-        assert_eq!(look(11), None);
+        let mut look = |at: u64, incomplete: u64| -> String {
+            drops.look(&outlet, incomplete, start + Duration::from_secs(at)).collect()
+        };
+        assert_eq!(look(11, 0), "");
         outlet.0.set(Some(10));
-        assert_eq!(look(12), None, "too early");
-        let words = look(22).unwrap();
+        assert_eq!(look(12, 0), "", "too early");
+        let words = look(22, 0);
         assert!(
             words.contains("dropped 3 datagrams") && words.contains("rmem_max=4194304"),
             "{words}"
         );
-        assert_eq!(look(33), None);
-        for dropped in [None, Some(2)] {
+        assert_eq!(look(33, MANY - 1), "", "so many are lost anywhere");
+        let words = look(44, 2 * MANY - 1);
+        assert!(words.starts_with("10 messages") && words.contains("less than 1400"), "{words}");
+        for (at, dropped) in [(60, None), (80, Some(2))] {
             outlet.0.set(dropped);
-            assert_eq!(look(60), None);
+            assert_eq!(look(at, 2 * MANY - 1), "");
         }
         let wide = Dropping(Cell::new(Some(1)), 4 << 20);
-        let words = Drops { looks_at: start, seen: 0 }.look(&wide, start).unwrap();
+        let mut drops =
+            Drops { looks_at: start, said: (wide.network(), start), dropped: 0, incomplete: 0 };
+        let words: String = drops.look(&wide, 0, start).collect();
         assert!(words.contains("more comes"), "{words}");
+    }
+
+    /// Whoever asks again and again does not make the system look up again and again.
+    #[test]
+    fn the_system_is_asked_once_a_second() {
+        let (outlet, start) = (Dropping(Cell::new(Some(7)), 1), Instant::now());
+        let mut drops = Drops::new(outlet.network());
+        outlet.0.set(Some(8));
+        let mut dropped = |after| drops.network(&outlet, start + after).dropped;
+        assert_eq!(dropped(GOOD / 2), Some(7));
+        assert_eq!(dropped(GOOD * 2), Some(8));
     }
 }

@@ -1,7 +1,6 @@
 //! What the system says of a socket: how large a datagram may be, and what it has dropped.
 
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,13 +8,12 @@ use super::super::parts::LEAST_PATH;
 use super::super::wire::BUNDLE;
 use crate::paxos::limits::MAX_DATAGRAM;
 
-/// The most bytes of a datagram that is not for this machine, where nobody says otherwise: what fits a
-/// frame of Ethernet, also inside of most tunnels.
-pub const PATH: usize = 1400;
+/// The most bytes of a datagram that is not for this machine, where nobody says otherwise: what every link
+/// of IPv6 carries in one piece (RFC 8200, section 5), and so do the usual tunnels.
+pub const PATH: usize = 1280 - HEADERS;
 
-/// The bytes that the headers of IP and UDP take, by the version of IP.
-const HEADERS_V4: usize = 28;
-const HEADERS_V6: usize = 48;
+/// The most bytes that the headers of IP and UDP take: those of IPv6.
+const HEADERS: usize = 48;
 
 /// The state of a socket, as the system reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,31 +35,24 @@ impl Default for Network {
     }
 }
 
-/// The most bytes of a datagram over the loopback interface, by IPv6 or by IPv4: what its MTU allows,
-/// or what every system sends where it does not say.
-pub fn loopback_path(v6: bool) -> usize {
-    let (local, headers): (IpAddr, usize) = match v6 {
-        true => (Ipv6Addr::LOCALHOST.into(), HEADERS_V6),
-        false => (Ipv4Addr::LOCALHOST.into(), HEADERS_V4),
-    };
-    let path = mtu(local).map(|mtu| mtu.saturating_sub(headers).clamp(LEAST_PATH, MAX_DATAGRAM));
-    path.unwrap_or(BUNDLE)
+/// The most bytes of a datagram over the loopback interface: what its MTU allows, or what every system
+/// sends where it does not say.
+pub fn loopback_path() -> usize {
+    let fits = |mtu: usize| mtu.saturating_sub(HEADERS).clamp(LEAST_PATH, MAX_DATAGRAM);
+    mtu_of_loopback().map_or(BUNDLE, fits)
 }
 
-/// The MTU of the route to there.
 #[cfg(target_os = "linux")]
-fn mtu(to: IpAddr) -> io::Result<usize> {
-    use rustix::net::sockopt;
-    let socket = UdpSocket::bind(SocketAddr::new(to, 0))?;
+fn mtu_of_loopback() -> Option<usize> {
+    let socket = UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0)).ok()?;
     // Nothing is sent: the socket only learns its route.
-    socket.connect(SocketAddr::new(to, socket.local_addr()?.port()))?;
-    let mtu = if to.is_ipv6() { sockopt::ipv6_mtu(&socket) } else { sockopt::ip_mtu(&socket) };
-    Ok(mtu? as usize)
+    socket.connect(socket.local_addr().ok()?).ok()?;
+    Some(rustix::net::sockopt::ip_mtu(&socket).ok()? as usize)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn mtu(_: IpAddr) -> io::Result<usize> {
-    Err(io::ErrorKind::Unsupported.into())
+fn mtu_of_loopback() -> Option<usize> {
+    None
 }
 
 /// The datagrams that the system has dropped at this socket since it was made.
@@ -96,7 +87,7 @@ mod tests {
 
     #[test]
     fn the_loopback_takes_datagrams_of_what_it_says_and_no_fragment_is_needed() {
-        let path = loopback_path(false);
+        let path = loopback_path();
         assert!((LEAST_PATH..=MAX_DATAGRAM).contains(&path));
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.send_to(&vec![0; path], socket.local_addr().unwrap()).unwrap();
