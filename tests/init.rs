@@ -74,7 +74,7 @@ fn the_file_for_several_machines_is_all_that_is_made() {
         (&["twice", "--host", "a", "--host", "a"][..], "--host a stands there twice"),
         (&["port", "--host", "a:7101"], "without a port"),
         (&["both", "--host", "a", "--members", "3"], "cannot be used with"),
-        (&["lo", "--host", "127.0.0.1", "--host", "192.0.2.1"], "only this machine reaches it"),
+        (&["lo", "--host", "127.0.0.1", "--host", "192.0.2.1"], "only its machine reaches it"),
     ] {
         let output = folder.init(args);
         assert_eq!(output.status.code(), Some(2), "{args:?}");

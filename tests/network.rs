@@ -149,3 +149,21 @@ fn what_is_larger_than_a_datagram_goes_in_parts() {
     assert!(status.to_string().contains("\"datagram\":512"), "{status}");
     stop(members);
 }
+
+/// A name that is a loopback address here, as many systems have it for their own, is of no use to others;
+/// an address of another machine is of no use either. Both are said as such, with what to do.
+#[test]
+fn what_nobody_else_reaches_is_not_listened_at() {
+    let cluster = Cluster::new("own-name");
+    change(&cluster, |file| moved(&moved(&file, 1, "localhost"), 2, "node2.invalid"));
+    let refused = cluster.cannot_start("n1", 4);
+    assert!(
+        refused.contains("where no other machine reaches it: write bind = \"::\""),
+        "{refused}"
+    );
+    change(&cluster, |file| {
+        file.replace("localhost", "192.0.2.1").replace("127.0.0.1", "192.0.2.3")
+    });
+    let refused = cluster.cannot_start("n1", 4);
+    assert!(refused.contains("it is no address of this machine"), "{refused}");
+}

@@ -286,13 +286,12 @@ impl ClusterConfig {
         }
         let own =
             at.resolve().map_err(|source| MemberError::Resolve { address: at.clone(), source })?;
-        let others = self.members.iter().filter(|other| other.name != member.name);
+        // Many systems take their own name for a loopback address.
+        let is_named = at.ip().is_none() && own.ip().is_loopback();
         let is_apart = |other: &Address| !other.is_loopback() && other.host() != at.host();
-        match own.ip() {
-            ip if ip.is_loopback() && others.flat_map(MemberConfig::addresses).any(is_apart) => {
-                Err(MemberError::Loopback { address: at.clone(), ip })
-            }
-            _ => Ok(own),
+        match is_named && self.members.iter().flat_map(MemberConfig::addresses).any(is_apart) {
+            true => Err(MemberError::Loopback { address: at.clone(), ip: own.ip() }),
+            false => Ok(own),
         }
     }
 
