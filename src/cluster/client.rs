@@ -84,7 +84,7 @@ pub(super) const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 /// A client of a cluster.
 #[derive(Debug)]
 pub struct Client {
-    net: Net,
+    net: Arc<Net>,
     inbox: Inbox,
     /// Who asks, and in which cluster.
     cluster: Me,
@@ -119,10 +119,11 @@ enum Heard {
 impl Client {
     /// A client of this cluster, with a name that nobody else is likely to have.
     pub fn new(config: &ClusterConfig) -> Result<Self, ClientError> {
-        let net = Net::new(config)?;
+        let net = Arc::new(Net::new(config)?);
         let leaders = config.members.iter().filter(|member| member.leader.is_some()).count();
         let patience = config.timing.retry.as_ref().map_or(Duration::from_millis(100), |r| r.start);
-        let inquirer = Inquirer::new(config)?;
+        // Asked only while no request is under way.
+        let inquirer = Inquirer::with(Arc::clone(&net), config);
         let cluster = Me::new(Party::Client, Arc::new(config.identity()));
         Ok(Client {
             net,

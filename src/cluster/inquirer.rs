@@ -43,7 +43,7 @@ pub enum InquiryError {
 /// Asks members.
 #[derive(Debug)]
 pub struct Inquirer {
-    net: Net,
+    net: Arc<Net>,
     /// Who asks, and in which cluster.
     cluster: Me,
     members: Vec<Asked>,
@@ -105,6 +105,11 @@ pub struct Asked {
 impl Inquirer {
     /// Knows where the members are.
     pub fn new(config: &ClusterConfig) -> io::Result<Self> {
+        Ok(Inquirer::with(Arc::new(Net::new(config)?), config))
+    }
+
+    /// Asks by this network, which others use in turn: what comes for them meanwhile is lost.
+    pub(super) fn with(net: Arc<Net>, config: &ClusterConfig) -> Self {
         let mut members = Vec::new();
         let mut places = [0, 0];
         for member in &config.members {
@@ -116,7 +121,7 @@ impl Inquirer {
             }
         }
         let cluster = Me::new(Party::Client, Arc::new(config.identity()));
-        Ok(Inquirer { net: Net::new(config)?, cluster, members })
+        Inquirer { net, cluster, members }
     }
 
     /// All roles of all members, in the order of the file.
