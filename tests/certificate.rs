@@ -40,7 +40,7 @@ fn synod(args: &[&str]) -> Output {
 
 /// With so much memory that most of the systems cannot be visited state by state.
 fn starved(args: &[&str]) -> Output {
-    let limited = "ulimit -v 24000 && exec \"$0\" \"$@\"";
+    let limited = "ulimit -v 40000 && exec \"$0\" \"$@\"";
     let program = env!("CARGO_BIN_EXE_synod");
     Command::new("sh").args(["-c", limited, program]).args(args).output().unwrap()
 }
