@@ -11,22 +11,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::disk::{Disk, SECTOR};
+use common::identity;
 use synod::paxos::{
     Ballot, ClientId, Command, Decree, Instance, LeaderId, Record, RequestId, Vote,
 };
 use synod::runtime::journal::Journal;
 use synod::runtime::journal::disk::{DiskJournal, SEGMENT, SMALLEST_SEGMENT, create};
 use synod::runtime::journal::folder::{Directory, Folder};
-use synod::runtime::journal::identity::Identity;
 
 const SPARE: &str = "spare.unfinished";
-
-fn identity() -> Identity {
-    Identity {
-        cluster: common::identity_of(&[("n1", true, true)]),
-        member: "n1/acceptor".to_owned(),
-    }
-}
 
 fn vote(instance: u64, bytes: usize) -> Record {
     let id = RequestId { client: ClientId::original(1), sequence: instance };

@@ -38,6 +38,15 @@ fn get(cluster: &Cluster, key: &str) -> String {
     done(cluster, &["get", key]).trim_end().to_owned()
 }
 
+/// All members start, a put is there, and nothing is wrong.
+fn is_well(cluster: &Cluster, told: &Lines) {
+    let members = start(cluster, &["n1", "n2", "n3"], told);
+    done(cluster, &["put", "colour", "blue"]);
+    assert_eq!(get(cluster, "colour"), "blue");
+    done(cluster, &["status"]);
+    stop(members);
+}
+
 /// In place of the addresses of a member, another host, at the same ports.
 fn moved(file: &str, member: usize, host: &str) -> String {
     let mut sections: Vec<String> = file.split("[[member]]").map(str::to_owned).collect();
@@ -99,11 +108,7 @@ fn members_may_be_known_by_names_and_listen_everywhere() {
         let file = file.replace("127.0.0.1", "localhost");
         (1..=3).fold(file, |file, n| with_bind(&file, n, "0.0.0.0"))
     });
-    let members = start(&cluster, &["n1", "n2", "n3"], &told);
-    done(&cluster, &["put", "colour", "blue"]);
-    assert_eq!(get(&cluster, "colour"), "blue");
-    done(&cluster, &["status"]);
-    stop(members);
+    is_well(&cluster, &told);
 }
 
 /// Members of both versions of IP reach one another by sockets that listen at both.
@@ -118,11 +123,7 @@ fn members_of_both_versions_of_ip_reach_one_another() {
     assert_eq!(refused.status.code(), Some(2));
     assert!(text(&refused.stderr).contains("write bind = \"::\" into n1"));
     change(&cluster, |file| (1..=3).fold(file, |file, n| with_bind(&file, n, "::")));
-    let members = start(&cluster, &["n1", "n2", "n3"], &told);
-    done(&cluster, &["put", "colour", "blue"]);
-    assert_eq!(get(&cluster, "colour"), "blue");
-    done(&cluster, &["status"]);
-    stop(members);
+    is_well(&cluster, &told);
 }
 
 /// Where datagrams are short, all that is larger goes in parts: commands, replies, votes, pages of

@@ -11,19 +11,12 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::disk::Disk;
-use common::{Cluster, text};
+use common::{Cluster, identity, text};
 use synod::paxos::{Ballot, LeaderId, Record};
 use synod::runtime::journal::Journal;
 use synod::runtime::journal::disk::{DiskJournal, JournalError, SMALLEST_SEGMENT, create, is_made};
 use synod::runtime::journal::folder::Folder;
 use synod::runtime::journal::identity::Identity;
-
-fn identity() -> Identity {
-    Identity {
-        cluster: common::identity_of(&[("n1", true, true)]),
-        member: "n1/acceptor".to_owned(),
-    }
-}
 
 fn make(disk: &Disk) -> Result<(), JournalError> {
     create(&mut disk.clone(), &identity(), SMALLEST_SEGMENT)

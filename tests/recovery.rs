@@ -6,24 +6,17 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use common::identity;
 use synod::paxos::{
     Ballot, ClientId, Command, Decree, Instance, LeaderId, Record, RequestId, Vote,
 };
 use synod::runtime::journal::Journal;
 use synod::runtime::journal::disk::{DiskJournal, JournalError, SMALLEST_SEGMENT, create, inspect};
 use synod::runtime::journal::folder::Directory;
-use synod::runtime::journal::identity::Identity;
 
 const SECTOR: usize = 512;
 /// How much of its first segment a journal leaves that is to end in the second.
 const LEFT: usize = 8 * 1024 - SECTOR;
-
-fn identity() -> Identity {
-    Identity {
-        cluster: common::identity_of(&[("n1", true, true)]),
-        member: "n1/acceptor".to_owned(),
-    }
-}
 
 /// A vote whose command has so many bytes, zeros if it is even: those look like sectors that were
 /// never written.

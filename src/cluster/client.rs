@@ -16,7 +16,6 @@ use super::inquirer::{Birth, Inquirer, InquiryError};
 use super::net::{Inbox, Net};
 use crate::paxos::{ClientId, Command, Done, LeaderId, Message, Refusal, RequestId};
 use crate::runtime::identity::unique;
-use crate::runtime::me::Me;
 use crate::runtime::notice::Notice;
 use crate::runtime::party::Party;
 use crate::runtime::wire::{WireError, encode_one, open};
@@ -86,8 +85,6 @@ pub(super) const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 pub struct Client {
     net: Arc<Net>,
     inbox: Inbox,
-    /// Who asks, and in which cluster.
-    cluster: Me,
     /// How many leaders there are.
     leaders: usize,
     /// The leader that requests go to.
@@ -120,15 +117,13 @@ impl Client {
     /// A client of this cluster, with a name that nobody else is likely to have.
     pub fn new(config: &ClusterConfig) -> Result<Self, ClientError> {
         let net = Arc::new(Net::new(config)?);
-        let leaders = config.members.iter().filter(|member| member.leader.is_some()).count();
+        let leaders = net.leaders();
         let patience = config.timing.retry.as_ref().map_or(Duration::from_millis(100), |r| r.start);
         // Asked only while no request is under way.
         let inquirer = Inquirer::with(Arc::clone(&net), config);
-        let cluster = Me::new(Party::Client, Arc::new(config.identity()));
         Ok(Client {
             net,
             inbox: Inbox::default(),
-            cluster,
             leaders,
             turn: 0,
             inquirer,
@@ -216,7 +211,7 @@ impl Client {
         let (mut redirected, mut silent, mut sent) = (false, None, 0);
         while Instant::now() < deadline {
             let leader = Party::Leader(self.leader());
-            if !self.net.send(leader, &encode_one(self.cluster.header(leader, 0), &request)?) {
+            if !self.net.send(leader, &encode_one(self.net.me().header(leader, 0), &request)?) {
                 // Its name has no address, or there is no way to it now.
                 self.turn = self.next_turn();
                 std::thread::sleep(self.patience / 20);
@@ -267,9 +262,9 @@ impl Client {
             };
             let Ok(opened) = open(&datagram.bytes) else { continue };
             if let Ok(notice) = opened.message::<Notice>() {
-                self.stranger = Some(notice.in_words("a leader", self.cluster.cluster()));
+                self.stranger = Some(notice.in_words("a leader", self.net.me().cluster()));
             }
-            if !self.cluster.is_meant(&opened.header) {
+            if !self.net.me().is_meant(&opened.header) {
                 continue;
             }
             let messages = opened.messages().unwrap_or_default();

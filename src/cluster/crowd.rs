@@ -2,7 +2,6 @@
 //! measurements. What they ask at the same time shares datagrams.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap as HashMap;
@@ -13,7 +12,6 @@ use super::inquirer::{Birth, Inquirer};
 use super::net::{Inbox, Net};
 use crate::paxos::{ClientId, Command, LeaderId, Message, Refusal, RequestId};
 use crate::runtime::identity::unique;
-use crate::runtime::me::Me;
 use crate::runtime::party::Party;
 use crate::runtime::wire::{Frame, open};
 
@@ -22,8 +20,6 @@ use crate::runtime::wire::{Frame, open};
 pub struct Crowd {
     net: Net,
     inbox: Inbox,
-    /// Who asks, and in which cluster.
-    cluster: Me,
     /// How many leaders there are.
     leaders: usize,
     /// The leader that requests go to.
@@ -93,15 +89,13 @@ impl Crowd {
     /// So many clients of a cluster.
     pub fn new(config: &ClusterConfig, clients: usize) -> Result<Self, ClientError> {
         let (net, inbox) = (Net::new(config)?, Inbox::default());
-        let leaders = config.members.iter().filter(|member| member.leader.is_some()).count();
+        let leaders = net.leaders();
         let patience = config.timing.retry.as_ref().map_or(Duration::from_millis(100), |r| r.start);
         let clients = (0..clients).map(|_| Asker::default()).collect();
         let inquirer = Inquirer::new(config)?;
-        let cluster = Me::new(Party::Client, Arc::new(config.identity()));
         Ok(Crowd {
             net,
             inbox,
-            cluster,
             leaders,
             turn: 0,
             clients,
@@ -202,7 +196,7 @@ impl Crowd {
     /// Sends what these clients ask, as often as it takes.
     fn send(&self, clients: &[usize]) -> Result<(), ClientError> {
         let to = Party::Leader(LeaderId(self.turn as u16));
-        let mut frame = Frame::new(self.cluster.header(to, 0), self.net.bundle());
+        let mut frame = Frame::new(self.net.me().header(to, 0), self.net.bundle());
         let pass = |bytes: Vec<u8>| {
             let _sent = self.net.send(to, &bytes);
         };
@@ -226,7 +220,7 @@ impl Crowd {
         else {
             return Ok(Vec::new());
         };
-        if !self.cluster.is_meant(&opened.header) {
+        if !self.net.me().is_meant(&opened.header) {
             return Ok(Vec::new());
         }
         let (mut news, mut redirect) = (Vec::new(), None);

@@ -15,7 +15,6 @@ use super::net::{Inbox, Net};
 use crate::paxos::{Decree, Instance, LeaderId};
 use crate::runtime::chain::HistoryDigest;
 use crate::runtime::inquiry::{Inquiry, LeaderStatus, Page, Report, RoleStatus, Status};
-use crate::runtime::me::Me;
 use crate::runtime::notice::Notice;
 use crate::runtime::party::Party;
 use crate::runtime::wire::{Kind, Opened, WireError, encode_one, open};
@@ -44,8 +43,6 @@ pub enum InquiryError {
 #[derive(Debug)]
 pub struct Inquirer {
     net: Arc<Net>,
-    /// Who asks, and in which cluster.
-    cluster: Me,
     members: Vec<Asked>,
 }
 
@@ -120,8 +117,7 @@ impl Inquirer {
                 *place += 1;
             }
         }
-        let cluster = Me::new(Party::Client, Arc::new(config.identity()));
-        Inquirer { net, cluster, members }
+        Inquirer { net, members }
     }
 
     /// All roles of all members, in the order of the file.
@@ -295,7 +291,7 @@ impl Inquirer {
         let (mut heard, mut inbox) = (Heard::default(), Inbox::default());
         while wants_more(&heard, whom, enough) && Instant::now() < deadline {
             for asked in whom.iter().filter(|asked| !heard.of(asked.party)) {
-                let question = encode_one(self.cluster.header(asked.party, 0), &inquiry)?;
+                let question = encode_one(self.net.me().header(asked.party, 0), &inquiry)?;
                 let _sent = self.net.send(asked.party, &question);
             }
             let until = deadline.min(Instant::now() + PATIENCE);
@@ -317,7 +313,7 @@ impl Inquirer {
             let by = |asked: &&&Asked| asked.party == opened.header.from;
             if opened.kind == Kind::Notice {
                 self.note(whom, at, &opened, heard);
-            } else if self.cluster.is_meant(&opened.header)
+            } else if self.net.me().is_meant(&opened.header)
                 && let (Some(asked), Ok(report)) = (whom.iter().find(by), opened.message())
                 && answers(inquiry, &report)
             {
@@ -335,7 +331,7 @@ impl Inquirer {
         for asked in whom.iter().filter(is_there) {
             if !heard.of(asked.party) {
                 let expected = format!("{}/{}", asked.member, asked.part.name());
-                let words = notice.in_words(&expected, self.cluster.cluster());
+                let words = notice.in_words(&expected, self.net.me().cluster());
                 heard.strangers.insert(asked.party, words);
             }
         }

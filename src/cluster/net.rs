@@ -22,7 +22,7 @@ pub(super) struct Net {
     socket: Arc<Udp>,
     bundle: usize,
     /// Who asks, and in which cluster.
-    cluster: Me,
+    me: Me,
     members: Vec<(Party, Address)>,
 }
 
@@ -48,8 +48,8 @@ impl Net {
         let socket = Arc::new(Udp::bind_anywhere(path, only_v4)?);
         keep_placed(&socket, config.parties());
         let members = config.parties().map(|(party, it)| (party, it.clone())).collect();
-        let cluster = Me::new(Party::Client, Arc::new(config.identity()));
-        Ok(Net { socket, bundle: path.min(BUNDLE), cluster, members })
+        let me = Me::new(Party::Client, Arc::new(config.identity()));
+        Ok(Net { socket, bundle: path.min(BUNDLE), me, members })
     }
 
     /// The hosts of members that have no address now, as far as is known.
@@ -62,6 +62,16 @@ impl Net {
         hosts.sort_unstable();
         hosts.dedup();
         hosts
+    }
+
+    /// Who asks, and in which cluster.
+    pub(super) fn me(&self) -> &Me {
+        &self.me
+    }
+
+    /// How many leaders there are.
+    pub(super) fn leaders(&self) -> usize {
+        self.members.iter().filter(|(party, _)| matches!(party, Party::Leader(_))).count()
     }
 
     /// The most bytes of a frame of several messages.
@@ -104,7 +114,7 @@ impl Net {
             match open(bytes) {
                 Ok(opened) if opened.kind == Kind::Part => {
                     // Strangers do not take the room of members.
-                    if self.cluster.is_meant(&opened.header)
+                    if self.me.is_meant(&opened.header)
                         && let Ok(Some(bytes)) = assembly.add(from, &opened, Instant::now())
                     {
                         return Ok(Some(Datagram { from, bytes }));

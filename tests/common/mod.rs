@@ -16,6 +16,12 @@ use std::time::{Duration, Instant};
 use synod::cluster::config::ClusterConfig;
 use synod::cluster::processes::free_ports;
 use synod::runtime::identity::{ClusterId, ClusterIdentity, MemberRoles};
+use synod::runtime::journal::identity::Identity;
+
+/// The acceptor of a cluster of one member.
+pub(crate) fn identity() -> Identity {
+    Identity { cluster: identity_of(&[("n1", true, true)]), member: "n1/acceptor".to_owned() }
+}
 
 /// The identity of a cluster with these members, by name, leader and acceptor.
 pub(crate) fn identity_of(members: &[(&str, bool, bool)]) -> ClusterIdentity {
