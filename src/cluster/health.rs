@@ -201,13 +201,17 @@ impl Survey<'_> {
     fn histories(&self) -> Vec<Finding> {
         let member = |party: &Party| self.names.party(*party);
         for (at, digests) in self.digests {
-            let mut groups: BTreeMap<HistoryDigest, Vec<String>> = BTreeMap::new();
+            // In the order of the members, so that the words do not depend on what the digests happen to be.
+            let mut groups: Vec<(HistoryDigest, Vec<String>)> = Vec::new();
             for (party, digest) in digests {
-                groups.entry(*digest).or_default().push(member(party));
+                match groups.iter_mut().find(|(of, _)| of == digest) {
+                    Some((_, group)) => group.push(member(party)),
+                    None => groups.push((*digest, vec![member(party)])),
+                }
             }
             if groups.len() > 1 {
                 let groups: Vec<String> =
-                    groups.values().map(|group| group.join(" and ")).collect();
+                    groups.iter().map(|(_, group)| group.join(" and ")).collect();
                 let words = format!(
                     "histories differ before instance {at}: that of {}; stop the cluster, and keep all \
                      data directories: what was acknowledged may be lost",
