@@ -10,8 +10,8 @@ use super::alike::Alike;
 use super::bfs;
 use super::engine::diagram::{EMPTY, Node as Set};
 use super::engine::explicit::{Until, explore_up_to};
-use super::engine::faults::Machine;
-use super::engine::observe::{Looks, Watch};
+use super::engine::faults::DiskModel;
+use super::engine::observe::{Monitor, Scope};
 use super::engine::replay::ReplayError;
 use super::engine::symbolic::{Alone, Symbolic};
 use super::engine::symmetry::Symmetry;
@@ -101,7 +101,7 @@ impl Backend {
     /// The reason why it cannot judge properties of this kind, if it cannot.
     fn cannot_look_at(self, kind: Kind) -> Option<&'static str> {
         match (self, kind) {
-            (Backend::Stock, Kind::Throughout) => {
+            (Backend::Stock, Kind::AlwaysWithHistory) => {
                 Some("its states do not remember the way to them")
             }
             (Backend::Stock, Kind::Eventually) => Some("its own check of fair runs misses some"),
@@ -178,7 +178,7 @@ pub fn check(
         }
         Backend::Stock => check_stock(system, to, progress)?,
         Backend::Explicit | Backend::Alike => check_explicit(system, to, backend, progress)?,
-        Backend::Symbolic => check_symbolic(system, (&Paxos, Machine::Sound), to, progress)?,
+        Backend::Symbolic => check_symbolic(system, (&Paxos, DiskModel::Sound), to, progress)?,
     };
     Ok(plan.complete(Report { elapsed: start.elapsed(), ..report }))
 }
@@ -194,7 +194,7 @@ fn check_stock(
         .ok_or(CheckError::Panicked(system.name))?;
     let mut outcomes = Vec::new();
     for property in held {
-        let (holds, looked) = if property.kind == Kind::StaysPossible {
+        let (holds, looked) = if property.kind == Kind::AlwaysReachable {
             let hunt = stock::hunt(system, &Paxos, property, &|n| progress(&n.into()))?;
             (hunt.run.is_none(), hunt.looked)
         } else {
@@ -225,19 +225,19 @@ fn check_explicit(
     backend: Backend,
     progress: &dyn Fn(&BigUint),
 ) -> Result<Report, CheckError> {
-    let (mut universe, members) = system.universe(&Paxos, Machine::Sound)?;
+    let (mut universe, members) = system.universe(&Paxos, DiskModel::Sound)?;
     let now = |property: &&Property| matches!(property.kind, Kind::Always | Kind::Sometimes);
     let (now, of_runs): (Vec<&'static Property>, Vec<_>) = held.iter().copied().partition(now);
     let watch = |property: &&'static Property| watch(property, &members, &universe);
     let mut watches: Vec<_> = now.iter().map(watch).collect();
-    let watched_steps = held.iter().any(|property| property.looks_at() == Looks::Steps);
+    let watched_steps = held.iter().any(|property| property.looks_at() == Scope::Steps);
     let alike = alike(system, backend)?;
     let symmetry = alike.as_ref().map(|alike| alike as &dyn Symmetry<Node>);
     let until = Until::Exhausted;
     let explored =
         explore_up_to(&mut universe, &mut watches, symmetry, until, |n| progress(&n.into()))?;
     let mut outcomes = Vec::new();
-    let looked = watches.iter().map(Watch::looked);
+    let looked = watches.iter().map(Monitor::looked);
     for ((property, run), looked) in now.into_iter().zip(explored.found).zip(looked) {
         let holds = run.is_some() == (property.kind == Kind::Sometimes);
         let shows = run.filter(|_| property.kind == Kind::Always);
@@ -245,7 +245,7 @@ fn check_explicit(
         outcomes.push(Outcome::new(system, property, holds, looked, trace.transpose()?));
     }
     for property in of_runs {
-        outcomes.push(of_all_runs(system, (&Paxos, Machine::Sound), property, progress)?);
+        outcomes.push(of_all_runs(system, (&Paxos, DiskModel::Sound), property, progress)?);
     }
     Ok(Report {
         system,
@@ -266,13 +266,14 @@ fn check_explicit(
 /// What becomes of a property of all runs, which takes a search of its own.
 fn of_all_runs<R: Rulebook>(
     system: &'static System,
-    (rulebook, machine): (&R, Machine),
+    (rulebook, machine): (&R, DiskModel),
     property: &'static Property,
     progress: &dyn Fn(&BigUint),
 ) -> Result<Outcome, CheckError> {
     let hunt = hunt(system, rulebook, machine, property, Backend::Symbolic, progress)?;
     // Each state comes at least once, however much is remembered of the ways to it.
-    let few = property.kind == Kind::Throughout && hunt.states < BigUint::from(system.states);
+    let few =
+        property.kind == Kind::AlwaysWithHistory && hunt.states < BigUint::from(system.states);
     if few && hunt.trace.is_none() {
         return Err(CheckError::Unfinished(property.name));
     }
@@ -294,7 +295,7 @@ pub fn check_mutant(
 
 fn check_symbolic<R: Rulebook>(
     system: &'static System,
-    (rulebook, machine): (&R, Machine),
+    (rulebook, machine): (&R, DiskModel),
     held: &[&'static Property],
     progress: &dyn Fn(&BigUint),
 ) -> Result<Report, CheckError> {
@@ -311,13 +312,13 @@ fn check_symbolic<R: Rulebook>(
     let complete = symbolic.is_closed(reach)?;
     let (mut outcomes, mut judged) = (Vec::new(), None);
     for (property, mut watches) in looks {
-        if matches!(property.kind, Kind::Eventually | Kind::Throughout) {
+        if matches!(property.kind, Kind::Eventually | Kind::AlwaysWithHistory) {
             outcomes.push(of_all_runs(system, (rulebook, machine), property, progress)?);
             continue;
         }
         let mut holds = true;
         for watch in &mut watches {
-            holds &= if property.looks_at() == Looks::Steps {
+            holds &= if property.looks_at() == Scope::Steps {
                 let alone = alone(&mut symbolic, reach, &acceptors, watch)?;
                 judged = Some(judged.unwrap_or(0) + alone.judged);
                 alone.found.is_none()
@@ -325,7 +326,7 @@ fn check_symbolic<R: Rulebook>(
                 holds_in(&mut symbolic, reach, watch)?
             };
         }
-        let looked = watches.iter().map(Watch::looked).sum();
+        let looked = watches.iter().map(Monitor::looked).sum();
         outcomes.push(Outcome::new(system, property, holds, looked, None));
     }
     let unexplained = |outcome: &&mut Outcome| {
@@ -359,11 +360,11 @@ fn check_symbolic<R: Rulebook>(
 fn holds_in<R: Rulebook>(
     symbolic: &mut Symbolic<'_, Node<R>>,
     reach: Set,
-    watch: &mut Watch<Node<R>, Lens>,
+    watch: &mut Monitor<Node<R>, Lens>,
 ) -> Result<bool, CheckError> {
     let found = symbolic.finds(reach, watch);
     let kind = watch.observer().property.kind;
-    if kind != Kind::StaysPossible {
+    if kind != Kind::AlwaysReachable {
         return Ok(found == (kind == Kind::Sometimes));
     }
     let goal = symbolic.select(reach, watch);
@@ -375,7 +376,7 @@ fn alone<R: Rulebook>(
     symbolic: &mut Symbolic<'_, Node<R>>,
     reach: Set,
     actors: &[usize],
-    watch: &mut Watch<Node<R>, Lens>,
+    watch: &mut Monitor<Node<R>, Lens>,
 ) -> Result<Alone, CheckError> {
     let mut all = Alone { judged: 0, found: None };
     for actor in actors {
@@ -407,22 +408,22 @@ pub(super) fn watch<R: Rulebook>(
     property: &'static Property,
     members: &Members,
     universe: &Universe<Node<R>>,
-) -> Watch<Node<R>, Lens> {
-    Watch::new(Lens::new(property, members, universe.actors()))
+) -> Monitor<Node<R>, Lens> {
+    Monitor::new(Lens::new(property, members, universe.actors()))
 }
 
-/// Looks for a property of a whole diagram: everywhere at once, or at each place alone where
+/// Scope for a property of a whole diagram: everywhere at once, or at each place alone where
 /// something can be proposed.
 fn watches<R: Rulebook>(
     system: &System,
     property: &'static Property,
     members: &Members,
     universe: &Universe<Node<R>>,
-) -> Vec<Watch<Node<R>, Lens>> {
+) -> Vec<Monitor<Node<R>, Lens>> {
     if !property.one_by_one {
         return vec![watch(property, members, universe)];
     }
     let places = system.bounds.places().into_iter();
     let lens = |place| Lens::new(property, members, universe.actors()).at(place);
-    places.map(|place| Watch::new(lens(place))).collect()
+    places.map(|place| Monitor::new(lens(place))).collect()
 }

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use stateright::actor::Id;
 
-use super::engine::observe::{Judged, Looks, Observer, Remember};
+use super::engine::observe::{Judged, Observer, Remember, Scope};
 use super::properties::{Kind, Property, StepSeen};
 use crate::paxos::leader::{self, Stance};
 use crate::paxos::{
-    AcceptorId, Ballot, Command, Decree, Done, History, Instance, Leader, LeaderId, Members,
+    AcceptorId, Ballot, Command, Decree, Done, Executor, Instance, Leader, LeaderId, Members,
     Message, Node, Record, Refusal, RequestId, Role, Rulebook, State, Storage, Vote,
 };
 
@@ -99,7 +99,7 @@ pub enum Fact {
     /// expired, or after a later request of its client was forgotten.
     Late(LeaderId, Instance),
     /// The leader has taken on these decrees, of the first instances, and that is what came of it.
-    Executed(LeaderId, Arc<(Vec<Decree>, History)>),
+    Executed(LeaderId, Arc<(Vec<Decree>, Executor)>),
     /// The leader is primary.
     Primary(LeaderId, Ballot),
     /// The leader is primary and would leave this instance undecided for ever.
@@ -150,7 +150,7 @@ pub type Facts = BTreeSet<Fact>;
 
 /// One actor's situation, as far as it can be observed.
 #[derive(Clone, Copy, Debug)]
-pub struct Situation<'a> {
+pub struct Observed<'a> {
     /// The role that it plays.
     pub role: &'a Role,
     /// Its volatile state; none while it is down.
@@ -159,7 +159,7 @@ pub struct Situation<'a> {
     pub storage: Option<&'a Storage>,
 }
 
-impl Situation<'_> {
+impl Observed<'_> {
     /// What is to be seen in it of these topics.
     pub fn observe(&self, topics: &[Topic], facts: &mut Facts) {
         match self.role {
@@ -187,7 +187,7 @@ impl Situation<'_> {
     }
 }
 
-/// Looks for what a property looks for, whatever the states are stored in.
+/// Scope for what a property looks for, whatever the states are stored in.
 #[derive(Debug)]
 pub struct Lens {
     /// The property.
@@ -237,7 +237,7 @@ impl<R: Rulebook> Observer<Node<R>> for Lens {
     fn core(&self, actor: usize, state: Option<&State>, storage: Option<&Storage>) -> Vec<Fact> {
         let mut facts = Facts::new();
         if let Some(role) = self.roles.get(actor) {
-            Situation { role, state, storage }.observe(self.property.topics, &mut facts);
+            Observed { role, state, storage }.observe(self.property.topics, &mut facts);
             if let Role::Leader(leader) = role
                 && self.property.topics.contains(&Topic::Insisted)
                 && self.insists.get(actor) == Some(&true)
@@ -254,7 +254,7 @@ impl<R: Rulebook> Observer<Node<R>> for Lens {
         facts.into_iter().filter_map(|fact| fact.at(place)).collect()
     }
 
-    fn looks_at(&self) -> Looks {
+    fn looks_at(&self) -> Scope {
         self.property.looks_at()
     }
 
@@ -269,7 +269,7 @@ impl<R: Rulebook> Observer<Node<R>> for Lens {
 
 impl<R: Rulebook> Remember<Node<R>> for Lens {
     fn remembers(&self) -> bool {
-        self.property.kind == Kind::Throughout
+        self.property.kind == Kind::AlwaysWithHistory
     }
 
     fn remember(&self, before: &Facts, after: &Facts) -> Vec<Fact> {
@@ -313,7 +313,7 @@ fn observe_leader(topic: Topic, leader: &Leader, state: &leader::State, facts: &
             facts.extend(chosen.map(|(i, decree)| Fact::Learned(me, i, decree.clone())));
         }
         Topic::Applied => {
-            let applied = (0..).zip(state.history().applied());
+            let applied = (0..).zip(state.executor().applied());
             facts.extend(applied.map(|(position, i)| Fact::Applied(me, position, *i)));
         }
         Topic::Late => {
@@ -321,7 +321,7 @@ fn observe_leader(topic: Topic, leader: &Leader, state: &leader::State, facts: &
             facts.extend(late.into_iter().map(|i| Fact::Late(me, i)));
         }
         Topic::Executed => {
-            let (log, history) = (state.learner().prefix().to_vec(), state.history().clone());
+            let (log, history) = (state.learner().prefix().to_vec(), state.executor().clone());
             facts.insert(Fact::Executed(me, Arc::new((log, history))));
         }
         Topic::Primary => {

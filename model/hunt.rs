@@ -1,4 +1,4 @@
-//! Looks for one counterexample, a shortest one, and puts it into words.
+//! Scope for one counterexample, a shortest one, and puts it into words.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use super::bfs;
 use super::check::{Backend, CheckError, alike, watch};
 use super::engine::bridge::Bridge;
 use super::engine::explicit::{Until, explore_up_to};
-use super::engine::faults::Machine;
+use super::engine::faults::DiskModel;
 use super::engine::liveness::fairness;
-use super::engine::observe::{Looks, Watch};
+use super::engine::observe::{Monitor, Scope};
 use super::engine::run::Run;
 use super::engine::symbolic::Symbolic;
 use super::engine::symmetry::Symmetry;
@@ -39,28 +39,30 @@ pub struct Hunt {
     pub trace: Option<Trace>,
     /// How many states were visited.
     pub states: BigUint,
-    /// The amount that the property looked at: see [`Watch::looked`].
+    /// The amount that the property looked at: see [`Monitor::looked`].
     pub looked: u64,
     /// How long it took.
     pub elapsed: Duration,
 }
 
-/// Looks for a shortest run that breaks a property, or shows an example of it, and stops at the
+/// Scope for a shortest run that breaks a property, or shows an example of it, and stops at the
 /// first.
 ///
-/// Some kinds of properties have one judge, whatever the back end: [`Kind::Throughout`] Stateright's
+/// Some kinds of properties have one judge, whatever the back end: [`Kind::AlwaysWithHistory`] Stateright's
 /// search through the engine's states, [`Kind::Eventually`] the graph of fair runs,
-/// [`Kind::StaysPossible`] the diagrams; stock Stateright judges the last one on its own.
+/// [`Kind::AlwaysReachable`] the diagrams; stock Stateright judges the last one on its own.
 pub fn hunt<R: Rulebook>(
     system: &'static System,
     rulebook: &R,
-    machine: Machine,
+    machine: DiskModel,
     property: &'static Property,
     backend: Backend,
     progress: &dyn Fn(&BigUint),
 ) -> Result<Hunt, CheckError> {
     let start = Instant::now();
-    if backend == Backend::Stock && !matches!(property.kind, Kind::Throughout | Kind::Eventually) {
+    if backend == Backend::Stock
+        && !matches!(property.kind, Kind::AlwaysWithHistory | Kind::Eventually)
+    {
         return stock::hunt(system, rulebook, property, &|n| progress(&n.into()))
             .map(|hunt| hunt.into_hunt(start.elapsed()));
     }
@@ -88,7 +90,7 @@ pub struct Sought<R: Rulebook> {
 pub fn search<R: Rulebook>(
     system: &'static System,
     rulebook: &R,
-    machine: Machine,
+    machine: DiskModel,
     property: &'static Property,
     backend: Backend,
     progress: &dyn Fn(&BigUint),
@@ -97,9 +99,9 @@ pub fn search<R: Rulebook>(
     let mut look = watch(property, &members, &universe);
     let bridge = |universe| bridge(system, universe);
     // Steps are told from one another state by state only.
-    let steps = property.looks_at() == Looks::Steps;
+    let steps = property.looks_at() == Scope::Steps;
     let backend = if steps { Backend::Explicit } else { backend };
-    let (bridge, (run, states), looked) = if property.kind == Kind::Throughout {
+    let (bridge, (run, states), looked) = if property.kind == Kind::AlwaysWithHistory {
         let bridge = bridge(universe);
         bridge.hold_to(Expectation::Always, property.name, look)?;
         let found = throughout(&bridge, property, progress)?;
@@ -128,7 +130,7 @@ pub fn search<R: Rulebook>(
 pub fn explorable<R: Rulebook>(
     system: &'static System,
     rulebook: &R,
-    machine: Machine,
+    machine: DiskModel,
 ) -> Result<Bridge<Node<R>, Lens>, CheckError> {
     let (universe, members) = system.universe(rulebook, machine)?;
     let bridge = bridge(system, universe);
@@ -152,9 +154,9 @@ fn hold_to_all<R: Rulebook>(
     let held: BTreeSet<_> = bridge.properties().into_iter().map(|p| p.name).collect();
     for property in system.properties().filter(|property| !held.contains(property.name)) {
         let expectation = match property.kind {
-            Kind::Always | Kind::Throughout => Expectation::Always,
+            Kind::Always | Kind::AlwaysWithHistory => Expectation::Always,
             Kind::Sometimes => Expectation::Sometimes,
-            Kind::StaysPossible | Kind::Eventually => continue,
+            Kind::AlwaysReachable | Kind::Eventually => continue,
         };
         let watch = bridge.with_universe(|universe| watch(property, members, universe));
         bridge.hold_to(expectation, property.name, watch)?;
@@ -167,7 +169,7 @@ type Found = Result<(Option<Run>, BigUint), CheckError>;
 fn explicit<R: Rulebook>(
     system: &'static System,
     universe: &mut Universe<Node<R>>,
-    watch: &mut Watch<Node<R>, Lens>,
+    watch: &mut Monitor<Node<R>, Lens>,
     backend: Backend,
     progress: &dyn Fn(&BigUint),
 ) -> Found {
@@ -181,7 +183,7 @@ fn explicit<R: Rulebook>(
 
 fn symbolic<R: Rulebook>(
     universe: &mut Universe<Node<R>>,
-    watch: &mut Watch<Node<R>, Lens>,
+    watch: &mut Monitor<Node<R>, Lens>,
     progress: &dyn Fn(&BigUint),
 ) -> Found {
     let mut symbolic = Symbolic::new(universe);
@@ -190,7 +192,7 @@ fn symbolic<R: Rulebook>(
         progress(&reached);
         states = reached;
     };
-    let run = if watch.observer().property.kind == Kind::StaysPossible {
+    let run = if watch.observer().property.kind == Kind::AlwaysReachable {
         let reach = symbolic.reach()?;
         symbolic.finds(reach, watch);
         let goal = symbolic.select(reach, watch);
@@ -204,7 +206,7 @@ fn symbolic<R: Rulebook>(
 
 fn eventually<R: Rulebook>(
     universe: &mut Universe<Node<R>>,
-    watch: &mut Watch<Node<R>, Lens>,
+    watch: &mut Monitor<Node<R>, Lens>,
     progress: &dyn Fn(&BigUint),
 ) -> Found {
     let fairness = fairness(universe, watch, |n| progress(&n.into()))?;
@@ -226,7 +228,7 @@ fn throughout<R: Rulebook>(
     Ok((run, finished.unique_states.into()))
 }
 
-/// Looks for the counterexample that a mutant must give.
+/// Scope for the counterexample that a mutant must give.
 pub fn catch(
     mutant: &'static Mutant,
     backend: Backend,
@@ -234,13 +236,13 @@ pub fn catch(
 ) -> Result<Hunt, CheckError> {
     let system = system(mutant.system).ok_or(mutant.misnamed(mutant.system))?;
     let property = property(mutant.property).ok_or(mutant.misnamed(mutant.property))?;
-    if backend == Backend::Stock && mutant.machine != Machine::Sound {
+    if backend == Backend::Stock && mutant.machine != DiskModel::Sound {
         return Err(CheckError::NotInStock(mutant.name));
     }
     hunt(system, &mutant, mutant.machine, property, backend, progress)
 }
 
-/// Looks for the first state or step of a mutant that is none of the specification that is proved:
+/// Scope for the first state or step of a mutant that is none of the specification that is proved:
 /// see [`refinement`](super::refinement). If there is none, the property named is the first of those
 /// that hold.
 pub fn catch_by_specification(
@@ -256,7 +258,7 @@ pub fn catch_by_specification(
     let explored = explore_up_to(&mut universe, &mut watches, None, Until::Found, progress)?;
     let place = explored.found.iter().position(Option::is_some).unwrap_or(0);
     let property = held.get(place).copied().unwrap_or(&STEPS[0]);
-    let looked = watches.get(place).map_or(0, Watch::looked);
+    let looked = watches.get(place).map_or(0, Monitor::looked);
     let run = explored.found.into_iter().flatten().next();
     let in_words = |run| Trace::of_run(system, &universe, &members, &run, property);
     let trace = run.map(in_words).transpose()?;

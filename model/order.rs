@@ -38,7 +38,7 @@ pub(super) fn what_came_first(_: &Members, before: &Facts, after: &Facts) -> Vec
     pairs.map(|(old, new)| Fact::Precedes(old, new)).collect()
 }
 
-/// Looks for answers that no order of the commands explains.
+/// Scope for answers that no order of the commands explains.
 pub(super) fn no_order_explains(_: &Members, facts: &Facts) -> Judged<String> {
     if facts.iter().filter_map(answer).next().is_none() {
         return Judged::Nothing;

@@ -4,7 +4,7 @@
 //! an example, or a goal, by its [`Kind`].
 
 use super::engine::bridge::numbered::MOST_PROPERTIES;
-use super::engine::observe::{Judged, Looks};
+use super::engine::observe::{Judged, Scope};
 use super::facts::{Fact, Facts, Topic};
 use super::findings::*;
 use super::order::{no_order_explains, what_came_first};
@@ -17,11 +17,11 @@ pub enum Kind {
     Always,
     /// A violation, given what is remembered of the way there: in no reachable state may it be
     /// found. It takes a search of its own, since what is remembered is a part of the state.
-    Throughout,
+    AlwaysWithHistory,
     /// An example: in some reachable state it must be found, or the system shows too little.
     Sometimes,
     /// A goal: from every reachable state, one where it is found must be reachable.
-    StaysPossible,
+    AlwaysReachable,
     /// A goal: every fair run must reach a state where it is found. Deliveries, timers and
     /// recoveries that stay possible must happen; crashes need not.
     Eventually,
@@ -32,9 +32,9 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Kind::Always => "always",
-            Kind::Throughout => "throughout",
+            Kind::AlwaysWithHistory => "throughout",
             Kind::Sometimes => "sometimes",
-            Kind::StaysPossible => "stays possible",
+            Kind::AlwaysReachable => "stays possible",
             Kind::Eventually => "eventually",
         }
     }
@@ -138,17 +138,17 @@ impl Property {
     }
 
     /// What it looks at.
-    pub fn looks_at(&self) -> Looks {
+    pub fn looks_at(&self) -> Scope {
         match self.finds {
-            Find::InStates(_) => Looks::States,
-            Find::InEachActor(_) => Looks::EachActor,
-            Find::InSteps(_) => Looks::Steps,
+            Find::InStates(_) => Scope::States,
+            Find::InEachActor(_) => Scope::EachActor,
+            Find::InSteps(_) => Scope::Steps,
         }
     }
 
     /// What is remembered is looked at with the whole state.
     const fn remembering(self, remember: fn(&Members, &Facts, &Facts) -> Vec<Fact>) -> Self {
-        assert!(matches!((self.kind, self.finds), (Kind::Throughout, Find::InStates(_))));
+        assert!(matches!((self.kind, self.finds), (Kind::AlwaysWithHistory, Find::InStates(_))));
         Property { remember, ..self }
     }
 }
@@ -210,14 +210,14 @@ pub static PROPERTIES: [Property; 29] = [
     ),
     Property::new(
         "what was chosen stays chosen",
-        Kind::Throughout,
+        Kind::AlwaysWithHistory,
         &[Topic::Cast],
         chosen_otherwise_before,
     )
     .remembering(what_is_chosen),
     Property::new(
         "clients see one order",
-        Kind::Throughout,
+        Kind::AlwaysWithHistory,
         &[Topic::Submitted, Topic::Requested, Topic::Answered],
         no_order_explains,
     )
@@ -256,7 +256,7 @@ pub static PROPERTIES: [Property; 29] = [
     ),
     Property::new(
         "every command can still be chosen",
-        Kind::StaysPossible,
+        Kind::AlwaysReachable,
         &[Topic::Cast, Topic::Submitted],
         all_submitted_are_chosen,
     ),

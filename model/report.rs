@@ -53,7 +53,7 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// The amount that it looked at in which there was something to judge: states or steps, one by
     /// one; on diagrams, different sets of facts. See
-    /// [`Watch::looked`](super::engine::observe::Watch::looked).
+    /// [`Monitor::looked`](super::engine::observe::Monitor::looked).
     pub looked: u64,
     /// The shortest run that shows the opposite, where there can be one.
     pub counterexample: Option<Trace>,

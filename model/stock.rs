@@ -17,7 +17,7 @@ use super::bfs;
 use super::check::CheckError;
 use super::engine::bridge::numbered::{self, Numbered};
 use super::engine::observe::Judged;
-use super::facts::{Facts, Situation, Topic, said};
+use super::facts::{Facts, Observed, Topic, said};
 use super::hunt::Hunt;
 use super::properties::{Kind, Property};
 use super::reach::stays_reachable;
@@ -78,7 +78,7 @@ impl System {
         let expectation = |property: &'static Property| match property.kind {
             Kind::Always => Some((property, Expectation::Always)),
             Kind::Sometimes => Some((property, Expectation::Sometimes)),
-            Kind::StaysPossible | Kind::Eventually | Kind::Throughout => None,
+            Kind::AlwaysReachable | Kind::Eventually | Kind::AlwaysWithHistory => None,
         };
         let expected: Vec<_> = properties.filter_map(expectation).collect();
         let properties = expected.iter().map(|(property, _)| *property);
@@ -112,7 +112,7 @@ fn facts<R: Rulebook>(model: &Stock<R>, state: &StockState<R>, topics: &[Topic])
     for ((node, local), (storage, crashed)) in actors.zip(durable) {
         let state = (!*crashed).then_some(&**local);
         let storage = storage.as_ref();
-        Situation { role: node.role(), state, storage }.observe(topics, &mut facts);
+        Observed { role: node.role(), state, storage }.observe(topics, &mut facts);
     }
     let members = &model.cfg.members;
     facts.extend(state.network.iter_all().flat_map(|e| said(members, e.src, e.msg, topics)));
@@ -166,7 +166,7 @@ impl<R: Rulebook> StockHunt<R> {
     }
 }
 
-/// Looks for the shortest run that breaks a property, and stops at the first.
+/// Scope for the shortest run that breaks a property, and stops at the first.
 pub fn hunt<R: Rulebook>(
     system: &'static System,
     rulebook: &R,
@@ -175,7 +175,7 @@ pub fn hunt<R: Rulebook>(
 ) -> Result<StockHunt<R>, CheckError> {
     let model = system.model_of(rulebook, [property].into_iter())?;
     let looked = Cell::new(0);
-    let (run, states) = if property.kind == Kind::StaysPossible {
+    let (run, states) = if property.kind == Kind::AlwaysReachable {
         let goal = |state: &StockState<R>| {
             let judged = judge(property, &model, state);
             looked.set(looked.get() + u64::from(judged.is_something()));

@@ -7,7 +7,7 @@ use serde::Serialize;
 use stateright::actor::{Id, model_timeout};
 
 use super::check::CheckError;
-use super::engine::faults::{Faults, Machine};
+use super::engine::faults::{DiskModel, Faults};
 use super::engine::universe::Universe;
 use super::facts::Place;
 use super::properties::{Kind, PROPERTIES, Property};
@@ -153,7 +153,7 @@ impl System {
     pub fn universe<R: Rulebook>(
         &self,
         rulebook: &R,
-        machine: Machine,
+        machine: DiskModel,
     ) -> Result<(Universe<Node<R>>, Members), CheckError> {
         let (nodes, members) = self.bounds.nodes(rulebook)?;
         let Crashes { who, total } = self.bounds.crashes;

@@ -93,7 +93,8 @@ impl Trace {
         })?;
         facts.extend(remembered);
         let found = lens.judge(&facts).found().or(in_step);
-        let at_the_end = matches!(property.kind, Kind::Always | Kind::Throughout | Kind::Sometimes);
+        let at_the_end =
+            matches!(property.kind, Kind::Always | Kind::AlwaysWithHistory | Kind::Sometimes);
         if found.is_none() && at_the_end {
             return Err(CheckError::NotShown(property.name));
         }
@@ -161,7 +162,7 @@ impl<R: Rulebook> Words<Node<R>> for InWords {
 /// What a run shows, in words.
 pub fn finding(property: &Property, found: Option<String>) -> String {
     let found = match property.kind {
-        Kind::StaysPossible => "from here on, nothing that may happen leads there".to_owned(),
+        Kind::AlwaysReachable => "from here on, nothing that may happen leads there".to_owned(),
         Kind::Eventually => "from here on, the actors may go on for ever without it".to_owned(),
         _ => found.unwrap_or_default(),
     };

@@ -1,7 +1,7 @@
 //! Random walks through systems that are too large to be exhausted.
 
 use super::check::{CheckError, watch};
-use super::engine::faults::Machine;
+use super::engine::faults::DiskModel;
 use super::engine::swarm::{Swarmed, Walks, swarm};
 use super::properties::{Kind, Property};
 use super::system::System;
@@ -21,12 +21,12 @@ pub struct Swarm {
 pub fn walk<R: Rulebook>(
     system: &'static System,
     rulebook: &R,
-    machine: Machine,
+    machine: DiskModel,
     walks: Walks,
     progress: &dyn Fn(u64),
 ) -> Result<Swarm, CheckError> {
     let (mut universe, members) = system.universe(rulebook, machine)?;
-    let seen = |kind| matches!(kind, Kind::Always | Kind::Throughout | Kind::Sometimes);
+    let seen = |kind| matches!(kind, Kind::Always | Kind::AlwaysWithHistory | Kind::Sometimes);
     let held: Vec<_> = system.properties().filter(|property| seen(property.kind)).collect();
     let watch = |property: &&'static Property| watch(property, &members, &universe);
     let mut watches: Vec<_> = held.iter().map(watch).collect();

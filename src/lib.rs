@@ -21,7 +21,7 @@
 //! use std::time::Duration;
 //! use synod::cluster::client::{Client, Outcome};
 //! use synod::cluster::config::ClusterConfig;
-//! use synod::cluster::processes::free_ports;
+//! use synod::lab::processes::free_ports;
 //! use synod::paxos::{Answer, AnyStateMachine, RestoreError, StateMachine};
 //!
 //! /// Adds up.
@@ -70,12 +70,12 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use synod::cluster::{Config, demo};
+//! use synod::lab::demo::{self, Config};
 //!
 //! let config = Config { acceptors: 3, failed: 1, commands: 100, ..Config::default() };
 //! let report = demo::run(&config, Duration::from_secs(5), |_cluster| {}, |_answered| {})?;
 //! assert!(report.holds());
-//! # Ok::<(), synod::cluster::ClusterError>(())
+//! # Ok::<(), synod::lab::demo::ClusterError>(())
 //! ```
 
 #![cfg_attr(
@@ -86,6 +86,7 @@
 pub mod cli;
 pub mod cluster;
 pub mod codec;
+pub mod lab;
 pub mod machine;
 #[path = "../model/mod.rs"]
 pub mod model;

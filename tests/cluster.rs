@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use synod::cluster::demo::{Report, run};
-use synod::cluster::{Cluster, Config, Runtime};
+use synod::lab::demo::{Cluster, Config, Runtime};
+use synod::lab::demo::{Report, run};
 use synod::paxos::Quorums;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -99,7 +99,7 @@ fn under_way(config: &Config) -> Cluster {
 fn when_the_primary_dies_the_other_leader_takes_over_and_no_command_is_lost() {
     let config = Config { acceptors: 3, failed: 0, commands: 300_000, ..Config::default() };
     let mut cluster = under_way(&config);
-    let primary = |handle: &&synod::cluster::Handle| handle.view.is_primary();
+    let primary = |handle: &&synod::lab::demo::Handle| handle.view.is_primary();
     let killed = cluster.leaders().find(primary).unwrap().name.clone();
     cluster.kill(&killed);
     assert!(cluster.answered() < config.commands, "all was done before the primary was killed");

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use synod::cluster::inquirer::Inquirer;
-use synod::cluster::processes::{Processes, free_ports};
+use synod::cluster::status_client::StatusClient;
+use synod::lab::processes::{Processes, free_ports};
 use synod::paxos::Ballot;
 use synod::runtime::inquiry::RoleStatus;
 
@@ -48,8 +48,8 @@ fn load(file: &Path, commands: u64) -> f64 {
 }
 
 /// The highest ballot, whose leader is primary.
-fn highest(inquirer: &Inquirer) -> Ballot {
-    let statuses = inquirer.status(Duration::from_secs(10)).unwrap();
+fn highest(status_client: &StatusClient) -> Ballot {
+    let statuses = status_client.status(Duration::from_secs(10)).unwrap();
     let ballots = statuses.into_iter().filter_map(|status| match status?.role {
         RoleStatus::Leader(leader) => Some(leader.ballot),
         _ => None,
@@ -65,14 +65,14 @@ fn leaders_that_do_not_hear_one_another_leave_the_primary_be() {
     cluster.start_all().unwrap();
     let at = folder.join("cluster.toml");
     let whole = load_for_a_while(&at);
-    let inquirer = Inquirer::new(cluster.config()).unwrap();
-    let before = highest(&inquirer);
+    let status_client = StatusClient::new(cluster.config()).unwrap();
+    let before = highest(&status_client);
     let primary = LEADERS[usize::from(before.leader.0)];
     let other = LEADERS.into_iter().find(|name| *name != primary).unwrap();
     cluster.lose(primary, other, 100).unwrap();
     cluster.lose(other, primary, 100).unwrap();
     let cut = load_for_a_while(&at);
-    let after = highest(&inquirer);
+    let after = highest(&status_client);
     println!(
         "{whole:.0} puts a second, and {cut:.0} while {primary} and {other} are cut off: {before} to {after}"
     );
@@ -83,7 +83,7 @@ fn leaders_that_do_not_hear_one_another_leave_the_primary_be() {
         cluster.lose(primary, acceptor, 100).unwrap();
     }
     load(&at, 100);
-    assert_ne!(highest(&inquirer).leader, before.leader);
+    assert_ne!(highest(&status_client).leader, before.leader);
     drop(cluster);
     std::fs::remove_dir_all(folder).unwrap();
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use synod::cluster::client::{Client, Outcome};
 use synod::cluster::config::{ClusterConfig, MemberConfig};
-use synod::cluster::member::Playing;
-use synod::cluster::processes::free_ports;
+use synod::cluster::member::RunningRole;
+use synod::lab::processes::free_ports;
 use synod::machine::kv::{KvCommand, KvStore};
 use synod::paxos::AnyStateMachine;
 
@@ -23,7 +23,7 @@ fn config(name: &str) -> ClusterConfig {
     file.parse().unwrap()
 }
 
-fn start(config: &ClusterConfig, base: &Path, member: &MemberConfig) -> Vec<Playing> {
+fn start(config: &ClusterConfig, base: &Path, member: &MemberConfig) -> Vec<RunningRole> {
     config.start(base, &member.name, &AnyStateMachine::new(KvStore::default())).unwrap()
 }
 

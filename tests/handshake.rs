@@ -26,7 +26,7 @@ use synod::runtime::journal::{Journal, MemoryJournal};
 use synod::runtime::me::Me;
 use synod::runtime::party::Party;
 use synod::runtime::pump::{Datagram, Turn};
-use synod::runtime::udp::Outlet;
+use synod::runtime::udp::Transport;
 use synod::runtime::wire::{BUNDLE, Frame, Framed, Header, encode_one, open};
 
 /// What was sent to whom, in order.
@@ -41,7 +41,7 @@ impl Sent {
     }
 }
 
-impl Outlet for Sent {
+impl Transport for Sent {
     fn id(&self, _: SocketAddr) -> Id {
         Id::from(1)
     }

@@ -26,7 +26,7 @@ use synod::runtime::me::Me;
 use synod::runtime::notice::Notice;
 use synod::runtime::party::Party;
 use synod::runtime::pump::{BATCH, Datagram, Turn};
-use synod::runtime::udp::Outlet;
+use synod::runtime::udp::Transport;
 use synod::runtime::wire::{BUNDLE, Frame, Header, Kind, encode_one, open};
 
 /// What happened, in order.
@@ -52,7 +52,7 @@ impl Journal for Log {
     }
 }
 
-impl Outlet for Log {
+impl Transport for Log {
     fn id(&self, _: SocketAddr) -> Id {
         Id::from(1)
     }

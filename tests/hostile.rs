@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use synod::cluster::client::{Client, Outcome};
 use synod::cluster::config::ClusterConfig;
-use synod::cluster::member::Playing;
-use synod::cluster::processes::free_ports;
-use synod::cluster::{Cluster, Config, Handle, Runtime};
+use synod::cluster::member::RunningRole;
+use synod::lab::demo::{Cluster, Config, Handle, Runtime};
+use synod::lab::processes::free_ports;
 use synod::machine::kv::{KvCommand, KvReply, KvStore};
 use synod::paxos::{
     Answer, AnyStateMachine, Ballot, ClientId, Command, Decree, Done, Instance, LeaderId, Message,
@@ -180,7 +180,7 @@ fn ten_thousand_poisoned_commands_leave_a_store_that_answers() {
     let file = ClusterConfig::sample_at("poison", 3, || ports.next().unwrap()).unwrap();
     let config: ClusterConfig = file.parse().unwrap();
     let machine = AnyStateMachine::new(KvStore::default());
-    let mut members: Vec<Playing> = Vec::new();
+    let mut members: Vec<RunningRole> = Vec::new();
     for member in &config.members {
         config.create_journals(&base, &member.name).unwrap();
         members.extend(config.start(&base, &member.name, &machine).unwrap());
@@ -221,7 +221,7 @@ fn ten_thousand_poisoned_commands_leave_a_store_that_answers() {
     let ended = members.into_iter().map(|playing| playing.running.stop().unwrap());
     let states: Vec<_> = ended.map(|ended| ended.state.unwrap()).collect();
     let applied =
-        states.iter().filter_map(|state| Some(state.as_leader()?.history().applied().len()));
+        states.iter().filter_map(|state| Some(state.as_leader()?.executor().applied().len()));
     let applied: Vec<usize> = applied.collect();
     assert!(
         applied.len() == 3 && applied.iter().max() > Some(&(SALVO as usize / 4)),

@@ -63,8 +63,8 @@ impl Learning {
         self.learn(&KvCommand::Put { key: key(), value });
         (0..clients).for_each(|_| self.learn(&KvCommand::Get { key: key() }));
         let leader = self.state.as_ref().unwrap().as_leader().unwrap();
-        assert_eq!(leader.history().applied().len() as u64, clients + 1);
-        leader.history().sessions()
+        assert_eq!(leader.executor().applied().len() as u64, clients + 1);
+        leader.executor().sessions()
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use stateright::{Checker, Model};
 use synod::model::check::{Backend, CheckError, Held, check};
-use synod::model::engine::faults::Machine;
+use synod::model::engine::faults::DiskModel;
 use synod::model::engine::observe::Judged;
 use synod::model::engine::swarm::Walks;
 use synod::model::facts::Facts;
@@ -40,7 +40,7 @@ fn passes(system: &'static System, backend: Backend) -> Report {
             Verdict::Holds => !left_out && looked > 0,
             Verdict::LeftOut(_) => left_out && looked == 0,
             Verdict::NotLookedAt(_) => {
-                let of_runs = matches!(property.kind, Kind::Throughout | Kind::Eventually);
+                let of_runs = matches!(property.kind, Kind::AlwaysWithHistory | Kind::Eventually);
                 backend == Backend::Stock && of_runs && looked == 0
             }
             Verdict::Fails | Verdict::Vacuous => false,
@@ -136,7 +136,7 @@ fn caught(name: &str, steps: usize) {
 fn stateright_explores_the_states_of_the_engine() {
     for name in ["dueling", "gap", "progress"] {
         let system = system(name).unwrap();
-        let model = explorable(system, &Paxos, Machine::Sound).unwrap();
+        let model = explorable(system, &Paxos, DiskModel::Sound).unwrap();
         let checker = model.checker().spawn_bfs().join();
         assert_eq!(checker.unique_state_count() as u128, system.states, "{name}");
         checker.assert_properties();
@@ -172,14 +172,14 @@ fn memory_tells_states_apart() {
 fn random_walks_find_faults_in_what_cannot_be_exhausted() {
     let walks = Walks { seed: 1, walks: 50, steps: 300, part: (0, 1) };
     let broken = |swarm: Swarm| -> BTreeSet<&str> {
-        let forbids = |kind| matches!(kind, Kind::Always | Kind::Throughout);
+        let forbids = |kind| matches!(kind, Kind::Always | Kind::AlwaysWithHistory);
         let found = swarm.found.into_iter();
         let found = found.filter(|(property, found)| forbids(property.kind) && found.is_some());
         found.map(|(property, _)| property.name).collect()
     };
     for large in &LARGE {
-        let sound = walk(large, &Paxos, Machine::Sound, walks, &|_| {}).unwrap();
-        assert!(sound.found.iter().any(|(property, _)| property.kind == Kind::Throughout));
+        let sound = walk(large, &Paxos, DiskModel::Sound, walks, &|_| {}).unwrap();
+        assert!(sound.found.iter().any(|(property, _)| property.kind == Kind::AlwaysWithHistory));
         assert_eq!(broken(sound), BTreeSet::new());
     }
     for name in ["stale-accept", "amnesia", "send-before-save", "catch-up-trusts-votes"] {
@@ -217,7 +217,7 @@ fn alike_acceptors_make_no_difference() {
 fn caught_by_stock(name: &str, steps: usize) {
     let mutant = mutant(name).unwrap();
     let small = system(mutant.system).unwrap().stock.is_some();
-    if !small || mutant.machine != Machine::Sound {
+    if !small || mutant.machine != DiskModel::Sound {
         return;
     }
     let trace = catch(mutant, Backend::Stock, &|_| {}).unwrap().trace.unwrap();
@@ -275,7 +275,8 @@ fn the_check_of_fair_runs_catches_what_stops_progress() {
     let idle = Rules { still_waiting: |waiting, _| waiting.clear(), ..PAXOS };
     for (rules, steps) in [(mutant("silent-reject").unwrap().rules, 5), (idle, 9)] {
         let (comeback, backend) = (system("comeback").unwrap(), Backend::Explicit);
-        let hunt = hunt(comeback, &Other(rules), Machine::Sound, chosen, backend, &|_| {}).unwrap();
+        let hunt =
+            hunt(comeback, &Other(rules), DiskModel::Sound, chosen, backend, &|_| {}).unwrap();
         let trace = hunt.trace.unwrap();
         assert_eq!(trace.steps.len(), steps, "{trace}");
     }
@@ -293,7 +294,7 @@ impl Rulebook for Other {
 
 fn look_for(name: &str, rules: Rules, in_system: &'static System) -> Hunt {
     let (rulebook, property) = (Other(rules), property(name).unwrap());
-    hunt(in_system, &rulebook, Machine::Sound, property, Backend::Symbolic, &|_| {}).unwrap()
+    hunt(in_system, &rulebook, DiskModel::Sound, property, Backend::Symbolic, &|_| {}).unwrap()
 }
 
 /// Every property that holds always is broken by some fault: none of them is true of any state.

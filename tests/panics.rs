@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use synod::cluster::client::{Client, Outcome};
 use synod::cluster::config::ClusterConfig;
-use synod::cluster::member::{Part, Playing};
-use synod::cluster::processes::free_ports;
+use synod::cluster::member::{RoleKind, RunningRole};
+use synod::lab::processes::free_ports;
 use synod::paxos::{Answer, AnyStateMachine};
 use touchy::Touchy;
 
@@ -25,19 +25,19 @@ impl Drop for Base {
     }
 }
 
-fn start(config: &ClusterConfig, base: &Path) -> Vec<Playing> {
+fn start(config: &ClusterConfig, base: &Path) -> Vec<RunningRole> {
     let machine = AnyStateMachine::new(Touchy::new(|command| command.starts_with(b"boom")));
     let members = config.members.iter();
     members.flat_map(|member| config.start(base, &member.name, &machine).unwrap()).collect()
 }
 
 /// Stops all; the leaders' machines.
-fn stop(members: Vec<Playing>) -> Vec<Vec<u8>> {
+fn stop(members: Vec<RunningRole>) -> Vec<Vec<u8>> {
     let ended = members.into_iter().map(|playing| (playing.part, playing.running.stop()));
-    let leaders = ended.filter(|(part, _)| *part == Part::Leader);
-    let state = |(_, ended): (Part, Option<synod::runtime::run::Ended>)| ended.unwrap().state;
+    let leaders = ended.filter(|(part, _)| *part == RoleKind::Leader);
+    let state = |(_, ended): (RoleKind, Option<synod::runtime::run::Ended>)| ended.unwrap().state;
     let machine =
-        |state: synod::paxos::State| state.as_leader().unwrap().history().machine().snapshot();
+        |state: synod::paxos::State| state.as_leader().unwrap().executor().machine().snapshot();
     leaders.filter_map(state).map(machine).collect()
 }
 

@@ -2,7 +2,7 @@
 //! specification; with a fault that endangers agreement, some step is not.
 
 use synod::model::check::{Backend, CheckError, Held, check, check_mutant};
-use synod::model::engine::faults::Machine;
+use synod::model::engine::faults::DiskModel;
 use synod::model::hunt::{catch_by_specification, hunt};
 use synod::model::mutants::{MUTANTS, mutant};
 use synod::model::refinement::{self, ALONE, STATES, STEPS};
@@ -177,7 +177,7 @@ fn make_up(adopted: &mut Adopted, votes: Vec<Vote>) {
 }
 
 /// Whether a fault breaks a property of the specification, state by state and on diagrams.
-fn broken<R: Rulebook>(by: &R, machine: Machine, name: &str, property: &str) {
+fn broken<R: Rulebook>(by: &R, machine: DiskModel, name: &str, property: &str) {
     let (system, property) = (system(name).unwrap(), refinement::property(property).unwrap());
     for backend in [Backend::Explicit, Backend::Symbolic] {
         let hunt = hunt(system, by, machine, property, backend, &|_| {}).unwrap();
@@ -211,7 +211,7 @@ fn every_property_is_broken_by_some_fault() {
     }
     let makes_up = MakesUp(Rules { adopt: make_up, ..PAXOS });
     for property in ["nothing is made up", "validity"] {
-        broken(&makes_up, Machine::Sound, "dueling", property);
+        broken(&makes_up, DiskModel::Sound, "dueling", property);
     }
     // And no quorums can be configured that do not meet.
     let by_reading =

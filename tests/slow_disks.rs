@@ -10,7 +10,7 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use common::{Cluster, Member, text};
-use synod::cluster::inquirer::Inquirer;
+use synod::cluster::status_client::StatusClient;
 use synod::paxos::Ballot;
 use synod::runtime::inquiry::RoleStatus;
 
@@ -33,8 +33,8 @@ fn slow_syncs(folder: &Path) -> PathBuf {
 
 /// The highest ballot that a leader acts under or has heard of; how long the last sync of the slowest
 /// acceptor took; and the most syncs of an acceptor.
-fn standing(inquirer: &Inquirer) -> (Ballot, Duration, u64) {
-    let statuses = inquirer.status(Duration::from_secs(20)).unwrap();
+fn stance(status_client: &StatusClient) -> (Ballot, Duration, u64) {
+    let statuses = status_client.status(Duration::from_secs(20)).unwrap();
     let (mut ballot, mut slowest, mut syncs) = (Ballot::default(), Duration::ZERO, 0);
     for status in statuses.into_iter().map(|status| status.expect("all are up")) {
         let journal = status.journal.unwrap();
@@ -71,16 +71,16 @@ fn nobody_is_deposed(milliseconds: u64, slow: &[&str]) {
         began.elapsed()
     };
     put(0);
-    let inquirer = Inquirer::new(&cluster.config()).unwrap();
+    let status_client = StatusClient::new(&cluster.config()).unwrap();
     // Whoever was slow to start may have missed the first election.
-    assert!(inquirer.wait_until_level(Duration::from_secs(60)).unwrap());
-    let (ballot, _, syncs) = standing(&inquirer);
+    assert!(status_client.wait_until_level(Duration::from_secs(60)).unwrap());
+    let (ballot, _, syncs) = stance(&status_client);
     let (began, mut puts, mut longest) = (Instant::now(), 0, Duration::ZERO);
     while began.elapsed() < LOAD {
         puts += 1;
         longest = longest.max(put(puts));
     }
-    let (after, slowest, later) = standing(&inquirer);
+    let (after, slowest, later) = stance(&status_client);
     let per_put = (later - syncs) as f64 / puts as f64;
     println!(
         "{milliseconds} ms on {}: {puts} puts, each {longest:?} at most, {per_put:.1} syncs of an acceptor",

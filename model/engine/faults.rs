@@ -11,24 +11,24 @@ pub struct Faults {
     /// How often all actors together may crash.
     pub total: u8,
     /// How the machines perform steps.
-    pub machine: Machine,
+    pub machine: DiskModel,
 }
 
 /// How a machine performs the commands of one step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Machine {
+pub enum DiskModel {
     /// Saves, then sends, then sets timers. What was saved stays.
     #[default]
     Sound,
     /// Sends, then saves, then sets timers.
     SendsFirst,
-    /// Like [`Machine::Sound`], but a crash loses what was saved last.
+    /// Like [`DiskModel::Sound`], but a crash loses what was saved last.
     LosesLastSave,
 }
 
 impl Faults {
     /// Nobody crashes.
-    pub const NONE: Faults = Faults { crashes: Vec::new(), total: 0, machine: Machine::Sound };
+    pub const NONE: Faults = Faults { crashes: Vec::new(), total: 0, machine: DiskModel::Sound };
 
     /// How often this actor may crash.
     pub fn most(&self, actor: usize) -> u8 {

@@ -8,7 +8,7 @@ use stateright::actor::Actor;
 
 use super::explicit::situations::State;
 use super::fair::{Action, Graph};
-use super::observe::{Observer, Watch};
+use super::observe::{Monitor, Observer};
 use super::run::{Run, RunStep};
 use super::steps::Steps;
 use super::universe::{Stimulus, Universe, UniverseError};
@@ -44,11 +44,11 @@ struct Builder<'u, A: Actor> {
     actions: IndexSet<(usize, Stimulus), FxBuildHasher>,
 }
 
-/// Looks for a fair run that never reaches what the watch finds. Everything must happen but
+/// Scope for a fair run that never reaches what the watch finds. Everything must happen but
 /// crashes.
 pub fn fairness<A: Actor, O: Observer<A>>(
     universe: &mut Universe<A>,
-    watch: &mut Watch<A, O>,
+    watch: &mut Monitor<A, O>,
     mut progress: impl FnMut(usize),
 ) -> Result<Fairness, UniverseError>
 where

@@ -7,12 +7,12 @@ use indexmap::IndexSet;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use stateright::actor::Actor;
 
-use super::run::Situation;
+use super::run::LocalConfiguration;
 use super::universe::{CoreId, MessageId, SetId, Universe};
 
 /// What an observer looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Looks {
+pub enum Scope {
     /// States: the facts of all actors together.
     States,
     /// One actor at a time: the facts that it and what it sent show.
@@ -79,7 +79,7 @@ impl<F> FromIterator<Option<F>> for Judged<F> {
     }
 }
 
-/// Looks at states or steps, in pieces: each core and each message that was ever sent shows some facts, and
+/// Scope at states or steps, in pieces: each core and each message that was ever sent shows some facts, and
 /// a state shows the facts of its pieces. So one definition serves one state as well as a whole
 /// diagram.
 pub trait Observer<A: Actor> {
@@ -98,8 +98,8 @@ pub trait Observer<A: Actor> {
     fn message(&self, from: usize, message: &A::Msg) -> Vec<Self::Fact>;
 
     /// What it looks at.
-    fn looks_at(&self) -> Looks {
-        Looks::States
+    fn looks_at(&self) -> Scope {
+        Scope::States
     }
 
     /// Judges the facts of a state or of an actor. Whoever looks at steps is not asked.
@@ -144,7 +144,7 @@ pub type StepFacts = (FactsId, FactsId, FactsId);
 pub const NO_FACTS: FactsId = 0;
 
 /// An observer that remembers what it saw.
-pub struct Watch<A: Actor, O: Observer<A>> {
+pub struct Monitor<A: Actor, O: Observer<A>> {
     observer: O,
     sets: IndexSet<BTreeSet<O::Fact>, FxBuildHasher>,
     judged: Vec<Judged>,
@@ -156,14 +156,14 @@ pub struct Watch<A: Actor, O: Observer<A>> {
     sent: FxHashMap<SetId, FactsId>,
 }
 
-impl<A: Actor, O: Observer<A>> Watch<A, O>
+impl<A: Actor, O: Observer<A>> Monitor<A, O>
 where
     A::State: Eq + Hash,
     A::Storage: Eq + Hash,
 {
     /// Has seen nothing yet.
     pub fn new(observer: O) -> Self {
-        let mut watch = Watch {
+        let mut watch = Monitor {
             observer,
             sets: IndexSet::default(),
             judged: Vec::new(),
@@ -199,7 +199,7 @@ where
     pub fn number(&mut self, facts: BTreeSet<O::Fact>) -> FactsId {
         let (number, new) = self.sets.insert_full(facts);
         if new {
-            let states = self.observer.looks_at() != Looks::Steps;
+            let states = self.observer.looks_at() != Scope::Steps;
             let judge = || self.observer.judge(&self.sets[number]);
             self.judged.push(if states { judge() } else { Judged::Nothing });
         }
@@ -237,7 +237,7 @@ where
         &mut self,
         universe: &Universe<A>,
         actor: usize,
-        situation: &Situation,
+        situation: &LocalConfiguration,
     ) -> FactsId {
         let mut all = self.core(universe, actor, situation.core);
         for set in &situation.sent {
@@ -248,7 +248,7 @@ where
     }
 
     /// What a state shows: a situation for each actor.
-    pub fn facts(&mut self, universe: &Universe<A>, state: &[&Situation]) -> FactsId {
+    pub fn facts(&mut self, universe: &Universe<A>, state: &[&LocalConfiguration]) -> FactsId {
         let mut all = NO_FACTS;
         for (actor, situation) in state.iter().enumerate() {
             let shown = self.situation(universe, actor, situation);
@@ -257,9 +257,9 @@ where
         all
     }
 
-    /// Looks at a state; true if something is found.
-    pub fn finds_in(&mut self, universe: &Universe<A>, state: &[&Situation]) -> bool {
-        let judged = if self.observer.looks_at() == Looks::EachActor {
+    /// Scope at a state; true if something is found.
+    pub fn finds_in(&mut self, universe: &Universe<A>, state: &[&LocalConfiguration]) -> bool {
+        let judged = if self.observer.looks_at() == Scope::EachActor {
             let mut judged = Judged::Nothing;
             for (actor, situation) in state.iter().enumerate() {
                 let shown = self.situation(universe, actor, situation);
@@ -325,7 +325,7 @@ where
     }
 }
 
-impl<A: Actor, O: Remember<A>> Watch<A, O>
+impl<A: Actor, O: Remember<A>> Monitor<A, O>
 where
     A::State: Eq + Hash,
     A::Storage: Eq + Hash,
@@ -346,11 +346,11 @@ where
         news
     }
 
-    /// Looks at a state, with what is remembered of the way to it; true if something is found.
+    /// Scope at a state, with what is remembered of the way to it; true if something is found.
     pub fn finds_with(
         &mut self,
         universe: &Universe<A>,
-        state: &[&Situation],
+        state: &[&LocalConfiguration],
         memory: &BTreeSet<O::Fact>,
     ) -> bool {
         if !self.observer.remembers() {
@@ -371,7 +371,7 @@ pub struct Lookup<'w> {
     judged: &'w [Judged],
     steps: &'w FxHashMap<StepFacts, Judged>,
     /// What it looks at.
-    pub looks_at: Looks,
+    pub looks_at: Scope,
 }
 
 impl Lookup<'_> {

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use stateright::actor::{Actor, Command, Id, Out};
 use thiserror::Error;
 
-use super::faults::Machine;
+use super::faults::DiskModel;
 use super::run::{Run, RunStep};
 use super::universe::{Event, Universe};
 
@@ -46,7 +46,7 @@ pub type Sent<A> = (usize, usize, <A as Actor>::Msg);
 /// A run under way, or at its end.
 pub struct Replay<'a, A: Actor> {
     nodes: &'a [A],
-    machine: Machine,
+    machine: DiskModel,
     /// The actors.
     pub actors: Vec<Replayed<A>>,
     /// All messages that were ever sent, in order.
@@ -123,7 +123,7 @@ impl<'a, A: Actor> Replay<'a, A> {
         };
         self.actors[actor].state = Some(state);
         let mut commands: Vec<Command<_, _, _, _>> = out.into_iter().collect();
-        let sends_first = self.machine == Machine::SendsFirst;
+        let sends_first = self.machine == DiskModel::SendsFirst;
         commands.sort_by_key(|command| match command {
             Command::Save(_) => u8::from(sends_first),
             Command::Send(..) => u8::from(!sends_first),
@@ -161,7 +161,7 @@ impl<'a, A: Actor> Replay<'a, A> {
         let replayed = &mut self.actors[actor];
         replayed.state = None;
         replayed.timers.clear();
-        if self.machine == Machine::LosesLastSave && replayed.saves.len() > replayed.old_saves {
+        if self.machine == DiskModel::LosesLastSave && replayed.saves.len() > replayed.old_saves {
             replayed.saves.pop();
         }
     }

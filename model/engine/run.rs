@@ -10,7 +10,7 @@ use super::universe::{CoreId, SetId, Stimulus, Universe, UniverseError};
 
 /// One actor's whole situation: its core, and what it ever sent to each addressee.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Situation {
+pub struct LocalConfiguration {
     /// All but what it sent.
     pub core: CoreId,
     /// What it sent, by addressee.
@@ -37,7 +37,7 @@ pub struct Run {
     pub steps: Vec<RunStep>,
 }
 
-impl Situation {
+impl LocalConfiguration {
     /// The situation in which an actor has this core, and has sent these messages beside those it
     /// had sent before.
     pub fn follow<A: Actor>(&self, universe: &mut Universe<A>, core: CoreId, more: SetId) -> Self
@@ -49,7 +49,7 @@ impl Situation {
         for (to, more) in universe.by_addressee(more) {
             sent[to] = universe.union(sent[to], more);
         }
-        Situation { core, sent }
+        LocalConfiguration { core, sent }
     }
 
     /// What it is, whatever the numbers in it.
@@ -72,13 +72,16 @@ impl Situation {
 
 /// The situations in which an actor may begin, and after how many commands of its start it has
 /// crashed there.
-pub fn starts<A: Actor>(universe: &mut Universe<A>, actor: usize) -> Vec<(Situation, Option<usize>)>
+pub fn starts<A: Actor>(
+    universe: &mut Universe<A>,
+    actor: usize,
+) -> Vec<(LocalConfiguration, Option<usize>)>
 where
     A::State: Eq + Hash,
     A::Storage: Eq + Hash,
 {
     let outcomes = universe.starts(actor).to_vec();
-    let nothing = Situation { core: 0, sent: vec![0; universe.actors().len()].into() };
+    let nothing = LocalConfiguration { core: 0, sent: vec![0; universe.actors().len()].into() };
     let each = |(place, outcome): (usize, &super::universe::Outcome)| {
         (nothing.follow(universe, outcome.core, outcome.sent), cut(place, outcomes.len()))
     };
@@ -88,9 +91,9 @@ where
 /// The step that makes `after` of this actor.
 pub fn step_between<A: Actor>(
     universe: &mut Universe<A>,
-    before: &[Situation],
+    before: &[LocalConfiguration],
     actor: usize,
-    after: &Situation,
+    after: &LocalConfiguration,
 ) -> Option<RunStep>
 where
     A::State: Eq + Hash,
@@ -118,13 +121,13 @@ pub(super) fn cut(outcome: usize, outcomes: usize) -> Option<usize> {
 /// For each actor, after how many commands of its start it crashed to be as in this state.
 pub(super) fn cuts_of_start<A: Actor>(
     universe: &mut Universe<A>,
-    state: &[Situation],
+    state: &[LocalConfiguration],
 ) -> Result<Vec<Option<usize>>, UniverseError>
 where
     A::State: Eq + Hash,
     A::Storage: Eq + Hash,
 {
-    let cut = |(actor, situation): (usize, &Situation)| {
+    let cut = |(actor, situation): (usize, &LocalConfiguration)| {
         let starts = starts(universe, actor).into_iter();
         let mut same = starts.filter(|(start, _)| start == situation);
         same.next().map(|(_, cut)| cut).ok_or(UniverseError::LostRun)
@@ -135,7 +138,7 @@ where
 /// The run through these states.
 pub(super) fn run_through<A: Actor>(
     universe: &mut Universe<A>,
-    states: &[Vec<Situation>],
+    states: &[Vec<LocalConfiguration>],
 ) -> Result<Run, UniverseError>
 where
     A::State: Eq + Hash,
@@ -143,7 +146,7 @@ where
 {
     let start = states.first().ok_or(UniverseError::LostRun)?;
     let starts = cuts_of_start(universe, start)?;
-    let step = |pair: &[Vec<Situation>]| {
+    let step = |pair: &[Vec<LocalConfiguration>]| {
         let moved = (0..pair[0].len()).find(|actor| pair[0][*actor] != pair[1][*actor]);
         let step = moved.and_then(|actor| step_between(universe, &pair[0], actor, &pair[1][actor]));
         step.ok_or(UniverseError::LostRun)

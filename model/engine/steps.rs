@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use stateright::actor::Actor;
 
 use super::explicit::situations::{SituationId, Situations, Start};
-use super::run::{RunStep, Situation, cut};
+use super::run::{LocalConfiguration, RunStep, cut};
 use super::universe::{Stimulus, Universe};
 
 /// The situations of all actors, and what becomes of each by what.
@@ -105,7 +105,7 @@ impl Steps {
     }
 
     /// A state in full.
-    pub fn in_full(&self, state: &[SituationId]) -> Vec<&Situation> {
+    pub fn in_full(&self, state: &[SituationId]) -> Vec<&LocalConfiguration> {
         state.iter().enumerate().map(|(actor, id)| self.situations.get(actor, *id)).collect()
     }
 }

@@ -8,7 +8,7 @@ use rustc_hash::FxBuildHasher;
 use stateright::actor::Actor;
 
 use super::explicit::situations::{SituationId, Start, State};
-use super::observe::{FactsId, Remember, Watch};
+use super::observe::{FactsId, Monitor, Remember};
 use super::run::{Run, RunStep};
 use super::steps::Steps;
 use super::universe::{Stimulus, Universe, UniverseError};
@@ -46,7 +46,7 @@ pub struct Swarmed {
 /// Takes a part of the walks.
 pub fn swarm<A: Actor, O: Remember<A>>(
     universe: &mut Universe<A>,
-    watches: &mut [Watch<A, O>],
+    watches: &mut [Monitor<A, O>],
     walks: Walks,
     mut progress: impl FnMut(u64),
 ) -> Result<Swarmed, UniverseError>
@@ -76,7 +76,7 @@ const CRASH_ONE_IN: u32 = 32;
 
 struct Walker<'u, A: Actor, O: Remember<A>> {
     universe: &'u mut Universe<A>,
-    watches: &'u mut [Watch<A, O>],
+    watches: &'u mut [Monitor<A, O>],
     starts: Vec<Start>,
     steps: Steps,
     /// The situations that were walked through, with their actors.

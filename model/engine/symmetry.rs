@@ -5,7 +5,7 @@ use std::hash::Hash;
 use rustc_hash::FxHashMap;
 use stateright::actor::Actor;
 
-use super::run::Situation;
+use super::run::LocalConfiguration;
 use super::universe::{CoreId, SetId, Universe};
 
 /// How states, storages and messages read once actors have changed places. `places` says where
@@ -68,8 +68,8 @@ where
         universe: &mut Universe<A>,
         element: usize,
         actor: usize,
-        situation: &Situation,
-    ) -> Situation {
+        situation: &LocalConfiguration,
+    ) -> LocalConfiguration {
         let Element { places, cores, sets } = &mut self.elements[element];
         let symmetry = self.symmetry;
         let core = *cores
@@ -80,6 +80,6 @@ where
             let image = sets.entry(*set);
             sent[places[to]] = *image.or_insert_with(|| universe.set_image(*set, places, symmetry));
         }
-        Situation { core, sent }
+        LocalConfiguration { core, sent }
     }
 }

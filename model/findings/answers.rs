@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::engine::observe::Judged;
 use super::super::facts::{Fact, Facts};
 use super::{chosen, commands};
-use crate::paxos::{Answer, Decree, Done, History, LeaderId, Members, Refusal, RequestId};
+use crate::paxos::{Answer, Decree, Done, Executor, LeaderId, Members, Refusal, RequestId};
 
 /// The answers that clients were told.
 pub(super) fn answers(facts: &Facts) -> impl Iterator<Item = (&RequestId, &Done)> {
@@ -47,7 +47,7 @@ pub(in crate::model) fn two_answers(_: &Members, facts: &Facts) -> Judged<String
 }
 
 /// What each leader has taken on, and what came of it.
-fn executed(facts: &Facts) -> impl Iterator<Item = (LeaderId, &[Decree], &History)> {
+fn executed(facts: &Facts) -> impl Iterator<Item = (LeaderId, &[Decree], &Executor)> {
     facts.iter().filter_map(|fact| match fact {
         Fact::Executed(leader, executed) => Some((*leader, &executed.0[..], &executed.1)),
         _ => None,
@@ -69,7 +69,7 @@ pub(in crate::model) fn histories_differ(_: &Members, facts: &Facts) -> Judged<S
     each.collect()
 }
 
-fn remembered(history: &History) -> String {
+fn remembered(history: &Executor) -> String {
     let sessions = history.sessions();
     let answers = sessions.answers().map(|(id, done)| format!("{id} with {}", done.answer));
     let answers: Vec<String> = answers.collect();

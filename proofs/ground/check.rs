@@ -1,7 +1,7 @@
 //! What is trusted: that these instances of a problem's clauses cannot all be true.
 //!
 //! An instance follows from its clause. That they contradict one another is seen by unit
-//! propagation alone: every lesson must follow so from what stands before it (Goldberg and Novikov,
+//! propagation alone: every learned must follow so from what stands before it (Goldberg and Novikov,
 //! "Verification of proofs of unsatisfiability for CNF formulas", 2003), and in the end nothing may
 //! be left to be true.
 
@@ -36,8 +36,8 @@ pub enum ProofError {
     /// An instance of no clause, or with values of other sorts.
     #[error("instance {0} is not one of a hypothesis")]
     NoInstance(usize),
-    /// A lesson that does not follow.
-    #[error("lesson {0} does not follow from what stands before it")]
+    /// A learned that does not follow.
+    #[error("learned {0} does not follow from what stands before it")]
     NoLesson(usize),
     /// Nothing is wrong with the instances.
     #[error("the instances do not contradict one another")]
@@ -48,11 +48,11 @@ impl Proof {
     /// Whether this shows that the clauses of the problem cannot all be true.
     pub fn check(&self, problem: &Problem) -> Result<(), ProofError> {
         let mut clauses = self.clauses(problem)?;
-        for (place, lesson) in self.lessons.iter().enumerate() {
-            if !follows(&clauses, lesson) {
+        for (place, learned) in self.lessons.iter().enumerate() {
+            if !follows(&clauses, learned) {
                 return Err(ProofError::NoLesson(place));
             }
-            clauses.push(lesson.clone());
+            clauses.push(learned.clone());
         }
         if follows(&clauses, &[]) { Ok(()) } else { Err(ProofError::NoContradiction) }
     }
@@ -98,8 +98,8 @@ fn number(literal: Literal, atoms: &mut BTreeMap<Atom, Number>) -> Option<Number
 }
 
 /// Whether unit propagation shows that one of these is true.
-fn follows(clauses: &[Vec<Number>], lesson: &[Number]) -> bool {
-    let mut known: BTreeSet<Number> = lesson.iter().map(|number| -number).collect();
+fn follows(clauses: &[Vec<Number>], learned: &[Number]) -> bool {
+    let mut known: BTreeSet<Number> = learned.iter().map(|number| -number).collect();
     loop {
         let before = known.len();
         for clause in clauses {

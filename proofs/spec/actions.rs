@@ -144,7 +144,7 @@ fn propose() -> Action {
             "it was asked for",
             "the value was submitted, or is the no-op (PMS 2.1, PMS 3)",
             &[
-                (LEADER, "primary.desk.next_command(history, step)"),
+                (LEADER, "primary.pending.next_command(executor, step)"),
                 (LEADER, "then_some(Decree::Noop)"),
             ],
             SUBMITTED.of([V]) | equal(V, NOOP),

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::Verdict;
 use super::output::{fail, grouped, json, say, table, warn};
-use crate::cluster::member::PARTS;
+use crate::cluster::member::ROLE_KINDS;
 use crate::paxos::{Ballot, Decree, Instance, Record, Vote};
 use crate::runtime::journal::disk::{Inspected, JournalError, inspect};
 use crate::runtime::journal::folder::Directory;
@@ -129,7 +129,7 @@ pub(super) fn run(args: &Args) -> Verdict {
 
 /// The directories of roles that are meant: those in a member's, or else this one.
 fn journals(directory: &Path) -> Result<Vec<PathBuf>, String> {
-    let roles = PARTS.map(|part| directory.join(part.name()));
+    let roles = ROLE_KINDS.map(|part| directory.join(part.name()));
     let roles: Vec<PathBuf> = roles.into_iter().filter(|role| role.is_dir()).collect();
     if !roles.is_empty() {
         return Ok(roles);
@@ -138,7 +138,7 @@ fn journals(directory: &Path) -> Result<Vec<PathBuf>, String> {
     let is_journal = |it: io::Result<DirEntry>| {
         it.is_ok_and(|it| it.file_name().to_str().is_some_and(belongs_to_a_journal))
     };
-    let named = PARTS.iter().any(|part| directory.ends_with(part.name()));
+    let named = ROLE_KINDS.iter().any(|part| directory.ends_with(part.name()));
     let take = "take one like local/data/n1, or local/data/n1/acceptor";
     match fs::read_dir(directory) {
         Err(error) => Err(format!("cannot look into {shown}: {error}; {take}")),

@@ -12,7 +12,7 @@ use super::Verdict;
 use super::config::ConfigFile;
 use super::output::{fail, is_lost, json, say, warn};
 use crate::cluster::config::ClusterConfig;
-use crate::cluster::inquirer::{Inquirer, InquiryError};
+use crate::cluster::status_client::{StatusClient, StatusError};
 use crate::paxos::Instance;
 use crate::runtime::inquiry::Page;
 
@@ -76,8 +76,8 @@ pub(super) fn run(args: &Args) -> Verdict {
         }
     }
     let within = Duration::from_secs_f64(args.timeout);
-    let printed = Inquirer::new(&config).map_err(InquiryError::from).and_then(|inquirer| {
-        let printer = Printer { args, config: &config, inquirer: &inquirer };
+    let printed = StatusClient::new(&config).map_err(StatusError::from).and_then(|status_client| {
+        let printer = Printer { args, config: &config, status_client: &status_client };
         if args.follow { printer.follow(within) } else { printer.print(within) }
     });
     match printed {
@@ -89,16 +89,17 @@ pub(super) fn run(args: &Args) -> Verdict {
 struct Printer<'a> {
     args: &'a Args,
     config: &'a ClusterConfig,
-    inquirer: &'a Inquirer,
+    status_client: &'a StatusClient,
 }
 
 impl Printer<'_> {
     /// Prints all that one leader knows.
-    fn print(&self, within: Duration) -> Result<(), InquiryError> {
-        let leader = self.inquirer.historian(self.args.leader.as_deref(), within)?;
+    fn print(&self, within: Duration) -> Result<(), StatusError> {
+        let leader =
+            self.status_client.most_advanced_leader(self.args.leader.as_deref(), within)?;
         let mut from = Instance(self.args.from);
         loop {
-            let page = self.inquirer.page(leader, from, within)?;
+            let page = self.status_client.page(leader, from, within)?;
             from = self.show(from, &page);
             if page.entries.is_empty() || is_lost() {
                 return Ok(());
@@ -109,15 +110,15 @@ impl Printer<'_> {
     /// Prints what leaders come to know. One that does not answer soon, or has had no news for a while, is
     /// no longer asked, but whoever knows most; and each time that nobody answers, all are waited for
     /// longer, up to `within`, as the network may be slow.
-    fn follow(&self, within: Duration) -> Result<(), InquiryError> {
+    fn follow(&self, within: Duration) -> Result<(), StatusError> {
         let (mut from, mut turn) = (Instance(self.args.from), TURN.min(within));
         let (mut heard, mut news, mut leader) = (Instant::now(), Instant::now(), None);
         while !is_lost() {
             let at = match leader {
                 Some(at) => Ok(at),
-                None => self.inquirer.historian(self.args.leader.as_deref(), turn),
+                None => self.status_client.most_advanced_leader(self.args.leader.as_deref(), turn),
             };
-            match at.and_then(|at| Ok((at, self.inquirer.page(at, from, turn)?))) {
+            match at.and_then(|at| Ok((at, self.status_client.page(at, from, turn)?))) {
                 Ok((at, page)) => {
                     let now = Instant::now();
                     (heard, turn) = (now, TURN.min(within));
@@ -131,7 +132,7 @@ impl Printer<'_> {
                     }
                     from = next;
                 }
-                Err(error @ (InquiryError::Silence(_) | InquiryError::Stranger(_))) => {
+                Err(error @ (StatusError::Silence(_) | StatusError::Stranger(_))) => {
                     if heard.elapsed() >= within {
                         warn(format_args!("synod: {error}"));
                         heard = Instant::now();

@@ -1,37 +1,25 @@
 //! The command line: parses, runs, and shows, as a table for people or as JSON for machines.
 
-mod bench;
 mod bytes;
-mod chaos;
-mod check;
-mod compare;
 mod completions;
 mod config;
-mod demo;
-mod explore;
 mod init;
 mod inspect;
 mod kv;
-mod load;
+mod lab;
 mod log;
 mod logging;
-mod mutants;
-mod new_file;
 mod node;
 mod output;
-mod parallel;
-mod prove;
 mod status;
-mod swarm;
 mod table;
 mod verdict;
-mod worker;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::cluster::offspring::end_on_signals;
+use crate::lab::offspring::end_on_signals;
 use verdict::{EXIT_CODES, Verdict};
 
 /// A Multi-Paxos replicated log: written once, model-checked, and run over UDP.
@@ -48,7 +36,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Demo(demo::Args),
+    Demo(lab::demo::Args),
     Init(init::Args),
     Node(node::Args),
     Inspect(inspect::Args),
@@ -60,13 +48,13 @@ enum Command {
     Propose(kv::ProposeArgs),
     Log(log::Args),
     Status(status::Args),
-    Load(load::Args),
-    Check(check::Args),
-    Mutants(mutants::Args),
-    Prove(prove::Args),
-    Bench(bench::Args),
-    Chaos(chaos::Args),
-    Explore(explore::Args),
+    Load(lab::load::Args),
+    Check(lab::check::Args),
+    Mutants(lab::mutants::Args),
+    Prove(lab::prove::Args),
+    Bench(lab::bench::Args),
+    Chaos(lab::chaos::Args),
+    Explore(lab::explore::Args),
     Completions(completions::Args),
 }
 
@@ -113,7 +101,7 @@ fn run(cli: Cli) -> Verdict {
         end_on_signals();
     }
     match cli.command {
-        Command::Demo(args) => demo::run(&args),
+        Command::Demo(args) => lab::demo::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Node(args) => node::run(&args),
         Command::Inspect(args) => inspect::run(&args),
@@ -125,13 +113,13 @@ fn run(cli: Cli) -> Verdict {
         Command::Propose(args) => kv::propose(args),
         Command::Log(args) => log::run(&args),
         Command::Status(args) => status::run(&args),
-        Command::Load(args) => load::run(&args),
-        Command::Check(args) => check::run(&args),
-        Command::Mutants(args) => mutants::run(&args),
-        Command::Prove(args) => prove::run(&args),
-        Command::Bench(args) => bench::run(&args),
-        Command::Chaos(args) => chaos::run(&args),
-        Command::Explore(args) => explore::run(&args),
+        Command::Load(args) => lab::load::run(&args),
+        Command::Check(args) => lab::check::run(&args),
+        Command::Mutants(args) => lab::mutants::run(&args),
+        Command::Prove(args) => lab::prove::run(&args),
+        Command::Bench(args) => lab::bench::run(&args),
+        Command::Chaos(args) => lab::chaos::run(&args),
+        Command::Explore(args) => lab::explore::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }

@@ -12,8 +12,8 @@ use super::Verdict;
 use super::config::ConfigFile;
 use super::output::{fail, say, warn};
 use crate::cluster::config::ClusterConfig;
-use crate::cluster::member::{Conditions, MemberError, Part, Playing};
-use crate::cluster::offspring::obey_parent;
+use crate::cluster::member::{Conditions, MemberError, RoleKind, RunningRole};
+use crate::lab::offspring::obey_parent;
 use crate::runtime::lossy::Losses;
 use crate::runtime::pump::End;
 
@@ -126,13 +126,15 @@ fn obey(config: &ClusterConfig, losses: &Losses, order: &str) -> Result<(), Stri
     let (name, percent) = order.split_once(' ').ok_or("say a member and how much is lost")?;
     let percent: u8 = percent.parse().map_err(|error| format!("{error}"))?;
     let member = config.member(name).map_err(|error| error.to_string())?;
-    for address in [Part::Leader, Part::Acceptor].iter().filter_map(|part| part.address(member)) {
+    for address in
+        [RoleKind::Leader, RoleKind::Acceptor].iter().filter_map(|part| part.address(member))
+    {
         losses.set(address.resolve().map_err(|error| error.to_string())?, percent.min(100));
     }
     Ok(())
 }
 
-fn introduce(name: &str, Playing { part, recovered, running }: &Playing) {
+fn introduce(name: &str, RunningRole { part, recovered, running }: &RunningRole) {
     let entries = recovered.entries;
     say(format_args!("{name}: {} at {}, {entries} entries", part.name(), running.address()));
     if recovered.torn > 0 {
@@ -146,7 +148,7 @@ fn introduce(name: &str, Playing { part, recovered, running }: &Playing) {
 }
 
 /// Waits for a signal, or for a role to end by itself, and stops them all.
-fn wait(signals: &Receiver<i32>, parts: Vec<Playing>) -> Verdict {
+fn wait(signals: &Receiver<i32>, parts: Vec<RunningRole>) -> Verdict {
     let mut select = Select::new();
     select.recv(signals);
     for playing in &parts {
@@ -155,7 +157,7 @@ fn wait(signals: &Receiver<i32>, parts: Vec<Playing>) -> Verdict {
     select.ready();
     drop(select);
     let mut ends = Verdict::Holds;
-    for Playing { part, running, .. } in parts {
+    for RunningRole { part, running, .. } in parts {
         let (why, may_pass) = match running.stop().map(|ended| ended.end) {
             Some(End::Stopped) => continue,
             Some(End::Source(error)) => (format!("its socket failed: {error}"), true),

@@ -13,8 +13,8 @@ use super::output::{fail, grouped, is_lost, json, say, table};
 use super::table::{columns, wrap};
 use crate::cluster::config::ClusterConfig;
 use crate::cluster::health::{Digests, Health, Place, State, ends, judge};
-use crate::cluster::inquirer::{Asked, Found, Inquirer, InquiryError};
-use crate::cluster::member::Part;
+use crate::cluster::member::RoleKind;
+use crate::cluster::status_client::{Endpoint, Found, StatusClient, StatusError};
 use crate::runtime::inquiry::{RoleStatus, Status};
 use crate::runtime::journal::JournalStats;
 use crate::runtime::names::Names;
@@ -71,13 +71,13 @@ pub(super) fn run(args: &Args) -> Verdict {
         Ok(config) => config,
         Err(error) => return fail(error, Verdict::BadUse),
     };
-    let inquirer = match Inquirer::new(&config) {
-        Ok(inquirer) => inquirer,
+    let status_client = match StatusClient::new(&config) {
+        Ok(status_client) => status_client,
         Err(error) => return fail(error, Verdict::NotDone),
     };
     let within = Duration::from_secs_f64(args.timeout);
     loop {
-        let (found, digests) = match survey(&inquirer, within) {
+        let (found, digests) = match survey(&status_client, within) {
             Ok(surveyed) => surveyed,
             Err(error) => return fail(error, Verdict::NotDone),
         };
@@ -105,24 +105,24 @@ pub(super) fn run(args: &Args) -> Verdict {
 
 /// What is found where the members should be, and the digests of their histories.
 fn survey(
-    inquirer: &Inquirer,
+    status_client: &StatusClient,
     within: Duration,
-) -> Result<(Vec<Place>, Vec<Digests>), InquiryError> {
-    let found = inquirer.survey(within)?;
-    let found: Vec<Place> = inquirer.members().iter().cloned().zip(found).collect();
-    let digests = |at| Ok((at, inquirer.digests(at, found.as_slice(), within)?));
-    let digests = ends(&found).into_iter().map(digests).collect::<Result<_, InquiryError>>()?;
+) -> Result<(Vec<Place>, Vec<Digests>), StatusError> {
+    let found = status_client.survey(within)?;
+    let found: Vec<Place> = status_client.members().iter().cloned().zip(found).collect();
+    let digests = |at| Ok((at, status_client.digests(at, found.as_slice(), within)?));
+    let digests = ends(&found).into_iter().map(digests).collect::<Result<_, StatusError>>()?;
     Ok((found, digests))
 }
 
 impl<'a> Row<'a> {
-    fn new((asked, found): &'a (Asked, Found), names: &Names) -> Self {
+    fn new((asked, found): &'a (Endpoint, Found), names: &Names) -> Self {
         let (status, stranger) = match found {
             Found::Up(status) => (Some(named(status, names)), None),
             Found::Stranger(words) => (None, Some(words.as_str())),
             Found::Silence => (None, None),
         };
-        let Asked { member, part, address, .. } = asked;
+        let Endpoint { member, part, address, .. } = asked;
         Row { member, part: part.name(), address: address.to_string(), status, stranger }
     }
 }
@@ -162,10 +162,10 @@ fn text(config: &ClusterConfig, health: &Health, found: &[Place]) -> String {
 
 fn leaders(found: &[Place], names: &Names) -> String {
     let headings =
-        ["leader", "standing", "primary", "ballot", "chosen", "applied", "gaps", "dropped"];
+        ["leader", "stance", "primary", "ballot", "chosen", "applied", "gaps", "dropped"];
     let mut rows = table(headings, &[4, 5, 6, 7]);
     rows.may_leave_out(&[5, 7]);
-    for (asked, found) in found.iter().filter(|(asked, _)| asked.part == Part::Leader) {
+    for (asked, found) in found.iter().filter(|(asked, _)| asked.part == RoleKind::Leader) {
         let mut cells = vec![asked.member.clone()];
         match taking_part(found) {
             Err(words) => cells.push(words),
@@ -173,7 +173,7 @@ fn leaders(found: &[Place], names: &Names) -> String {
                 let RoleStatus::Leader(leader) = &status.role else { continue };
                 let primary = leader.primary.map(|primary| names.leader(primary));
                 cells.extend([
-                    leader.standing.clone(),
+                    leader.stance.clone(),
                     primary.unwrap_or_else(|| "not known".to_owned()),
                     names.ballot_in_words(leader.ballot),
                     grouped(leader.first_unchosen.0),
@@ -189,10 +189,10 @@ fn leaders(found: &[Place], names: &Names) -> String {
 }
 
 fn acceptors(found: &[Place], names: &Names) -> String {
-    let headings = ["acceptor", "standing", "promised", "votes", "dropped", "journal", "last sync"];
+    let headings = ["acceptor", "state", "promised", "votes", "dropped", "journal", "last sync"];
     let mut rows = table(headings, &[3, 4, 5]);
     rows.may_leave_out(&[6, 4]);
-    for (asked, found) in found.iter().filter(|(asked, _)| asked.part == Part::Acceptor) {
+    for (asked, found) in found.iter().filter(|(asked, _)| asked.part == RoleKind::Acceptor) {
         let mut cells = vec![asked.member.clone()];
         match taking_part(found) {
             Err(words) => cells.push(words),

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use super::config::ClusterConfig;
-use super::inquirer::{Birth, Inquirer, InquiryError};
 use super::net::{Inbox, Net};
+use super::status_client::{Birth, StatusClient, StatusError};
 use crate::paxos::{ClientId, Command, Done, LeaderId, Message, Refusal, RequestId};
 use crate::runtime::identity::unique;
 use crate::runtime::notice::Notice;
@@ -74,7 +74,7 @@ pub enum ClientError {
     Wire(#[from] WireError),
     /// Nobody could be asked where the history ends.
     #[error(transparent)]
-    Inquiry(#[from] InquiryError),
+    StatusRequest(#[from] StatusError),
 }
 
 /// Nobody waits longer than this: a year.
@@ -89,7 +89,7 @@ pub struct Client {
     leaders: usize,
     /// The leader that requests go to.
     turn: usize,
-    inquirer: Inquirer,
+    status_client: StatusClient,
     /// Its name, once it has one. It takes another if it was not heard of for too long.
     me: Option<ClientId>,
     /// The sequence of the next request.
@@ -120,13 +120,13 @@ impl Client {
         let leaders = net.leaders();
         let patience = config.timing.retry.as_ref().map_or(Duration::from_millis(100), |r| r.start);
         // Asked only while no request is under way.
-        let inquirer = Inquirer::with(Arc::clone(&net), config);
+        let status_client = StatusClient::with(Arc::clone(&net), config);
         Ok(Client {
             net,
             inbox: Inbox::default(),
             leaders,
             turn: 0,
-            inquirer,
+            status_client,
             me: None,
             next: 0,
             last: None,
@@ -162,7 +162,7 @@ impl Client {
             Some(client) => client,
             None => {
                 let number = unique()?;
-                let born = match self.inquirer.birth(within)? {
+                let born = match self.status_client.birth(within)? {
                     Birth::At(born) => born,
                     Birth::NoPrimary => return Ok(Err(WhyNot::NoPrimary)),
                     Birth::Silence => return Ok(Err(WhyNot::Unreachable)),

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::inquirer::{Asked, Found};
-use super::member::Part;
+use super::member::RoleKind;
+use super::status_client::{Endpoint, Found};
 use crate::paxos::Instance;
 use crate::runtime::chain::HistoryDigest;
 use crate::runtime::identity::ClusterIdentity;
@@ -14,7 +14,7 @@ use crate::runtime::names::Names;
 use crate::runtime::party::Party;
 
 /// Where a role of a member should be, and what was found there.
-pub type Place = (Asked, Found);
+pub type Place = (Endpoint, Found);
 
 /// The digests of the leaders' histories before an instance.
 pub type Digests = (Instance, BTreeMap<Party, HistoryDigest>);
@@ -111,7 +111,7 @@ pub fn ends(found: &[Place]) -> Vec<Instance> {
     ends
 }
 
-fn statuses(found: &[Place]) -> impl Iterator<Item = (&Asked, &Status)> {
+fn statuses(found: &[Place]) -> impl Iterator<Item = (&Endpoint, &Status)> {
     found.iter().filter_map(|(asked, found)| match found {
         Found::Up(status) => Some((asked, &**status)),
         Found::Stranger(_) | Found::Silence => None,
@@ -148,7 +148,7 @@ fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
 }
 
 impl Survey<'_> {
-    fn leaders(&self) -> impl Iterator<Item = (&Asked, &LeaderStatus)> {
+    fn leaders(&self) -> impl Iterator<Item = (&Endpoint, &LeaderStatus)> {
         statuses(self.found).filter_map(|(asked, status)| Some((asked, leader(status)?)))
     }
 
@@ -160,7 +160,7 @@ impl Survey<'_> {
     fn primary(&self) -> Vec<Finding> {
         let primaries: Vec<String> = self
             .leaders()
-            .filter(|(_, leader)| leader.standing == "primary")
+            .filter(|(_, leader)| leader.stance == "primary")
             .map(|(asked, leader)| {
                 format!("{} under {}", asked.member, self.names.ballot_in_words(leader.ballot))
             })
@@ -244,7 +244,7 @@ impl Survey<'_> {
     }
 
     fn silent(&self) -> Vec<Finding> {
-        let silent = |part: Option<Part>| {
+        let silent = |part: Option<RoleKind>| {
             let silent = self.found.iter().filter(|(_, found)| *found == Found::Silence);
             silent.filter(move |(asked, _)| part.is_none_or(|part| asked.part == part)).count()
         };
@@ -253,7 +253,7 @@ impl Survey<'_> {
         }
         let roles = self.found.iter().filter(|(_, found)| *found == Found::Silence);
         let members = listed(roles.map(|(asked, _)| asked.member.as_str()));
-        let roles = match (silent(Some(Part::Leader)), silent(Some(Part::Acceptor))) {
+        let roles = match (silent(Some(RoleKind::Leader)), silent(Some(RoleKind::Acceptor))) {
             (0, acceptors) => format!("acceptors: {acceptors}"),
             (leaders, 0) => format!("leaders: {leaders}"),
             (leaders, acceptors) => format!("leaders: {leaders}, acceptors: {acceptors}"),

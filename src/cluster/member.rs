@@ -129,47 +129,47 @@ impl MemberError {
 
 /// A role that a member plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum RoleKind {
     /// A leader.
     Leader,
     /// An acceptor.
     Acceptor,
 }
 
-impl Part {
+impl RoleKind {
     /// Its name, which its directory has too.
     pub fn name(self) -> &'static str {
         match self {
-            Part::Leader => "leader",
-            Part::Acceptor => "acceptor",
+            RoleKind::Leader => "leader",
+            RoleKind::Acceptor => "acceptor",
         }
     }
 
     /// The role of this kind that is at this place among those of the cluster.
     pub fn party(self, place: usize) -> Party {
         match self {
-            Part::Leader => Party::Leader(LeaderId(place as u16)),
-            Part::Acceptor => Party::Acceptor(AcceptorId(place as u8)),
+            RoleKind::Leader => Party::Leader(LeaderId(place as u16)),
+            RoleKind::Acceptor => Party::Acceptor(AcceptorId(place as u8)),
         }
     }
 
     /// Where a member plays it, if it does.
     pub fn address(self, member: &MemberConfig) -> Option<&Address> {
         match self {
-            Part::Leader => member.leader.as_ref(),
-            Part::Acceptor => member.acceptor.as_ref(),
+            RoleKind::Leader => member.leader.as_ref(),
+            RoleKind::Acceptor => member.acceptor.as_ref(),
         }
     }
 }
 
 /// All roles.
-pub const PARTS: [Part; 2] = [Part::Leader, Part::Acceptor];
+pub const ROLE_KINDS: [RoleKind; 2] = [RoleKind::Leader, RoleKind::Acceptor];
 
 /// A role that is being played.
 #[derive(Debug)]
-pub struct Playing {
+pub struct RunningRole {
     /// The role.
-    pub part: Part,
+    pub part: RoleKind,
     /// What was found in its journal, but for the records, which the actor has.
     pub recovered: Recovered,
     /// The actor on its socket.
@@ -213,7 +213,7 @@ impl ClusterConfig {
         base: &Path,
         name: &str,
         machine: &AnyStateMachine,
-    ) -> Result<Vec<Playing>, MemberError> {
+    ) -> Result<Vec<RunningRole>, MemberError> {
         self.start_with(base, name, machine, &Conditions::default())
     }
 
@@ -224,7 +224,7 @@ impl ClusterConfig {
         name: &str,
         machine: &AnyStateMachine,
         conditions: &Conditions,
-    ) -> Result<Vec<Playing>, MemberError> {
+    ) -> Result<Vec<RunningRole>, MemberError> {
         let member = self.member(name)?;
         conditions.without.iter().try_for_each(|other| self.member(other).map(drop))?;
         let cluster = Arc::new(self.identity());
@@ -235,7 +235,7 @@ impl ClusterConfig {
         ready.into_iter().map(|ready| ready.play(conditions.losses.as_ref())).collect()
     }
 
-    fn journal_identity(&self, member: &MemberConfig, part: Part) -> Identity {
+    fn journal_identity(&self, member: &MemberConfig, part: RoleKind) -> Identity {
         let member = format!("{}/{}", member.name, part.name());
         Identity { cluster: self.identity(), member }
     }
@@ -244,7 +244,7 @@ impl ClusterConfig {
         &self,
         base: &Path,
         member: &MemberConfig,
-        (part, at): (Part, &Address),
+        (part, at): (RoleKind, &Address),
         (cluster, machine): (&Arc<ClusterIdentity>, &AnyStateMachine),
         conditions: &Conditions,
     ) -> Result<Ready, MemberError> {
@@ -297,7 +297,7 @@ impl ClusterConfig {
 
     /// All roles of all members, leaders first, and where they are.
     pub fn parties(&self) -> impl Iterator<Item = (Party, &Address)> {
-        PARTS.into_iter().flat_map(|part| {
+        ROLE_KINDS.into_iter().flat_map(|part| {
             let there = self.members.iter().filter_map(move |member| part.address(member));
             there.enumerate().map(move |(place, address)| (part.party(place), address))
         })
@@ -334,7 +334,7 @@ pub struct Conditions {
 
 /// A role that has all that it needs.
 struct Ready {
-    part: Part,
+    part: RoleKind,
     me: Me,
     node: Node,
     socket: Arc<Udp>,
@@ -344,7 +344,7 @@ struct Ready {
 }
 
 impl Ready {
-    fn play(self, losses: Option<&Arc<Losses>>) -> Result<Playing, MemberError> {
+    fn play(self, losses: Option<&Arc<Losses>>) -> Result<RunningRole, MemberError> {
         let Ready { part, me, node, socket, journal, mut recovered, admission } = self;
         let (storage, me) = (recovered.storage.take(), (me, Some(admission)));
         let own = Arc::clone(&socket);
@@ -356,12 +356,12 @@ impl Ready {
             }
         };
         let running = running.map_err(MemberError::Thread)?;
-        Ok(Playing { part, recovered, running })
+        Ok(RunningRole { part, recovered, running })
     }
 }
 
-fn parts(member: &MemberConfig) -> impl Iterator<Item = (Part, &Address)> {
-    PARTS.into_iter().filter_map(|part| Some((part, part.address(member)?)))
+fn parts(member: &MemberConfig) -> impl Iterator<Item = (RoleKind, &Address)> {
+    ROLE_KINDS.into_iter().filter_map(|part| Some((part, part.address(member)?)))
 }
 
 /// What to do about an address that cannot be listened at.

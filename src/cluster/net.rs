@@ -18,7 +18,7 @@ use crate::runtime::wire::{BUNDLE, Kind, open};
 
 /// A socket of a client.
 #[derive(Debug)]
-pub(super) struct Net {
+pub(crate) struct Net {
     socket: Arc<Udp>,
     bundle: usize,
     /// Who asks, and in which cluster.
@@ -28,7 +28,7 @@ pub(super) struct Net {
 
 /// The room that a client needs to receive.
 #[derive(Debug)]
-pub(super) struct Inbox {
+pub(crate) struct Inbox {
     buffer: Vec<u8>,
     assembly: Assembly,
 }
@@ -42,7 +42,7 @@ impl Default for Inbox {
 impl Net {
     /// A socket that sends to the members of this cluster. Names that have no address now are looked up
     /// again, as long as there is the socket.
-    pub(super) fn new(config: &ClusterConfig) -> io::Result<Self> {
+    pub(crate) fn new(config: &ClusterConfig) -> io::Result<Self> {
         let path = config.path();
         let only_v4 = config.parties().all(|(_, it)| it.ip().is_some_and(|ip| ip.is_ipv4()));
         let socket = Arc::new(Udp::bind_anywhere(path, only_v4)?);
@@ -53,7 +53,7 @@ impl Net {
     }
 
     /// The hosts of members that have no address now, as far as is known.
-    pub(super) fn without_address(&self) -> Vec<&str> {
+    pub(crate) fn without_address(&self) -> Vec<&str> {
         let missing = |party: &Party| {
             party.id().is_some_and(|id| self.socket.addresses().address(id).is_none())
         };
@@ -65,23 +65,23 @@ impl Net {
     }
 
     /// Who asks, and in which cluster.
-    pub(super) fn me(&self) -> &Me {
+    pub(crate) fn me(&self) -> &Me {
         &self.me
     }
 
     /// How many leaders there are.
-    pub(super) fn leaders(&self) -> usize {
+    pub(crate) fn leaders(&self) -> usize {
         self.members.iter().filter(|(party, _)| matches!(party, Party::Leader(_))).count()
     }
 
     /// The most bytes of a frame of several messages.
-    pub(super) fn bundle(&self) -> usize {
+    pub(crate) fn bundle(&self) -> usize {
         self.bundle
     }
 
     /// Sends a frame to a role of a member. False if it cannot have come there: whoever sends over UDP must
     /// live with losses anyway, so that is no error.
-    pub(super) fn send(&self, to: Party, frame: &[u8]) -> bool {
+    pub(crate) fn send(&self, to: Party, frame: &[u8]) -> bool {
         let sent = to.id().map(|id| self.socket.send(id, frame));
         if let Some(Err(error)) = &sent {
             tracing::debug!(%to, %error, "cannot send");
@@ -90,14 +90,14 @@ impl Net {
     }
 
     /// True if that is where a role of a member is, as far as is known.
-    pub(super) fn is_at(&self, party: Party, address: SocketAddr) -> bool {
+    pub(crate) fn is_at(&self, party: Party, address: SocketAddr) -> bool {
         let there = party.id().and_then(|id| self.socket.addresses().address(id));
         let canonical = |at: SocketAddr| (at.ip().to_canonical(), at.port());
         there.map(canonical) == Some(canonical(address))
     }
 
     /// Waits for a frame; none if none came in time.
-    pub(super) fn receive(
+    pub(crate) fn receive(
         &self,
         inbox: &mut Inbox,
         until: Instant,

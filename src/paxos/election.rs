@@ -6,10 +6,10 @@ use stateright::actor::Id;
 
 use super::ballot::{Ballot, LeaderId};
 use super::command::{Decree, Instance};
-use super::desk::Desk;
 use super::leader::{Candidate, Leader, Primary, Stall, Stance, State};
 use super::learner::Learner;
 use super::message::{Message, Vote};
+use super::pending::PendingRequests;
 use super::quorum::{AcceptorId, AcceptorSet};
 use super::rules::{Adopted, Rules};
 use super::step::{Step, Timer};
@@ -73,7 +73,7 @@ impl Leader {
                 .collect(),
             quiet: 0,
             adopted: Adopted::new(),
-            desk: self.own_commands(state),
+            pending: self.own_commands(state),
         });
         for (_, id) in self.acceptors(AcceptorSet::default()) {
             step.send(id, Message::Prepare { ballot, from, pages: 1 });
@@ -84,13 +84,13 @@ impl Leader {
         self.become_primary(state, step);
     }
 
-    fn own_commands(&self, state: &State) -> Desk {
-        let mut desk = Desk::default();
-        for command in self.backlog.iter().filter(|command| !state.history.has(command.id)) {
-            desk.in_flight.insert(command.id, None);
-            desk.waiting.push_back(command.clone());
+    fn own_commands(&self, state: &State) -> PendingRequests {
+        let mut pending = PendingRequests::default();
+        for command in self.backlog.iter().filter(|command| !state.executor.has(command.id)) {
+            pending.in_flight.insert(command.id, None);
+            pending.waiting.push_back(command.clone());
         }
-        desk
+        pending
     }
 
     /// Tells the other leaders of a campaign, so that they wait for what comes of it.
@@ -150,7 +150,7 @@ impl Leader {
             return;
         }
         let adopted = std::mem::take(&mut candidate.adopted);
-        let mut desk = std::mem::take(&mut candidate.desk);
+        let mut pending = std::mem::take(&mut candidate.pending);
         let learner = &state.learner;
         let next = learner.first_unchosen();
         let voted = adopted.keys().next_back().map_or(next, |last| last.next());
@@ -161,15 +161,15 @@ impl Leader {
             .filter(|(instance, _)| gaps.contains(&instance.0) && learner.get(*instance).is_none())
             .map(|(instance, (_, decree))| (instance, decree))
             .collect();
-        (step.rules.still_waiting)(&mut desk.waiting, &forced);
+        (step.rules.still_waiting)(&mut pending.waiting, &forced);
         for command in forced.values().filter_map(Decree::command) {
-            desk.in_flight.entry(command.id).or_insert(None);
+            pending.in_flight.entry(command.id).or_insert(None);
         }
         state.failed = 0;
         let stall = Stall::default();
         let open = BTreeMap::new();
         state.stance =
-            Stance::Primary(Primary { ballot, forced, gaps, end, open, next, stall, desk });
+            Stance::Primary(Primary { ballot, forced, gaps, end, open, next, stall, pending });
         step.set(Timer::Heartbeat);
         self.propose(state, step);
     }
@@ -279,8 +279,8 @@ impl Leader {
     /// known. What was proposed may still be chosen: that a request sent again is applied once is
     /// the history's care.
     pub(super) fn step_down(&self, state: &mut State, primary: Option<LeaderId>, step: &mut Step) {
-        if let Some(desk) = state.stance.desk_mut() {
-            for (id, client) in std::mem::take(&mut desk.in_flight) {
+        if let Some(pending) = state.stance.pending_mut() {
+            for (id, client) in std::mem::take(&mut pending.in_flight) {
                 if let Some(client) = client {
                     step.send(client, Message::Redirect { id, primary });
                 }

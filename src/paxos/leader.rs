@@ -11,12 +11,12 @@ use stateright::actor::Id;
 
 use super::ballot::{Ballot, LeaderId};
 use super::command::{Command, Decree, Instance, RequestId};
-use super::desk::Desk;
-use super::history::History;
+use super::executor::Executor;
 use super::learner::Learner;
 use super::machine::AnyStateMachine;
 use super::message::{Message, Refusal, Vote};
 use super::node::Setup;
+use super::pending::PendingRequests;
 use super::quorum::{AcceptorId, AcceptorSet};
 use super::rules::Adopted;
 use super::step::{Step, Timer};
@@ -62,7 +62,7 @@ pub struct State {
     pub(super) stance: Stance,
     pub(super) learner: Learner,
     /// Invariant: exactly the known prefix has been applied.
-    pub(super) history: History,
+    pub(super) executor: Executor,
 }
 
 /// What a leader takes itself for.
@@ -87,7 +87,7 @@ pub struct Candidate {
     /// How often in a row nothing new was found to have been told.
     pub(super) quiet: u32,
     pub(super) adopted: Adopted,
-    pub(super) desk: Desk,
+    pub(super) pending: PendingRequests,
 }
 
 /// Phase 2 under way, in many instances at once.
@@ -106,7 +106,7 @@ pub struct Primary {
     /// open or known to be chosen.
     pub(super) next: Instance,
     pub(super) stall: Stall,
-    pub(super) desk: Desk,
+    pub(super) pending: PendingRequests,
 }
 
 /// What was found when stalled proposals were last looked for.
@@ -146,11 +146,11 @@ impl Stance {
         }
     }
 
-    pub(super) fn desk_mut(&mut self) -> Option<&mut Desk> {
+    pub(super) fn pending_mut(&mut self) -> Option<&mut PendingRequests> {
         match self {
             Stance::Follower(_) => None,
-            Stance::Candidate(candidate) => Some(&mut candidate.desk),
-            Stance::Primary(primary) => Some(&mut primary.desk),
+            Stance::Candidate(candidate) => Some(&mut candidate.pending),
+            Stance::Primary(primary) => Some(&mut primary.pending),
         }
     }
 }
@@ -167,7 +167,7 @@ impl State {
     }
 
     /// What it takes itself for, in words, with the ballot in use.
-    pub fn standing(&self) -> (&'static str, Option<Ballot>) {
+    pub fn stance_name(&self) -> (&'static str, Option<Ballot>) {
         let name = match self.stance {
             Stance::Follower(_) => "follower",
             Stance::Candidate(_) => "candidate",
@@ -194,8 +194,8 @@ impl State {
     }
 
     /// What it has applied.
-    pub fn history(&self) -> &History {
-        &self.history
+    pub fn executor(&self) -> &Executor {
+        &self.executor
     }
 
     /// The last round that it used.
@@ -205,26 +205,26 @@ impl State {
 
     /// The commands that were applied, in order.
     pub fn commands(&self) -> impl Iterator<Item = &Command> {
-        self.history.applied().iter().filter_map(|i| self.learner.get(*i)?.command())
+        self.executor.applied().iter().filter_map(|i| self.learner.get(*i)?.command())
     }
 
     /// Requests that this leader has taken on, and yet will neither propose nor answer.
     pub fn forgotten(&self) -> Vec<RequestId> {
         let nothing = BTreeMap::new();
-        let (desk, forced, open) = match &self.stance {
+        let (pending, forced, open) = match &self.stance {
             Stance::Follower(_) => return Vec::new(),
-            Stance::Candidate(candidate) => (&candidate.desk, &nothing, &nothing),
-            Stance::Primary(primary) => (&primary.desk, &primary.forced, &primary.open),
+            Stance::Candidate(candidate) => (&candidate.pending, &nothing, &nothing),
+            Stance::Primary(primary) => (&primary.pending, &primary.forced, &primary.open),
         };
         let decrees = forced.values().chain(open.values());
         let chosen = self.learner.chosen().map(|(_, decree)| decree);
         let known: BTreeSet<RequestId> = decrees
             .chain(chosen)
             .filter_map(Decree::command)
-            .chain(&desk.waiting)
+            .chain(&pending.waiting)
             .map(|command| command.id)
             .collect();
-        desk.in_flight.keys().filter(|id| !known.contains(id)).copied().collect()
+        pending.in_flight.keys().filter(|id| !known.contains(id)).copied().collect()
     }
 
     /// Instances that a primary has passed, and would leave undecided for ever: neither open nor
@@ -252,7 +252,7 @@ impl Leader {
             failed: 0,
             stance: Stance::Follower(None),
             learner: Learner::default(),
-            history: History::new(self.machine.clone()),
+            executor: Executor::new(self.machine.clone()),
         };
         match self.start {
             Start::Campaign => self.campaign(&mut state, step),
@@ -264,14 +264,14 @@ impl Leader {
     /// A client asks for a command to be put into the history.
     pub(super) fn on_request(&self, state: &mut State, src: Id, command: Command, step: &mut Step) {
         let id = command.id;
-        if let Some(reply) = state.history.reply(id) {
+        if let Some(reply) = state.executor.reply(id) {
             return step.send(src, reply);
         }
         let limits = &self.setup.limits;
         let first = state.learner.first_unchosen();
         let is_current = state.is_current();
-        let admitted = state.history.admit(&command, first, limits, step.rules);
-        let has_room = || state.history.has_room(&command, limits);
+        let admitted = state.executor.admit(&command, first, limits, step.rules);
+        let has_room = || state.executor.has_room(&command, limits);
         let taken = match (admitted.and_then(|()| has_room()), &mut state.stance) {
             (Ok(()) | Err(Refusal::WindowExceeded), Stance::Follower(primary)) => {
                 return step.send(src, Message::Redirect { id, primary: *primary });
@@ -280,8 +280,10 @@ impl Leader {
             // one that has asked for many things from one that makes its numbers up.
             (Err(Refusal::WindowExceeded), _) if !is_current => Err(Refusal::Overloaded),
             (Err(reason), _) => Err(reason),
-            (Ok(()), Stance::Candidate(Candidate { desk, .. }))
-            | (Ok(()), Stance::Primary(Primary { desk, .. })) => desk.take(src, command, limits),
+            (Ok(()), Stance::Candidate(Candidate { pending, .. }))
+            | (Ok(()), Stance::Primary(Primary { pending, .. })) => {
+                pending.take(src, command, limits)
+            }
         };
         match taken {
             Ok(()) => self.propose(state, step),
@@ -291,7 +293,7 @@ impl Leader {
 
     /// Phase 2a: proposes what phase 1 demands, then new commands, as far as the window reaches.
     pub(super) fn propose(&self, state: &mut State, step: &mut Step) {
-        let State { stance: Stance::Primary(primary), learner, history, .. } = state else {
+        let State { stance: Stance::Primary(primary), learner, executor, .. } = state else {
             return;
         };
         let limits = &self.setup.limits;
@@ -303,13 +305,13 @@ impl Leader {
             if let Some(decree) = decree {
                 self.open(primary, instance, decree, step);
             } else if !known && instance >= primary.end {
-                let Some(command) = primary.desk.next_command(history, step) else { return };
+                let Some(command) = primary.pending.next_command(executor, step) else { return };
                 self.open(primary, instance, Decree::Command(command), step);
             }
             primary.next = instance.next();
         }
         if learner.first_unchosen().0 >= limits.instances {
-            primary.desk.refuse_all(Refusal::HistoryFull, step);
+            primary.pending.refuse_all(Refusal::HistoryFull, step);
         }
     }
 
@@ -340,29 +342,29 @@ impl Leader {
     }
 
     /// Collects a proposal that is no longer needed. A command that lost its instance to another
-    /// waits for a new one; that it is applied once is the history's care.
+    /// waits for a new one; that it is applied once is the executor's care.
     pub(super) fn conclude(&self, state: &mut State, instance: Instance) {
         let State { stance: Stance::Primary(primary), learner, .. } = state else { return };
         let Some(proposed) = primary.open.remove(&instance) else { return };
         if learner.get(instance) != Some(&proposed)
             && let Decree::Command(command) = proposed
         {
-            primary.desk.waiting.push_front(command);
+            primary.pending.waiting.push_front(command);
         }
     }
 
     /// Applies what was newly learned, from `before` on, and answers the clients concerned.
     pub(super) fn advance(&self, state: &mut State, before: Instance, step: &mut Step) {
-        let State { stance, learner, history, .. } = state;
+        let State { stance, learner, executor, .. } = state;
         let retention = (step.rules.retention)(&self.setup.limits, stance);
         for instance in (before.0..learner.first_unchosen().0).map(Instance) {
             let command = learner.get(instance).and_then(step.rules.command_of);
             let Some(command) = command else { continue };
             let log = |i| learner.get(i).and_then(step.rules.command_of);
-            history.execute((instance, command), log, retention, step.rules);
-            if let Some(desk) = stance.desk_mut() {
+            executor.execute((instance, command), log, retention, step.rules);
+            if let Some(pending) = stance.pending_mut() {
                 let id = command.id;
-                desk.settle(id, Some(history.verdict(id)), step);
+                pending.settle(id, Some(executor.verdict(id)), step);
             }
         }
         self.propose(state, step);

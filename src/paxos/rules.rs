@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::ballot::Ballot;
 use super::command::{ClientId, Command, Decree, Instance, RequestId};
-use super::history::History;
+use super::executor::Executor;
 use super::leader::Stance;
 use super::learner::Learner;
 use super::limits::Limits;
@@ -70,7 +70,7 @@ pub struct Rules {
     /// The command that a chosen decree stands for; none for the no-op (PMS 3).
     pub command_of: fn(decree: &Decree) -> Option<&Command>,
     /// Whether a chosen command is applied: only the first time (PMMC, the replica's `perform`).
-    pub is_new: fn(history: &History, id: RequestId) -> bool,
+    pub is_new: fn(history: &Executor, id: RequestId) -> bool,
     /// Whether a client of which nothing is remembered may open a session at this instance: only
     /// within its first lease, so that one that has expired stays so (Ongaro's dissertation on
     /// Raft, 6.3, where sessions are opened by a command of their own).

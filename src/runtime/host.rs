@@ -24,7 +24,7 @@ use self::monitor::Monitor;
 use super::chain::Chain;
 use super::counters::Counters;
 use super::handshake::{Admission, Answer, Handshake};
-use super::inquiry::{Inquiry, report};
+use super::inquiry::{StatusRequest, report};
 use super::journal::Journal;
 use super::me::Me;
 use super::notice::{Notices, Rate};
@@ -33,7 +33,7 @@ use super::parts::Assembly;
 use super::party::Party;
 use super::pump::{Datagram, Turn};
 use super::timers::Timers;
-use super::udp::Outlet;
+use super::udp::Transport;
 use super::wire::{BUNDLE, Header, Kind, Opened, WireError, open};
 use crate::paxos::{Message, Node, Panic, Record, State, Storage, Timer};
 
@@ -97,7 +97,7 @@ impl HostError {
     }
 }
 
-/// One actor with its journal, its outlet and its timers.
+/// One actor with its journal, its transport and its timers.
 #[derive(Debug)]
 pub struct Host<A: Member, O, J> {
     me: Me,
@@ -106,7 +106,7 @@ pub struct Host<A: Member, O, J> {
     actor: A,
     state: Cow<'static, State>,
     journal: J,
-    outlet: O,
+    transport: O,
     timers: Timers,
     counters: Arc<Counters>,
     admission: Option<Admission>,
@@ -119,30 +119,30 @@ pub struct Host<A: Member, O, J> {
     warnings: Rate,
     chain: Chain,
     monitor: Monitor,
-    /// What its start has asked for, until it takes part.
-    held: Option<Asked>,
+    /// What its start has effects for, until it takes part.
+    held: Option<Effects>,
 }
 
-/// What the steps of one turn have asked for.
+/// What the steps of one turn have effects for.
 #[derive(Debug, Default)]
-struct Asked {
+struct Effects {
     saves: Vec<Record>,
     sends: Vec<(Id, Message)>,
     /// The last word on each: how long it takes from now on, or that it is cancelled. A turn may set the
     /// same one for each of its messages.
     timers: BTreeMap<Timer, Option<Range<Duration>>>,
-    inquiries: Vec<(Id, Inquiry)>,
+    inquiries: Vec<(Id, StatusRequest)>,
     handshakes: Vec<(Party, Handshake)>,
 }
 
-impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
+impl<A: Member, O: Transport, J: Journal> Host<A, O, J> {
     /// Starts the actor with what it saved in earlier lives. It takes part once it is admitted, if
     /// somebody decides that.
     pub fn start(
         (me, admission): (Me, Option<Admission>),
         actor: A,
         storage: Option<Storage>,
-        (outlet, journal): (O, J),
+        (transport, journal): (O, J),
         counters: Arc<Counters>,
     ) -> Result<Self, HostError> {
         let mut out = Out::new();
@@ -150,21 +150,21 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         let state = Cow::Owned(actor.on_start(id, &storage, &mut out));
         let timers = Timers::default();
         let pace = Pace::new(me.cluster().quorums);
-        let network = outlet.network();
+        let network = transport.network();
         let (bundle, drops) = (network.datagram.min(BUNDLE), Drops::new(network));
         let assembly = Assembly::default();
         let (notices, warnings) = (Notices::new(), Rate::of_warnings());
         let monitor = Monitor::new(me.party(), me.cluster());
-        let mut asked = Asked::default();
-        asked.add(out);
-        let held = Some(asked);
+        let mut effects = Effects::default();
+        effects.add(out);
+        let held = Some(effects);
         let mut host = Host {
             me,
             id,
             actor,
             state,
             journal,
-            outlet,
+            transport,
             timers,
             counters,
             admission,
@@ -192,7 +192,7 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         self.state.into_owned()
     }
 
-    fn hear(&mut self, datagram: &Datagram, asked: &mut Asked) -> Result<(), HostError> {
+    fn hear(&mut self, datagram: &Datagram, effects: &mut Effects) -> Result<(), HostError> {
         let opened = match open(&datagram.bytes) {
             Ok(opened) => opened,
             Err(error) => {
@@ -210,15 +210,17 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         }
         // Only whoever says something is given an id.
         let from = opened.header.from;
-        let src = from.id().unwrap_or_else(|| self.outlet.id(datagram.from));
+        let src = from.id().unwrap_or_else(|| self.transport.id(datagram.from));
         let heard = match opened.kind {
-            Kind::Protocol => self.hear_messages(src, &opened, asked),
-            Kind::Inquiry => opened.message().map(|inquiry| asked.inquiries.push((src, inquiry))),
+            Kind::Protocol => self.hear_messages(src, &opened, effects),
+            Kind::StatusRequest => {
+                opened.message().map(|inquiry| effects.inquiries.push((src, inquiry)))
+            }
             Kind::Handshake => match opened.message() {
-                Ok(handshake) => return self.hear_handshake(&opened.header, &handshake, asked),
+                Ok(handshake) => return self.hear_handshake(&opened.header, &handshake, effects),
                 Err(error) => Err(error),
             },
-            Kind::Part => return self.hear_part(datagram.from, &opened, asked),
+            Kind::Part => return self.hear_part(datagram.from, &opened, effects),
             Kind::Report | Kind::Notice => {
                 self.reject(from, &opened.kind);
                 Ok(())
@@ -235,14 +237,14 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         &mut self,
         from: SocketAddr,
         opened: &Opened<'_>,
-        asked: &mut Asked,
+        effects: &mut Effects,
     ) -> Result<(), HostError> {
         let given_up = self.assembly.given_up();
         let added = self.assembly.add(from, opened, Instant::now());
         self.counters.incomplete.add(self.assembly.given_up() - given_up);
         match added {
             Ok(None) => Ok(()),
-            Ok(Some(bytes)) => self.hear(&Datagram { from, bytes }, asked),
+            Ok(Some(bytes)) => self.hear(&Datagram { from, bytes }, effects),
             Err(error) => {
                 self.cannot_read(from, &error);
                 Ok(())
@@ -254,7 +256,7 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         &mut self,
         src: Id,
         opened: &Opened<'_>,
-        asked: &mut Asked,
+        effects: &mut Effects,
     ) -> Result<(), WireError> {
         let Header { from, life, age, sync, .. } = opened.header;
         let (messages, now) = (opened.messages()?, Instant::now());
@@ -271,7 +273,7 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
             self.monitor.hear(from, &message, now);
             let mut out = Out::new();
             self.actor.on_msg(self.id, &mut self.state, src, message, &mut out);
-            asked.add(out);
+            effects.add(out);
         }
         Ok(())
     }
@@ -280,7 +282,7 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         &mut self,
         header: &Header,
         handshake: &Handshake,
-        asked: &mut Asked,
+        effects: &mut Effects,
     ) -> Result<(), HostError> {
         let Header { from, age, .. } = *header;
         let answer = match self.admission.as_mut() {
@@ -288,7 +290,7 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
             Some(admission) => admission.hear((from, age), handshake, Instant::now())?,
         };
         match answer {
-            Answer::Handshake(answer) => asked.handshakes.push((from, answer)),
+            Answer::Handshake(answer) => effects.handshakes.push((from, answer)),
             Answer::Nothing => {}
             Answer::Rejected => self.reject(from, handshake),
         }
@@ -306,8 +308,8 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
     }
 
     /// Save, then send, then set timers.
-    fn perform(&mut self, asked: Asked) -> Result<(), HostError> {
-        let Asked { saves, sends, timers, inquiries, handshakes } = asked;
+    fn perform(&mut self, effects: Effects) -> Result<(), HostError> {
+        let Effects { saves, sends, timers, inquiries, handshakes } = effects;
         if !saves.is_empty() {
             let start = Instant::now();
             self.journal.append(saves).map_err(HostError::Journal)?;
@@ -318,7 +320,7 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         self.send(sends);
         // What is reported may have been learned in this very turn, so it comes after the saves.
         for (to, inquiry) in inquiries {
-            let network = self.drops.network(&self.outlet, Instant::now());
+            let network = self.drops.network(&self.transport, Instant::now());
             let host = (self.counters.read(), network, self.journal.stats(), self.waits_for());
             let report = report(inquiry, (&self.state, &self.chain), host);
             self.send_one(to, &report);
@@ -335,7 +337,7 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
     }
 }
 
-impl<A: Member, O: Outlet, J: Journal> Turn for Host<A, O, J> {
+impl<A: Member, O: Transport, J: Journal> Turn for Host<A, O, J> {
     type Error = HostError;
 
     fn deadline(&self) -> Option<Instant> {
@@ -355,17 +357,20 @@ impl<A: Member, O: Outlet, J: Journal> Turn for Host<A, O, J> {
         if count > panics && self.warnings.allows(Instant::now()) {
             tracing::error!("{}: {last}; {count} panics so far", self.me.name());
         }
-        for words in self.drops.look(&self.outlet, self.counters.incomplete.get(), Instant::now()) {
+        for words in
+            self.drops.look(&self.transport, self.counters.incomplete.get(), Instant::now())
+        {
             tracing::warn!("{}: {words}", self.me.name());
         }
         turned
     }
 }
 
-impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
+impl<A: Member, O: Transport, J: Journal> Host<A, O, J> {
     /// The last panic of the state machine in words, and how many there were.
     fn panics(&self) -> (String, u64) {
-        let (last, count) = self.state.as_leader().map_or((&[][..], 0), |it| it.history().panics());
+        let (last, count) =
+            self.state.as_leader().map_or((&[][..], 0), |it| it.executor().panics());
         (last.last().map_or(String::new(), Panic::to_string), count)
     }
 
@@ -373,25 +378,25 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
         // A timer that runs out while this turn saves is for the next one: what came meanwhile, such as
         // a heartbeat, is heard first.
         let began = Instant::now();
-        let mut asked = Asked::default();
+        let mut effects = Effects::default();
         for datagram in batch.drain(..) {
-            self.hear(&datagram, &mut asked)?;
+            self.hear(&datagram, &mut effects)?;
         }
-        self.perform(asked)?;
+        self.perform(effects)?;
         if !self.take_part()? {
             return Ok(());
         }
-        let mut asked = Asked::default();
+        let mut effects = Effects::default();
         for timer in self.timers.take_due(began) {
             let mut out = Out::new();
             self.actor.on_timeout(self.id, &mut self.state, &timer, &mut out);
-            asked.add(out);
+            effects.add(out);
         }
-        self.perform(asked)
+        self.perform(effects)
     }
 }
 
-impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
+impl<A: Member, O: Transport, J: Journal> Host<A, O, J> {
     /// Asks those whom it is time to ask, and starts to take part once enough have answered. True if
     /// it takes part.
     fn take_part(&mut self) -> Result<bool, HostError> {
@@ -403,7 +408,7 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
                 tracing::warn!("cannot save how old the others' journals are: {error}");
             }
             let (handshakes, admitted) = (admission.due(now), admission.may_take_part(now)?);
-            self.perform(Asked { handshakes, ..Asked::default() })?;
+            self.perform(Effects { handshakes, ..Effects::default() })?;
             if !admitted {
                 return Ok(false);
             }
@@ -420,7 +425,7 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
     }
 }
 
-impl Asked {
+impl Effects {
     fn add<A: Member>(&mut self, out: Out<A>) {
         for command in out {
             match command {

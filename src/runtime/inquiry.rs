@@ -15,7 +15,7 @@ use crate::paxos::{Ballot, Decree, Instance, LeaderId, Stance, State};
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Inquiry {
+pub enum StatusRequest {
     /// How the member is.
     Status,
     /// What it knows to be chosen, from this instance on.
@@ -36,8 +36,8 @@ pub enum Report {
     Digest(Instance, Option<HistoryDigest>),
 }
 
-impl Framed for Inquiry {
-    const KIND: Kind = Kind::Inquiry;
+impl Framed for StatusRequest {
+    const KIND: Kind = Kind::StatusRequest;
 }
 
 impl Framed for Report {
@@ -75,7 +75,7 @@ pub enum RoleStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaderStatus {
     /// "follower", "candidate" or "primary".
-    pub standing: String,
+    pub stance: String,
     /// Who is primary, as far as it knows.
     pub primary: Option<LeaderId>,
     /// The ballot that it acts under, or the highest that it has heard of.
@@ -119,15 +119,19 @@ pub struct Page {
 pub(super) type OfHost = (Counts, Network, Option<JournalStats>, Vec<String>);
 
 /// What a member with this state reports.
-pub(super) fn report(inquiry: Inquiry, (state, chain): (&State, &Chain), host: OfHost) -> Report {
+pub(super) fn report(
+    inquiry: StatusRequest,
+    (state, chain): (&State, &Chain),
+    host: OfHost,
+) -> Report {
     match inquiry {
-        Inquiry::Status => {
+        StatusRequest::Status => {
             let (counts, network, journal, waits_for) = host;
             let role = RoleStatus::of(state);
             Report::Status(Box::new(Status { role, counts, network, journal, waits_for }))
         }
-        Inquiry::Log(from) => Report::Log(Page::of(state, from)),
-        Inquiry::Digest(at) => {
+        StatusRequest::Log(from) => Report::Log(Page::of(state, from)),
+        StatusRequest::Digest(at) => {
             let prefix = state.as_leader().map(|leader| leader.learner().prefix());
             Report::Digest(at, prefix.and_then(|prefix| chain.at(at, prefix)))
         }
@@ -143,12 +147,12 @@ impl RoleStatus {
                 votes: acceptor.votes_cast() as u64,
             }),
             State::Leader(leader) => {
-                let (learner, (standing, ballot)) = (leader.learner(), leader.standing());
+                let (learner, (stance, ballot)) = (leader.learner(), leader.stance_name());
                 let beyond = learner.beyond() as u64;
                 let first_unchosen = learner.first_unchosen();
                 let known_until = learner.last_chosen().map_or(first_unchosen, Instance::next);
                 RoleStatus::Leader(LeaderStatus {
-                    standing: standing.to_owned(),
+                    stance: stance.to_owned(),
                     primary: match leader.stance() {
                         Stance::Follower(primary) => *primary,
                         Stance::Candidate(_) => None,
@@ -157,10 +161,10 @@ impl RoleStatus {
                     ballot: ballot.unwrap_or(leader.seen()),
                     current: leader.is_current(),
                     first_unchosen,
-                    applied: leader.history().applied().len() as u64,
+                    applied: leader.executor().applied().len() as u64,
                     beyond,
                     gaps: known_until.0.saturating_sub(first_unchosen.0).saturating_sub(beyond),
-                    sessions: leader.history().sessions().clients() as u64,
+                    sessions: leader.executor().sessions().clients() as u64,
                 })
             }
         }
@@ -173,7 +177,7 @@ impl Page {
             return Page { first: from, ..Page::default() };
         };
         let (first_unchosen, applied) =
-            (leader.learner().first_unchosen(), leader.history().applied());
+            (leader.learner().first_unchosen(), leader.executor().applied());
         let decrees = leader.learner().page(from, first_unchosen, PAGE);
         let was_applied = |instance: u64| applied.binary_search(&Instance(instance)).is_ok();
         let numbered = (from.0..).zip(decrees);

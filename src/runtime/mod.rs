@@ -5,7 +5,6 @@
 //! own runtime instead.
 
 pub mod addresses;
-pub mod adversary;
 pub mod chain;
 pub mod counters;
 pub mod handoff;
@@ -23,7 +22,6 @@ pub mod parts;
 pub mod party;
 pub mod pump;
 pub mod run;
-pub mod spawn;
 pub mod threads;
 mod timers;
 pub mod udp;

@@ -22,7 +22,7 @@ pub use network::{Network, PATH, loopback_path};
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
 
 /// The longest that a reader waits before it looks up, should a wake-up have been lost on the way.
-pub(super) const PATIENCE: Duration = Duration::from_millis(250);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(250);
 
 /// A UDP socket, which sends what is larger than the way takes in [parts].
 #[derive(Debug)]
@@ -121,7 +121,7 @@ pub fn reaches(own: IpAddr, other: IpAddr) -> bool {
 }
 
 /// Sends frames.
-pub trait Outlet: Send + 'static {
+pub trait Transport: Send + 'static {
     /// The id of an address.
     fn id(&self, address: SocketAddr) -> Id;
 
@@ -134,7 +134,7 @@ pub trait Outlet: Send + 'static {
     }
 }
 
-impl Outlet for Arc<Udp> {
+impl Transport for Arc<Udp> {
     fn id(&self, address: SocketAddr) -> Id {
         self.addresses.id(address)
     }
@@ -223,7 +223,7 @@ mod tests {
         one.send(one.addresses().keep(two.address()), b"there")?;
         let Received::Datagram(5, from) = two.receive(&mut buffer)? else { panic!("nothing came") };
         assert_eq!(from, one.address());
-        Outlet::send(&two, Outlet::id(&two, from), b"back")?;
+        Transport::send(&two, Transport::id(&two, from), b"back")?;
         assert_eq!(one.receive(&mut buffer)?, Received::Datagram(4, two.address()));
         Ok(())
     }

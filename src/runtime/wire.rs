@@ -46,7 +46,7 @@ pub enum Kind {
     /// Messages of the protocol.
     Protocol,
     /// An inquiry.
-    Inquiry,
+    StatusRequest,
     /// The report that answers an inquiry.
     Report,
     /// A handshake between roles of members.
@@ -59,13 +59,19 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 6] =
-        [Kind::Protocol, Kind::Inquiry, Kind::Report, Kind::Handshake, Kind::Notice, Kind::Part];
+    pub const ALL: [Kind; 6] = [
+        Kind::Protocol,
+        Kind::StatusRequest,
+        Kind::Report,
+        Kind::Handshake,
+        Kind::Notice,
+        Kind::Part,
+    ];
 
     const fn name(self) -> [u8; 2] {
         match self {
             Kind::Protocol => *b"sy",
-            Kind::Inquiry => *b"si",
+            Kind::StatusRequest => *b"si",
             Kind::Report => *b"sr",
             Kind::Handshake => *b"sh",
             Kind::Notice => *b"sn",

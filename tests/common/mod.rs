@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use synod::cluster::config::ClusterConfig;
-use synod::cluster::processes::free_ports;
+use synod::lab::processes::free_ports;
 use synod::runtime::identity::{ClusterId, ClusterIdentity, MemberRoles};
 use synod::runtime::journal::identity::Identity;
 

@@ -215,7 +215,7 @@ impl World {
 
     fn acts(&self, at: usize) -> &'static str {
         let state = self.hosts[at].as_ref().and_then(|host| host.state.as_leader());
-        state.map_or("", |leader| leader.standing().0)
+        state.map_or("", |leader| leader.stance_name().0)
     }
 
     /// Saves first, which takes its time.

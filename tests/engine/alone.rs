@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use synod::model::engine::observe::Watch;
-use synod::model::engine::run::Situation;
+use synod::model::engine::observe::Monitor;
+use synod::model::engine::run::LocalConfiguration;
 use synod::model::engine::symbolic::Symbolic;
 use synod::model::engine::universe::{Event, Stimulus, Universe};
 
@@ -13,7 +13,7 @@ use super::toys::{Simple, Toy, What, simple_heard, simple_search, simple_steps_a
 use super::{universe, wanted};
 
 /// A situation as the simple search knows it.
-fn simple_of(universe: &Universe<Toy>, actor: usize, situation: &Situation) -> Simple {
+fn simple_of(universe: &Universe<Toy>, actor: usize, situation: &LocalConfiguration) -> Simple {
     let (state, saved) = universe.view(actor, situation.core);
     let sets = situation.sent.iter().enumerate();
     let sent = sets.flat_map(|(to, set)| {
@@ -51,7 +51,7 @@ fn situations_are_those_of_the_states_of_a_set() {
             let mut drawn = universe(&toys, &crashes, total);
             let mut symbolic = Symbolic::with_order(&mut drawn, order);
             let reach = symbolic.reach().unwrap();
-            let goal = symbolic.select(reach, &mut Watch::new(wanted.clone()));
+            let goal = symbolic.select(reach, &mut Monitor::new(wanted.clone()));
             let lists = [reach, goal].map(|set| [0, 1, 2].map(|a| symbolic.situations(set, a)));
             let [all, met] = &lists;
             fewer |= (0..3).any(|actor| !met[actor].is_empty() && met[actor] != all[actor]);
@@ -112,7 +112,7 @@ fn steps_alone_are_found_as_by_a_simple_search() {
             let before = [0, 1, 2].map(|actor| symbolic.situations(reach, actor));
             let mut alone = Vec::new();
             for actor in 0..3 {
-                let mut watch = Watch::new(wanted.clone());
+                let mut watch = Monitor::new(wanted.clone());
                 alone.push(symbolic.finds_alone(reach, actor, &mut watch).unwrap());
             }
             // Steps that nobody takes have met what is in no state.

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use stateright::{Checker, Expectation, Model};
 use synod::model::engine::bridge::{Bridge, Words};
-use synod::model::engine::observe::{Looks, Remember, Watch};
+use synod::model::engine::observe::{Monitor, Remember, Scope};
 use synod::model::engine::replay::Replay;
 use synod::model::engine::swarm::{Walks, swarm};
 
@@ -82,7 +82,7 @@ fn stateright_agrees_with_a_simple_search() {
         let starts = simple.iter().filter(|(_, depth)| **depth == 0);
         let starts = starts.map(|(state, _)| state.clone()).collect();
         let all = with_memory(&toys, &crashes, total, starts);
-        let mut wanted = Wanted { looks_at: Looks::States, ..wanted };
+        let mut wanted = Wanted { looks_at: Scope::States, ..wanted };
         wanted.shown.insert(seen);
         let nearest = all
             .iter()
@@ -96,7 +96,7 @@ fn stateright_agrees_with_a_simple_search() {
 
         let bridge = |expectation, wanted| {
             let bridge = Bridge::new(universe(&toys, &crashes, total), Arc::new(Plain));
-            bridge.hold_to(expectation, "wanted", Watch::new(wanted)).unwrap();
+            bridge.hold_to(expectation, "wanted", Monitor::new(wanted)).unwrap();
             bridge
         };
         // Stateright stops once it has found everything, so it is given something to look for.
@@ -132,11 +132,11 @@ fn stateright_agrees_with_a_simple_search() {
 fn walks_remember() {
     for (seen, found) in [(SEEN, true), (SEEN + 2, false)] {
         let (judges, shown, hidden) = ([].into(), [1, seen].into(), [].into());
-        let wanted = Wanted { judges, shown, hidden, looks_at: Looks::States };
+        let wanted = Wanted { judges, shown, hidden, looks_at: Scope::States };
         let walks = Walks { seed: 1, walks: 3, steps: 5, part: (0, 1) };
         let toys = [Toy::stepping(1), Toy::idle(1), Toy::idle(1)];
         let mut universe = universe(&toys, &[0, 0, 0], 0);
-        let swarmed = swarm(&mut universe, &mut [Watch::new(wanted)], walks, |_| {}).unwrap();
+        let swarmed = swarm(&mut universe, &mut [Monitor::new(wanted)], walks, |_| {}).unwrap();
         assert_eq!(swarmed.found[0].is_some(), found, "{seen}");
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use synod::model::engine::liveness::fairness;
-use synod::model::engine::observe::Watch;
+use synod::model::engine::observe::Monitor;
 use synod::model::engine::replay::Replay;
 
 use super::toys::{Simple, Toy, What, simple_start, simple_steps, toys};
@@ -88,7 +88,7 @@ fn fair_runs_are_found_as_by_a_fixpoint() {
         let ways = graph.values().flatten().filter(|(_, to)| !graph.contains_key(to));
         prop_assume!(!graph.is_empty() && ways.count() > 0);
         let mut universe = universe(&toys, &crashes, total);
-        let fairness = fairness(&mut universe, &mut Watch::new(wanted.clone()), |_| {}).unwrap();
+        let fairness = fairness(&mut universe, &mut Monitor::new(wanted.clone()), |_| {}).unwrap();
         let start = simple_start(&toys);
         prop_assert_eq!(fairness.lasso.is_some(), fair_run_misses_goal(&start, &graph));
         if let Some(lasso) = fairness.lasso {

@@ -12,22 +12,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use synod::model::engine::explicit::{Until, explore};
-use synod::model::engine::faults::{Faults, Machine};
-use synod::model::engine::observe::{Judged, Looks, Observer, Watch};
+use synod::model::engine::faults::{DiskModel, Faults};
+use synod::model::engine::observe::{Judged, Monitor, Observer, Scope};
 use synod::model::engine::replay::Replay;
 use synod::model::engine::symbolic::Symbolic;
 use synod::model::engine::universe::Universe;
 
 use toys::{MESSAGES, STATES, Simple, Toy, simple_search, simple_steps, toys};
 
-/// Looks for states, or actors, that show all of some facts and none of others. It judges those only
+/// Scope for states, or actors, that show all of some facts and none of others. It judges those only
 /// that show any of some more facts, or of those that it looks for.
 #[derive(Clone, Debug)]
 struct Wanted {
     judges: BTreeSet<usize>,
     shown: BTreeSet<usize>,
     hidden: BTreeSet<usize>,
-    looks_at: Looks,
+    looks_at: Scope,
 }
 
 impl Wanted {
@@ -57,7 +57,7 @@ impl Wanted {
 
     /// The facts that it judges in a state of the simple search, together or of one actor each.
     fn shown_by(&self, state: &[Simple]) -> Vec<BTreeSet<usize>> {
-        let together = if self.looks_at == Looks::EachActor { 1 } else { state.len() };
+        let together = if self.looks_at == Scope::EachActor { 1 } else { state.len() };
         state.chunks(together).map(|actors| self.sees(actors)).collect()
     }
 
@@ -91,7 +91,7 @@ impl Observer<Toy> for Wanted {
         vec![20 + message]
     }
 
-    fn looks_at(&self) -> Looks {
+    fn looks_at(&self) -> Scope {
         self.looks_at
     }
 
@@ -103,7 +103,7 @@ impl Observer<Toy> for Wanted {
 fn wanted() -> impl Strategy<Value = Wanted> {
     let fact = || prop_oneof![0..STATES, 10..10 + STATES, 20..20 + MESSAGES];
     let some = || proptest::collection::btree_set(fact(), 0..3);
-    let looks_at = prop_oneof![Just(Looks::States), Just(Looks::EachActor)];
+    let looks_at = prop_oneof![Just(Scope::States), Just(Scope::EachActor)];
     (some(), some(), some(), looks_at).prop_map(|(judges, shown, hidden, looks_at)| Wanted {
         judges,
         shown,
@@ -113,7 +113,7 @@ fn wanted() -> impl Strategy<Value = Wanted> {
 }
 
 fn universe(toys: &[Toy], crashes: &[u8], total: u8) -> Universe<Toy> {
-    let faults = Faults { crashes: crashes.to_vec(), total, machine: Machine::Sound };
+    let faults = Faults { crashes: crashes.to_vec(), total, machine: DiskModel::Sound };
     Universe::new(toys.to_vec(), faults).unwrap()
 }
 
@@ -132,7 +132,7 @@ fn back_ends_agree_with_a_simple_search() {
             simple.iter().filter(|(state, _)| looks(state)).map(|(_, depth)| *depth).min();
 
         let mut visited = universe(&toys, &crashes, total);
-        let mut watches = [Watch::new(wanted.clone())];
+        let mut watches = [Monitor::new(wanted.clone())];
         let explored = explore(&mut visited, &mut watches, Until::Exhausted, |_| {}).unwrap();
         prop_assert_eq!(explored.states, simple.len());
         prop_assert_eq!(explored.depth, *simple.values().max().unwrap());
@@ -151,7 +151,7 @@ fn back_ends_agree_with_a_simple_search() {
             let mut symbolic = Symbolic::with_order(&mut drawn, order);
             let reach = symbolic.reach().unwrap();
             prop_assert_eq!(symbolic.count(reach), simple.len().into());
-            let mut watch = Watch::new(wanted.clone());
+            let mut watch = Monitor::new(wanted.clone());
             prop_assert_eq!(symbolic.finds(reach, &mut watch), nearest.is_some());
             prop_assert_eq!(watch.looked(), different);
             prop_assert!(symbolic.is_closed(reach).unwrap());

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use stateright::actor::{Actor, Id, Out, model_timeout};
 use synod::model::engine::explicit::{Until, explore};
-use synod::model::engine::faults::{Faults, Machine};
+use synod::model::engine::faults::{DiskModel, Faults};
 use synod::model::engine::liveness::fairness;
-use synod::model::engine::observe::{Judged, Observer, Watch};
+use synod::model::engine::observe::{Judged, Monitor, Observer};
 use synod::model::engine::symbolic::Symbolic;
 use synod::model::engine::universe::{Universe, UniverseError};
 
@@ -103,9 +103,9 @@ impl Observer<Stubborn> for Down {
 /// That a message must be heard does not mean that the hearer must crash on it.
 #[test]
 fn nobody_has_to_crash() {
-    let faults = Faults { crashes: vec![1], total: 1, machine: Machine::Sound };
+    let faults = Faults { crashes: vec![1], total: 1, machine: DiskModel::Sound };
     let mut universe = Universe::new(vec![Stubborn], faults).unwrap();
-    let fairness = fairness(&mut universe, &mut Watch::new(Down), |_| {}).unwrap();
+    let fairness = fairness(&mut universe, &mut Monitor::new(Down), |_| {}).unwrap();
     assert!(fairness.lasso.is_some(), "{fairness:?}");
 }
 
@@ -156,7 +156,7 @@ fn more_actors_than_a_byte_numbers_are_refused() {
 fn many_actors_fit_or_are_refused() {
     for (actors, fits) in [(0, true), (1, true), (31, true), (32, true), (63, true), (64, false)] {
         let mut universe = Universe::new(vec![Idle; actors], Faults::NONE).unwrap();
-        let mut watches = [Watch::new(Anything)];
+        let mut watches = [Monitor::new(Anything)];
         let explored = explore(&mut universe, &mut watches, Until::Exhausted, |_| {});
         match explored {
             Ok(explored) => assert!(fits && explored.states == 1, "{actors}"),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use synod::model::engine::explicit::{Explored, Until, explore, explore_up_to};
-use synod::model::engine::observe::{Judged, Looks, Observer, Watch};
+use synod::model::engine::observe::{Judged, Monitor, Observer, Scope};
 use synod::model::engine::replay::Replay;
 use synod::model::engine::run::Run;
 use synod::model::engine::symmetry::Symmetry;
@@ -18,7 +18,7 @@ use super::toys::{
 };
 use super::{Wanted, universe};
 
-/// Looks for steps before which some facts are there, and in which an actor comes to show some
+/// Scope for steps before which some facts are there, and in which an actor comes to show some
 /// facts, and ceases to show others.
 #[derive(Clone, Debug)]
 pub(crate) struct WantedStep {
@@ -34,7 +34,7 @@ impl WantedStep {
     pub(crate) fn sees(actors: &[Simple]) -> Facts {
         let nothing = BTreeSet::new;
         let (judges, shown, hidden) = (nothing(), nothing(), nothing());
-        Wanted { judges, shown, hidden, looks_at: Looks::States }.sees(actors)
+        Wanted { judges, shown, hidden, looks_at: Scope::States }.sees(actors)
     }
 
     /// Whether it is a step of the simple search which it looks for. One that changes nothing that
@@ -55,8 +55,8 @@ impl Observer<Toy> for WantedStep {
         vec![20 + message]
     }
 
-    fn looks_at(&self) -> Looks {
-        Looks::Steps
+    fn looks_at(&self) -> Scope {
+        Scope::Steps
     }
 
     fn judge(&self, _: &Facts) -> Judged {
@@ -173,7 +173,7 @@ fn steps_are_found_as_by_a_simple_search() {
             let nearest = shortest(&toys, &crashes, total, &simple, &wanted);
 
             let mut visited = universe(&toys, &crashes, total);
-            let mut watches = [Watch::new(wanted.clone())];
+            let mut watches = [Monitor::new(wanted.clone())];
             let explored = explore(&mut visited, &mut watches, Until::Exhausted, |_| {}).unwrap();
             prop_assert_eq!(explored.states, simple.len());
             let run = explored.found[0].as_ref();
@@ -203,7 +203,7 @@ fn steps_are_found_as_by_a_simple_search() {
 
             // It stops with the first layer from which such a step leads, and finds the same.
             let mut again = universe(&toys, &crashes, total);
-            let mut watches = [Watch::new(wanted)];
+            let mut watches = [Monitor::new(wanted)];
             let early = explore(&mut again, &mut watches, Until::Found, |_| {}).unwrap();
             prop_assert_eq!(&early.found[0], &explored.found[0]);
             prop_assert!(nearest.is_none_or(|nearest| early.depth == nearest - 1));
@@ -244,7 +244,7 @@ fn steps_are_found_where_actors_may_change_places() {
             prop_assume!(simple.len() < 10_000);
             let nearest = shortest(&toys, &crashes, total, &simple, &wanted);
             let mut visited = universe(&toys, &crashes, total);
-            let mut watches = [Watch::new(wanted.clone())];
+            let mut watches = [Monitor::new(wanted.clone())];
             let (until, alike) = (Until::Exhausted, Some(&Alike as &dyn Symmetry<Toy>));
             let explored = explore_up_to(&mut visited, &mut watches, alike, until, |_| {}).unwrap();
             prop_assert_eq!(explored.with_images, simple.len() as u64);
@@ -259,7 +259,7 @@ fn steps_are_found_where_actors_may_change_places() {
 }
 
 fn explored(toys: &[Toy], wanted: &[WantedStep]) -> Explored {
-    let mut watches: Vec<_> = wanted.iter().cloned().map(Watch::new).collect();
+    let mut watches: Vec<_> = wanted.iter().cloned().map(Monitor::new).collect();
     let mut universe = universe(toys, &[0, 0, 0], 0);
     explore(&mut universe, &mut watches, Until::Exhausted, |_| {}).unwrap()
 }

@@ -14,7 +14,7 @@ use synod::runtime::counters::Counts;
 use synod::runtime::handshake::Handshake;
 use synod::runtime::identity::{ClusterId, ClusterIdentity, MemberRoles};
 use synod::runtime::inquiry::{
-    AcceptorStatus, Inquiry, LeaderStatus, Page, Report, RoleStatus, Status,
+    AcceptorStatus, LeaderStatus, Page, Report, RoleStatus, Status, StatusRequest,
 };
 use synod::runtime::journal::JournalStats;
 use synod::runtime::journal::identity::JournalId;
@@ -27,7 +27,7 @@ const EACH: usize = 1000;
 
 pub(crate) struct Samples {
     pub(crate) messages: Vec<Message>,
-    pub(crate) inquiries: Vec<Inquiry>,
+    pub(crate) inquiries: Vec<StatusRequest>,
     pub(crate) reports: Vec<Report>,
     pub(crate) handshakes: Vec<Handshake>,
     pub(crate) notices: Vec<Notice>,
@@ -178,11 +178,11 @@ fn message(random: &mut Rng) -> Message {
     }
 }
 
-fn inquiry(random: &mut Rng) -> Inquiry {
+fn inquiry(random: &mut Rng) -> StatusRequest {
     match random.u8(..3) {
-        0 => Inquiry::Status,
-        1 => Inquiry::Log(instance(random)),
-        _ => Inquiry::Digest(instance(random)),
+        0 => StatusRequest::Status,
+        1 => StatusRequest::Log(instance(random)),
+        _ => StatusRequest::Digest(instance(random)),
     }
 }
 
@@ -207,7 +207,7 @@ fn report(random: &mut Rng) -> Report {
         }
         2 => RoleStatus::Leader(LeaderStatus {
             current: random.bool(),
-            standing: "candidate".to_owned(),
+            stance: "candidate".to_owned(),
             primary: maybe(random, |random| LeaderId(random.u16(..))),
             ballot: ballot(random),
             first_unchosen: instance(random),

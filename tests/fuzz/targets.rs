@@ -13,7 +13,7 @@ use synod::machine::ledger::Ledger;
 use synod::paxos::{Message, StateMachine};
 use synod::runtime::handshake::Handshake;
 use synod::runtime::identity::ClusterIdentity;
-use synod::runtime::inquiry::{Inquiry, Report};
+use synod::runtime::inquiry::{Report, StatusRequest};
 use synod::runtime::journal::ahead::Helper;
 use synod::runtime::journal::disk::{JournalError, SMALLEST_SEGMENT, create, inspect};
 use synod::runtime::journal::folder::{Folder, Medium};
@@ -65,7 +65,7 @@ pub(crate) fn targets(samples: &Samples) -> Vec<Target> {
     vec![
         header(&samples.handshakes),
         framed::<Message>("message", 400, &samples.messages),
-        framed::<Inquiry>("inquiry", 40, &samples.inquiries),
+        framed::<StatusRequest>("inquiry", 40, &samples.inquiries),
         framed::<Report>("report", 100, &samples.reports),
         framed::<Handshake>("handshake", 60, &samples.handshakes),
         framed::<Notice>("notice", 40, &samples.notices),

@@ -1,7 +1,7 @@
 //! Small random histories, judged by trying all orders on the store itself.
 
 use proptest::prelude::*;
-use synod::cluster::chaos::linear::{Closest, Doubt, Operation, check};
+use synod::lab::linear::{Closest, LinearizabilityError, Operation, check};
 use synod::machine::kv::{Bytes, KvCommand, KvReply, KvStore};
 use synod::paxos::StateMachine;
 
@@ -107,7 +107,7 @@ fn agree(history: &[Operation]) -> bool {
     let possible = can_go_on(&store, &all, u64::MAX - 1);
     match check(history, BUDGET) {
         Ok(_) => assert!(possible, "{history:#?}"),
-        Err(Doubt::Violation(violation)) => {
+        Err(LinearizabilityError::Violation(violation)) => {
             assert!(!possible, "{violation} {history:#?}");
             // The misfit is the first by its end that fits nowhere.
             let of_key = |operation: &&Operation| *key(&operation.command) == violation.key;

@@ -1,6 +1,6 @@
 //! Small histories, one for each thing that may go wrong, and its innocent likes.
 
-use synod::cluster::chaos::linear::{Checked, Doubt, Operation, Violation, check};
+use synod::lab::linear::{Checked, LinearizabilityError, Operation, Violation, check};
 use synod::machine::kv::{KvCommand, KvReply};
 
 use super::{delete, differs, get, is, lost, put, swap, told, was};
@@ -19,7 +19,7 @@ fn good(history: &[Operation]) {
 /// Expects this operation of the history to fit nowhere.
 fn bad(history: &[Operation], misfit: usize) -> Violation {
     match check(history, BUDGET) {
-        Err(Doubt::Violation(violation)) => {
+        Err(LinearizabilityError::Violation(violation)) => {
             assert_eq!(violation.misfit, history[misfit], "{violation}");
             *violation
         }
@@ -219,7 +219,7 @@ fn a_reply_that_is_none_to_this_command() {
 #[test]
 fn an_end_before_the_start_is_no_history() {
     let history = [told(0, 1, get("k"), is("")), told(5, 4, get("k"), is(""))];
-    assert_eq!(check(&history, BUDGET), Err(Doubt::Backwards(1)));
+    assert_eq!(check(&history, BUDGET), Err(LinearizabilityError::Backwards(1)));
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn a_list_of_keys_is_not_judged_and_said_to_be_so() {
     let list = KvCommand::List { prefix: Vec::new(), after: None, limit: 9 };
     let keys = KvReply::Keys { keys: Vec::new(), more: false };
     let history = [told(0, 1, get("k"), is("")), told(2, 3, list, keys)];
-    assert_eq!(check(&history, BUDGET), Err(Doubt::ManyKeys(1)));
+    assert_eq!(check(&history, BUDGET), Err(LinearizabilityError::ManyKeys(1)));
 }
 
 #[test]
@@ -235,13 +235,15 @@ fn a_budget_leaves_one_key_undecided_and_says_which() {
     let puts = |key| [told(0, 9, put(key, "a"), was("")), told(0, 9, put(key, "b"), was("a"))];
     let history = puts("k");
     assert_eq!(check(&history, 2).map(|checked| checked.steps), Ok(2));
-    let undecided = Doubt::Undecided { key: b"k".into(), budget: 1 };
+    let undecided = LinearizabilityError::Undecided { key: b"k".into(), budget: 1 };
     assert_eq!(check(&history, 1), Err(undecided.clone()));
     assert!(undecided.to_string().contains("\"k\" was given up after 1 steps"), "{undecided}");
     // What is surely wrong is not hidden by what may be.
     let wrong = told(0, 1, get("l"), is("a"));
     let history = [&history[..], &[wrong]].concat();
-    assert!(matches!(check(&history, 1), Err(Doubt::Violation(found)) if found.key == b"l"));
+    assert!(
+        matches!(check(&history, 1), Err(LinearizabilityError::Violation(found)) if found.key == b"l")
+    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Large histories of a simulated store, as clients would see it.
 
-use synod::cluster::chaos::linear::{Doubt, Operation, check};
+use synod::lab::linear::{LinearizabilityError, Operation, check};
 use synod::machine::kv::{Bytes, KvCommand, KvReply, KvStore};
 use synod::paxos::StateMachine;
 
@@ -109,7 +109,8 @@ fn fails_with(history: &mut [Operation], place: usize, value: Option<Bytes>) {
     let right = history[place].outcome.clone();
     history[place].outcome = right.as_ref().map(|(end, _)| (*end, KvReply::Value(value)));
     let found = check(history, BUDGET);
-    let misfit = matches!(&found, Err(Doubt::Violation(it)) if it.misfit == history[place]);
+    let misfit =
+        matches!(&found, Err(LinearizabilityError::Violation(it)) if it.misfit == history[place]);
     assert!(misfit, "{:?} {found:?}", history[place]);
     history[place].outcome = right;
 }

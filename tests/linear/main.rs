@@ -5,7 +5,7 @@ mod brute;
 mod cases;
 mod large;
 
-use synod::cluster::chaos::linear::Operation;
+use synod::lab::linear::Operation;
 use synod::machine::kv::{Bytes, KvCommand, KvReply};
 
 /// A value, or a key. Nothing, if it is empty.

@@ -38,7 +38,7 @@ fn a_command_that_panics_is_applied_once_without_effect_by_every_leader() {
     let panicked = told(1, 1, Answer::Panicked);
     let again = primary.hear(client(0), request(1));
     assert_eq!(again, [(client(0), panicked.clone())]);
-    let histories = [&primary, &passive, &behind].map(|bench| bench.as_leader().history());
+    let histories = [&primary, &passive, &behind].map(|bench| bench.as_leader().executor());
     for history in histories {
         assert_eq!(history, histories[0]);
         assert_eq!(history.machine().snapshot(), [0, 2]);
@@ -54,9 +54,9 @@ fn a_command_that_panics_is_applied_once_without_effect_by_every_leader() {
 fn a_leader_that_comes_back_comes_to_the_same_outcome() {
     let mut bench = leader_of(0, Start::Follow, &three(Limits::default()));
     bench.hear(leader(1), chosen(0, &[0, 1, 2].map(decree), 3));
-    let before = bench.as_leader().history().clone();
+    let before = bench.as_leader().executor().clone();
     let mut bench = bench.crash();
     bench.hear(leader(1), chosen(0, &[0, 1, 2].map(decree), 3));
-    assert_eq!(*bench.as_leader().history(), before);
-    assert_eq!(bench.as_leader().history().reply(id(1)), before.reply(id(1)));
+    assert_eq!(*bench.as_leader().executor(), before);
+    assert_eq!(bench.as_leader().executor().reply(id(1)), before.reply(id(1)));
 }

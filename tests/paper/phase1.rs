@@ -286,7 +286,7 @@ fn what_a_quorum_reports_under_one_ballot_is_known_to_be_chosen() {
         bench.hear(acceptor(2), promise(mine, &[old(7, 0), old(7, 1), old(7, 2), old(7, 3)]));
     let known: Vec<Instance> = bench.as_leader().learner().chosen().map(|(i, _)| i).collect();
     assert_eq!(known, [0, 1, 3].map(Instance), "2 was voted for under two ballots");
-    assert_eq!(bench.as_leader().history().applied(), [0, 1].map(Instance));
+    assert_eq!(bench.as_leader().executor().applied(), [0, 1].map(Instance));
     assert_eq!(sent, to_acceptors(&[0, 1, 2], &accept(mine, 2, decree(2))));
 }
 

@@ -101,7 +101,7 @@ fn a_request_sent_again_gets_the_same_reply_and_is_applied_once() {
     for _ in 0..2 {
         assert_eq!(bench.hear(client(0), request(0)), [(client(0), reply(0, 0, 0))]);
     }
-    assert_eq!(bench.as_leader().history().applied(), [Instance(0)]);
+    assert_eq!(bench.as_leader().executor().applied(), [Instance(0)]);
 }
 
 /// PMMC 2.1: a command may be decided for several slots, but is performed in the first only; PMS 3:
@@ -114,7 +114,7 @@ fn a_command_that_is_chosen_twice_is_applied_once_and_a_no_op_never() {
         bench.hear_votes(2, &vote(MINE, i, decree.clone()));
     }
     assert_eq!(bench.as_leader().learner().prefix(), history);
-    assert_eq!(bench.as_leader().history().applied(), [Instance(1), Instance(4)]);
+    assert_eq!(bench.as_leader().executor().applied(), [Instance(1), Instance(4)]);
     for (n, instance) in [(0, 1), (1, 4)] {
         assert_eq!(bench.hear(client(0), request(n)), [(client(0), reply(n, instance, n))]);
     }
@@ -130,7 +130,7 @@ fn what_a_client_acknowledged_is_never_applied_again() {
         let decree = Decree::Command(Command { acknowledged, ..command(sequence) });
         bench.hear_votes(2, &vote(MINE, i, decree));
     }
-    assert_eq!(bench.as_leader().history().applied(), [Instance(0), Instance(1), Instance(2)]);
+    assert_eq!(bench.as_leader().executor().applied(), [Instance(0), Instance(1), Instance(2)]);
 }
 
 /// PMMC 2.1: a replica whose command lost its slot to another proposes it again for a new one.
@@ -252,7 +252,7 @@ fn a_client_that_was_forgotten_is_told_so_and_nothing_is_done_twice() {
     };
     // Both are done, and then the first is forgotten; being chosen again does not bring it back.
     (0..3).for_each(|instance| drop(learn(&mut bench, instance)));
-    assert_eq!(bench.as_leader().history().applied(), [0, 1].map(Instance));
+    assert_eq!(bench.as_leader().executor().applied(), [0, 1].map(Instance));
     assert_eq!(bench.hear(client(0), Message::Request(asked(one))), [(client(0), expired(one))]);
     // Asked for in time, chosen too late.
     let known = bench.hear(client(1), Message::Request(asked(two)));
@@ -261,7 +261,7 @@ fn a_client_that_was_forgotten_is_told_so_and_nothing_is_done_twice() {
     (3..5).for_each(|instance| drop(learn(&mut bench, instance)));
     let sent = learn(&mut bench, 5);
     assert_eq!(sent.first(), Some(&(client(0), expired(again))));
-    assert_eq!(bench.as_leader().history().applied(), [0, 1].map(Instance));
+    assert_eq!(bench.as_leader().executor().applied(), [0, 1].map(Instance));
 }
 
 /// House rule: whoever waits for an answer gets it whole. Whoever asks again later is told what is still
@@ -287,7 +287,7 @@ fn whoever_asks_again_is_told_what_is_still_remembered() {
     assert_eq!(done(1), [answer(0, Answer::NotKept(1))]);
     assert_eq!(done(2), [answer(0, Answer::NotKept(1))]);
     assert_eq!(done(3), [(client(0), refused(0, Refusal::Forgotten))]);
-    assert_eq!(bench.as_leader().history().applied().len(), 4);
+    assert_eq!(bench.as_leader().executor().applied().len(), 4);
 }
 
 /// House rule: a request beyond the bounds is refused, one that meets them is not.

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use page::{blocks, commands, differs};
 use shell::Shell;
 use synod::cluster::config::ClusterConfig;
-use synod::cluster::processes::free_ports;
+use synod::lab::processes::free_ports;
 
 const SYNOD: &str = env!("CARGO_BIN_EXE_synod");
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::touchy::Touchy;
 use stateright::actor::{Actor, Command as Effect, Id, Out};
 use synod::paxos::{
-    Acceptor, AcceptorId, AcceptorSet, Answer, AnyStateMachine, Client, ClientId, Decree, History,
+    Acceptor, AcceptorId, AcceptorSet, Answer, AnyStateMachine, Client, ClientId, Decree, Executor,
     Leader, LeaderId, Limits, Members, Message, Node, Quorums, Refusal, Role, Rulebook, Saving,
     Setup, Start, State, Storage, Timer, Timing, leader,
 };
@@ -98,7 +98,7 @@ pub(crate) struct World<R> {
     /// A reply that says something else than it should.
     wrong: Option<Message>,
     /// What came of that, by the number of instances.
-    executed: BTreeMap<usize, History>,
+    executed: BTreeMap<usize, Executor>,
     met: Met,
 }
 
@@ -310,7 +310,7 @@ impl<R: Rulebook> World<R> {
             if let Some(twice) = state.commands().find(|command| !ids.insert(command.id)) {
                 return Err(format!("{twice} was applied twice"));
             }
-            let history = state.history();
+            let history = state.executor();
             let known = self.executed.entry(prefix.len()).or_insert_with(|| history.clone());
             if known != history {
                 let (one, two) = (known.sessions(), history.sessions());
@@ -339,7 +339,7 @@ impl<R: Rulebook> World<R> {
         let counts = |payload: &&Arc<[u8]>| !(self.storm.in_vain)(payload);
         let payloads = state.commands().map(|command| &command.payload).filter(counts);
         let expected: Vec<u8> = payloads.flat_map(|payload| payload.iter().copied()).collect();
-        let found = state.history().machine().snapshot();
+        let found = state.executor().machine().snapshot();
         let words = || format!("a machine is at {found:?}, and not at {expected:?}");
         (found == expected).then_some(()).ok_or_else(words)
     }

@@ -19,7 +19,7 @@ use stateright::{Expectation, Model, Path, Property};
 
 use self::numbered::{MOST_PROPERTIES, Numbered};
 use super::explicit::situations::{SituationId, Start};
-use super::observe::{Remember, Watch};
+use super::observe::{Monitor, Remember};
 use super::run::{Run, RunStep};
 use super::steps::Steps;
 use super::universe::{Event, MessageId, Universe, UniverseError};
@@ -92,7 +92,7 @@ struct Inner<A: Actor, O: Remember<A>> {
 }
 
 /// A property: what is expected of it, its name, and who looks.
-struct Held<A: Actor, O: Remember<A>>(Expectation, &'static str, Watch<A, O>);
+struct Held<A: Actor, O: Remember<A>>(Expectation, &'static str, Monitor<A, O>);
 
 impl<A: Actor, O: Remember<A>> Bridge<A, O>
 where
@@ -114,7 +114,7 @@ where
         &self,
         expectation: Expectation,
         name: &'static str,
-        watch: Watch<A, O>,
+        watch: Monitor<A, O>,
     ) -> Result<(), UniverseError> {
         let held = &mut self.lock().held;
         if held.len() >= MOST_PROPERTIES {

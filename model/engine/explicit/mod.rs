@@ -35,7 +35,7 @@ use self::pass::{Counts, Found, Pass, Reader, ViewId, add};
 use self::situations::{SituationId, Situations, State};
 use self::store::{Batches, Store};
 use self::word::{Layout, Word};
-use super::observe::{FactsId, Looks, Observer, Watch};
+use super::observe::{FactsId, Monitor, Observer, Scope};
 use super::run::Run;
 use super::symmetry::{Group, Symmetry};
 use super::universe::{Universe, UniverseError};
@@ -88,7 +88,7 @@ enum Stop {
 /// known to its watch afterwards.
 pub fn explore<A: Actor, O: Observer<A>>(
     universe: &mut Universe<A>,
-    watches: &mut [Watch<A, O>],
+    watches: &mut [Monitor<A, O>],
     until: Until,
     progress: impl FnMut(usize),
 ) -> Result<Explored, UniverseError>
@@ -103,7 +103,7 @@ where
 /// visited: the one whose word is the lowest of all.
 pub fn explore_up_to<A: Actor, O: Observer<A>>(
     universe: &mut Universe<A>,
-    watches: &mut [Watch<A, O>],
+    watches: &mut [Monitor<A, O>],
     symmetry: Option<&dyn Symmetry<A>>,
     until: Until,
     mut progress: impl FnMut(usize),
@@ -131,7 +131,7 @@ type Layer<W> = Vec<Vec<W>>;
 
 struct Search<'u, A: Actor, O: Observer<A>, W> {
     universe: &'u mut Universe<A>,
-    watches: &'u mut [Watch<A, O>],
+    watches: &'u mut [Monitor<A, O>],
     situations: &'u mut Situations,
     /// For each observer, actor and situation, what it shows.
     facts: Vec<Vec<Vec<FactsId>>>,
@@ -152,7 +152,7 @@ where
 {
     fn new(
         universe: &'u mut Universe<A>,
-        watches: &'u mut [Watch<A, O>],
+        watches: &'u mut [Monitor<A, O>],
         symmetry: Option<&'u dyn Symmetry<A>>,
         situations: &'u mut Situations,
     ) -> Self {
@@ -277,7 +277,7 @@ where
         }
     }
 
-    /// Looks at what new situations show.
+    /// Scope at what new situations show.
     fn note_facts(&mut self) {
         for (watch, facts) in self.watches.iter_mut().zip(&mut self.facts) {
             for (actor, facts) in facts.iter_mut().enumerate() {
@@ -298,7 +298,7 @@ where
     }
 
     fn looks_at_steps(&self, watch: usize) -> bool {
-        self.watches[watch].observer().looks_at() == Looks::Steps
+        self.watches[watch].observer().looks_at() == Scope::Steps
     }
 
     /// Widens the words if there are more situations than they have room for. Whether it did.
@@ -355,7 +355,7 @@ where
             store: &self.store,
             budget: self.universe.crash_budget(),
         };
-        let watches: Vec<_> = self.watches.iter().map(Watch::lookup).collect();
+        let watches: Vec<_> = self.watches.iter().map(Monitor::lookup).collect();
         let next = AtomicUsize::new(0);
         let work = || {
             let mut pass = Pass::new(watches.len());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::observe::{FactsId, Judged, Looks, Lookup, NO_FACTS, StepFacts};
+use super::super::observe::{FactsId, Judged, Lookup, NO_FACTS, Scope, StepFacts};
 use super::images::Images;
 use super::situations::{Gap, SituationId, Situations};
 use super::store::{Batches, Store};
@@ -123,7 +123,7 @@ impl<W: Word> Reader<'_, W> {
         (pass.state, pass.edges) = (state, edges);
     }
 
-    /// Looks at a state. Whether all that takes was known.
+    /// Scope at a state. Whether all that takes was known.
     fn look(
         &self,
         word: W,
@@ -134,13 +134,13 @@ impl<W: Word> Reader<'_, W> {
         let mut complete = true;
         for (number, watch) in watches.iter().enumerate() {
             let judged = match watch.looks_at {
-                Looks::Steps => Judged::Nothing,
-                Looks::EachActor => {
+                Scope::Steps => Judged::Nothing,
+                Scope::EachActor => {
                     let each = self.facts[number].iter().zip(state);
                     let judged = each.map(|(facts, id)| watch.judged(facts[*id as usize]));
                     judged.max().unwrap_or(Judged::Nothing)
                 }
-                Looks::States => {
+                Scope::States => {
                     let all = self.all_facts(number, state, *watch, pass);
                     complete &= all.is_some();
                     all.map_or(Judged::Nothing, |all| watch.judged(all))
@@ -154,7 +154,7 @@ impl<W: Word> Reader<'_, W> {
         complete
     }
 
-    /// Looks at these steps from a state. Whether all that takes was known.
+    /// Scope at these steps from a state. Whether all that takes was known.
     fn judge(
         &self,
         word: W,
@@ -164,7 +164,7 @@ impl<W: Word> Reader<'_, W> {
         pass: &mut Pass<W>,
     ) -> bool {
         let mut complete = true;
-        let at_steps = |watch: &Lookup<'_>| watch.looks_at == Looks::Steps;
+        let at_steps = |watch: &Lookup<'_>| watch.looks_at == Scope::Steps;
         for (number, watch) in watches.iter().enumerate().filter(|(_, watch)| at_steps(watch)) {
             let Some(all) = self.all_facts(number, state, *watch, pass) else {
                 complete = false;

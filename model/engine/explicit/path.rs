@@ -5,7 +5,7 @@ use std::hash::Hash;
 use stateright::actor::Actor;
 
 use super::super::observe::Observer;
-use super::super::run::{Run, Situation, run_through};
+use super::super::run::{LocalConfiguration, Run, run_through};
 use super::super::universe::UniverseError;
 use super::Search;
 use super::pass::Place;
@@ -48,7 +48,7 @@ where
             let each = |(actor, id): (usize, &SituationId)| self.situations.get(actor, *id).clone();
             state.iter().enumerate().map(each).collect()
         };
-        let states: Vec<Vec<Situation>> = states.iter().map(in_full).collect();
+        let states: Vec<Vec<LocalConfiguration>> = states.iter().map(in_full).collect();
         run_through(self.universe, &states)
     }
 

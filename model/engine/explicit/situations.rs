@@ -9,7 +9,7 @@ use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 use stateright::actor::Actor;
 
-use super::super::run::{Situation, starts};
+use super::super::run::{LocalConfiguration, starts};
 use super::super::universe::{NOTHING, Outcome, SetId, Universe};
 
 /// A situation, as an integer. Each actor counts its own from 0.
@@ -44,7 +44,7 @@ pub enum Gap {
 
 #[derive(Default)]
 struct Table {
-    situations: Index<Situation>,
+    situations: Index<LocalConfiguration>,
     crashes: Vec<u8>,
     /// By situation and addressee.
     sent: Vec<Box<[MailId]>>,
@@ -74,7 +74,7 @@ impl Situations {
     }
 
     /// A situation in full.
-    pub fn get(&self, actor: usize, id: SituationId) -> &Situation {
+    pub fn get(&self, actor: usize, id: SituationId) -> &LocalConfiguration {
         &self.tables[actor].situations[id as usize]
     }
 
@@ -99,7 +99,7 @@ impl Situations {
         &mut self,
         universe: &Universe<A>,
         actor: usize,
-        situation: Situation,
+        situation: LocalConfiguration,
     ) -> SituationId
     where
         A::State: Eq + Hash,
@@ -229,7 +229,7 @@ impl Situations {
         universe: &mut Universe<A>,
         actor: usize,
         id: SituationId,
-        now: &Situation,
+        now: &LocalConfiguration,
         outcomes: Vec<Outcome>,
     ) -> ListId
     where

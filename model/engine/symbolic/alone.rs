@@ -7,8 +7,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use stateright::actor::Actor;
 
 use super::super::diagram::{Diagram, END, Node};
-use super::super::observe::{Observer, Watch};
-use super::super::run::Situation;
+use super::super::observe::{Monitor, Observer};
+use super::super::run::LocalConfiguration;
 use super::super::universe::{CoreId, MessageId, NOTHING, Outcome, Stimulus, UniverseError};
 use super::Symbolic;
 
@@ -18,7 +18,7 @@ pub struct Alone {
     /// How many steps were judged. Those that show nothing new are not.
     pub judged: u64,
     /// What the actor was, and was given, where something is found. Then the search ended there.
-    pub found: Option<(Situation, Stimulus)>,
+    pub found: Option<(LocalConfiguration, Stimulus)>,
 }
 
 impl<A: Actor> Symbolic<'_, A>
@@ -27,7 +27,7 @@ where
     A::Storage: Eq + Hash,
 {
     /// All different situations of an actor in the states of a set, by their numbers.
-    pub fn situations(&self, states: Node, actor: usize) -> Vec<Situation> {
+    pub fn situations(&self, states: Node, actor: usize) -> Vec<LocalConfiguration> {
         let block = self.block[actor];
         // What was sent, as a diagram without the blocks below: all that differ in these only
         // become one.
@@ -46,7 +46,7 @@ where
         for (core, outboxes) in by_core {
             let outboxes = sent.union_all(outboxes);
             let nothing = vec![NOTHING; self.order.len()].into();
-            spell_out(&sent, outboxes, &mut Situation { core, sent: nothing }, &mut all);
+            spell_out(&sent, outboxes, &mut LocalConfiguration { core, sent: nothing }, &mut all);
         }
         all
     }
@@ -105,7 +105,7 @@ where
         &mut self,
         states: Node,
         actor: usize,
-        watch: &mut Watch<A, O>,
+        watch: &mut Monitor<A, O>,
     ) -> Result<Alone, UniverseError> {
         let mut alone = Alone { judged: 0, found: None };
         for situation in self.situations(states, actor) {
@@ -127,9 +127,9 @@ where
     fn judge<O: Observer<A>>(
         &mut self,
         actor: usize,
-        situation: &Situation,
+        situation: &LocalConfiguration,
         stimulus: Stimulus,
-        watch: &mut Watch<A, O>,
+        watch: &mut Monitor<A, O>,
         alone: &mut Alone,
     ) {
         if alone.found.is_some() {
@@ -153,7 +153,12 @@ where
 }
 
 /// All paths from a node on: what was sent to whom, by addressee.
-fn spell_out(sent: &Diagram, node: Node, so_far: &mut Situation, all: &mut Vec<Situation>) {
+fn spell_out(
+    sent: &Diagram,
+    node: Node,
+    so_far: &mut LocalConfiguration,
+    all: &mut Vec<LocalConfiguration>,
+) {
     if node == END {
         all.push(so_far.clone());
     } else if let Some(to) = sent.variable(node).addressee() {

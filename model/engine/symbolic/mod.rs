@@ -72,7 +72,7 @@ type Slots = BTreeMap<Value, Slot>;
 const COLLECT_AT: usize = 1 << 20;
 
 /// Is told of the states found so far, now and then.
-pub type Told<'u> = &'u dyn Fn(&BigUint);
+pub type ProgressFn<'u> = &'u dyn Fn(&BigUint);
 
 /// How long nothing is reported.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
@@ -103,7 +103,7 @@ pub struct Symbolic<'u, A: Actor> {
     kept: Vec<Node>,
     collect_at: usize,
     /// Who is told of the states found so far, and when that was done last.
-    progress: Option<(Told<'u>, Instant)>,
+    progress: Option<(ProgressFn<'u>, Instant)>,
 }
 
 impl<'u, A: Actor> Symbolic<'u, A>
@@ -154,7 +154,7 @@ where
     }
 
     /// Tells `progress`, now and then while all reachable states are looked for, how many were found.
-    pub fn report_to(&mut self, progress: Told<'u>) {
+    pub fn report_to(&mut self, progress: ProgressFn<'u>) {
         self.progress = Some((progress, Instant::now()));
     }
 

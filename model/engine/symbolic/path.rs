@@ -6,12 +6,12 @@ use rustc_hash::FxHashMap;
 use stateright::actor::Actor;
 
 use super::super::diagram::{EMPTY, END, Node, Variable};
-use super::super::observe::{Observer, Watch};
-use super::super::run::{Run, RunStep, Situation, cuts_of_start, step_between};
+use super::super::observe::{Monitor, Observer};
+use super::super::run::{LocalConfiguration, Run, RunStep, cuts_of_start, step_between};
 use super::super::universe::{NOTHING, UniverseError};
 use super::{Progress, Symbolic};
 
-type State = Vec<Situation>;
+type State = Vec<LocalConfiguration>;
 
 impl<A: Actor> Symbolic<'_, A>
 where
@@ -21,7 +21,7 @@ where
     /// A shortest run into a state in which something is found; none if there is no such state.
     pub fn shortest<O: Observer<A>>(
         &mut self,
-        watch: &mut Watch<A, O>,
+        watch: &mut Monitor<A, O>,
         progress: Progress<'_>,
     ) -> Result<Option<Run>, UniverseError> {
         let hit = |symbolic: &mut Self, layer: Node| {
@@ -129,7 +129,7 @@ where
     }
 
     fn first_state(&self, mut node: Node) -> State {
-        let nobody = Situation { core: 0, sent: vec![NOTHING; self.order.len()].into() };
+        let nobody = LocalConfiguration { core: 0, sent: vec![NOTHING; self.order.len()].into() };
         let mut state = vec![nobody; self.order.len()];
         for variable in self.variables() {
             let edges = self.diagram.edges_at(node, variable);
@@ -159,8 +159,8 @@ where
     }
 
     /// What else this actor may be in the layer, while all others are as in `state`.
-    fn others(&self, layer: Node, state: &State, actor: usize) -> Vec<Situation> {
-        let nobody = Situation { core: 0, sent: vec![NOTHING; self.order.len()].into() };
+    fn others(&self, layer: Node, state: &State, actor: usize) -> Vec<LocalConfiguration> {
+        let nobody = LocalConfiguration { core: 0, sent: vec![NOTHING; self.order.len()].into() };
         let mut found = vec![(layer, nobody)];
         for variable in self.variables() {
             let who = self.order[usize::from(variable.block())];

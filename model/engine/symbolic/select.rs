@@ -6,7 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use stateright::actor::Actor;
 
 use super::super::diagram::{Diagram, EMPTY, END, Node, Value, Variable};
-use super::super::observe::{FactsId, Judged, Looks, NO_FACTS, Observer, Watch};
+use super::super::observe::{FactsId, Judged, Monitor, NO_FACTS, Observer, Scope};
 use super::Symbolic;
 
 impl<A: Actor> Symbolic<'_, A>
@@ -14,13 +14,13 @@ where
     A::State: Eq + Hash,
     A::Storage: Eq + Hash,
 {
-    /// Looks at all states of the set; true if something is found in some. Values that show the same
+    /// Scope at all states of the set; true if something is found in some. Values that show the same
     /// facts are taken together first, which leaves little to look at: different sets of facts, each
     /// of which is judged, and counted, once.
-    pub fn finds<O: Observer<A>>(&self, states: Node, watch: &mut Watch<A, O>) -> bool {
+    pub fn finds<O: Observer<A>>(&self, states: Node, watch: &mut Monitor<A, O>) -> bool {
         let mut shown = Diagram::default();
         let small = self.shown(states, watch, &mut shown, &mut FxHashMap::default());
-        let each_actor = watch.observer().looks_at() == Looks::EachActor;
+        let each_actor = watch.observer().looks_at() == Scope::EachActor;
         let mut seen = FxHashSet::from_iter([(small, NO_FACTS)]);
         let mut open = vec![(small, NO_FACTS)];
         let mut judged = FxHashSet::default();
@@ -49,7 +49,7 @@ where
     fn shown<O: Observer<A>>(
         &self,
         states: Node,
-        watch: &mut Watch<A, O>,
+        watch: &mut Monitor<A, O>,
         shown: &mut Diagram,
         known: &mut FxHashMap<Node, Node>,
     ) -> Node {
@@ -75,7 +75,7 @@ where
         &self,
         variable: Variable,
         value: Value,
-        watch: &mut Watch<A, O>,
+        watch: &mut Monitor<A, O>,
     ) -> FactsId {
         match variable.addressee() {
             None => watch.core(self.universe, self.order[usize::from(variable.block())], value),
@@ -84,7 +84,7 @@ where
     }
 
     /// The states of the set in which something is found.
-    pub fn select<O: Observer<A>>(&mut self, states: Node, watch: &mut Watch<A, O>) -> Node {
+    pub fn select<O: Observer<A>>(&mut self, states: Node, watch: &mut Monitor<A, O>) -> Node {
         self.select_below(states, NO_FACTS, watch, &mut FxHashMap::default())
     }
 
@@ -92,11 +92,11 @@ where
         &mut self,
         states: Node,
         facts: FactsId,
-        watch: &mut Watch<A, O>,
+        watch: &mut Monitor<A, O>,
         known: &mut FxHashMap<(Node, FactsId), Node>,
     ) -> Node {
         if states == EMPTY || states == END {
-            let at_states = watch.observer().looks_at() != Looks::EachActor;
+            let at_states = watch.observer().looks_at() != Scope::EachActor;
             let found = at_states && watch.judged(facts).is_found();
             return if states == END && found { END } else { EMPTY };
         }
@@ -109,7 +109,7 @@ where
             let more = self.facts_of(variable, *value, watch);
             let mut all = watch.union(facts, more);
             let leaves = self.diagram.variable(*child).block() != variable.block();
-            if watch.observer().looks_at() == Looks::EachActor && leaves {
+            if watch.observer().looks_at() == Scope::EachActor && leaves {
                 if watch.judged(all).is_found() {
                     continue;
                 }

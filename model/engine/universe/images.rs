@@ -5,7 +5,7 @@ use std::hash::Hash;
 use stateright::actor::Actor;
 
 use super::super::symmetry::Symmetry;
-use super::{Core, CoreId, MOST_TIMERS, SetId, Universe};
+use super::{CoreId, LocalState, MOST_TIMERS, SetId, Universe};
 
 impl<A: Actor> Universe<A>
 where
@@ -38,7 +38,7 @@ where
             let same = self.tables[from].timers[timer as usize].clone();
             timers |= self.timer(to, same).map_or(0, |timer| 1 << timer);
         }
-        let image = Core { state, timers, storage, replaced, crashes: core.crashes };
+        let image = LocalState { state, timers, storage, replaced, crashes: core.crashes };
         self.number(to, image).unwrap_or_default()
     }
 

@@ -15,7 +15,7 @@ use indexmap::IndexSet;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use stateright::actor::{Actor, Id};
 
-use super::faults::{Faults, Machine};
+use super::faults::{DiskModel, Faults};
 
 pub use error::UniverseError;
 
@@ -64,7 +64,7 @@ pub struct Outcome {
 
 /// One actor, without what it ever sent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Core {
+struct LocalState {
     /// None while it is down.
     state: Option<u32>,
     /// A bit for each timer that is set.
@@ -97,7 +97,7 @@ struct Table<A: Actor> {
     states: Index<A::State>,
     timers: Index<A::Timer>,
     storages: Index<A::Storage>,
-    cores: Index<Core>,
+    cores: Index<LocalState>,
     /// What a handler did to a local state; to what is in the storage, where it is started.
     reactions: FxHashMap<(Stimulus, Option<u32>), Reaction>,
     alone: FxHashMap<CoreId, Box<[Outcome]>>,
@@ -140,7 +140,8 @@ where
             failure: None,
         };
         for actor in 0..universe.actors.len() {
-            let off = Core { state: None, timers: 0, storage: None, replaced: None, crashes: 0 };
+            let off =
+                LocalState { state: None, timers: 0, storage: None, replaced: None, crashes: 0 };
             let starts = universe.start(actor, off);
             universe.starts.push(starts);
         }
@@ -180,7 +181,7 @@ where
     }
 
     /// How the machines perform steps.
-    pub fn machine(&self) -> Machine {
+    pub fn machine(&self) -> DiskModel {
         self.faults.machine
     }
 
@@ -203,7 +204,7 @@ where
     /// The local state of a core, none while it is down; and its storage.
     pub fn view(&self, actor: usize, core: CoreId) -> (Option<&A::State>, Option<&A::Storage>) {
         let table = &self.tables[actor];
-        let Core { state, storage, .. } = &table.cores[core as usize];
+        let LocalState { state, storage, .. } = &table.cores[core as usize];
         let state = state.map(|state| &table.states[state as usize]);
         (state, storage.map(|storage| &table.storages[storage as usize]))
     }
@@ -319,7 +320,7 @@ where
         reaction.map_or_else(Vec::new, |reaction| self.perform(actor, before, &reaction))
     }
 
-    fn start(&mut self, actor: usize, before: Core) -> Vec<Outcome> {
+    fn start(&mut self, actor: usize, before: LocalState) -> Vec<Outcome> {
         let reaction = self.react(actor, Stimulus::Recover, before.storage);
         reaction.map_or_else(Vec::new, |reaction| self.perform(actor, before, &reaction))
     }
@@ -350,13 +351,13 @@ where
     }
 
     /// Performs a step's commands one by one. A crash may fall after each.
-    fn perform(&mut self, actor: usize, mut core: Core, reaction: &Reaction) -> Vec<Outcome> {
+    fn perform(&mut self, actor: usize, mut core: LocalState, reaction: &Reaction) -> Vec<Outcome> {
         let may_crash = core.crashes < self.faults.most(actor);
         let (mut after, mut sent) = (Vec::new(), NOTHING);
         for effect in &reaction.effects {
             match *effect {
                 Effect::Save(storage) => {
-                    if self.faults.machine == Machine::LosesLastSave && may_crash {
+                    if self.faults.machine == DiskModel::LosesLastSave && may_crash {
                         core.replaced = Some(core.storage);
                     }
                     core.storage = Some(storage);
@@ -380,16 +381,16 @@ where
     }
 
     /// What is left after a crash.
-    fn crashed(&self, core: &Core) -> Core {
+    fn crashed(&self, core: &LocalState) -> LocalState {
         let storage = match self.faults.machine {
-            Machine::LosesLastSave => core.replaced.unwrap_or(core.storage),
-            Machine::Sound | Machine::SendsFirst => core.storage,
+            DiskModel::LosesLastSave => core.replaced.unwrap_or(core.storage),
+            DiskModel::Sound | DiskModel::SendsFirst => core.storage,
         };
         let crashes = core.crashes + 1;
-        Core { state: None, timers: 0, storage, replaced: None, crashes }
+        LocalState { state: None, timers: 0, storage, replaced: None, crashes }
     }
 
-    fn number(&mut self, actor: usize, core: Core) -> Option<CoreId> {
+    fn number(&mut self, actor: usize, core: LocalState) -> Option<CoreId> {
         let (number, new) = self.tables[actor].cores.insert_full(core);
         if new && number >= MOST_CORES {
             return self.fail_too_many(actor, "cores", MOST_CORES);

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use stateright::actor::{Actor, Command, Id, Out};
 
-use super::super::faults::Machine;
+use super::super::faults::DiskModel;
 use super::{Effect, Event, MOST_TIMERS, MessageId, Reaction, Stimulus, Universe, UniverseError};
 
 impl<A: Actor> Universe<A>
@@ -78,7 +78,7 @@ where
             });
         }
         // In the order in which a machine performs them; those of a kind keep theirs.
-        let sends_first = self.faults.machine == Machine::SendsFirst;
+        let sends_first = self.faults.machine == DiskModel::SendsFirst;
         effects.sort_by_key(|effect| match effect {
             Effect::Save(_) => u8::from(sends_first),
             Effect::Send(_) => u8::from(!sends_first),

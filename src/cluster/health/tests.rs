@@ -32,17 +32,17 @@ fn up(role: RoleStatus) -> Found {
 }
 
 /// All members of a cluster of which n2 is primary, and all know 500 instances.
-fn healthy() -> Vec<(Asked, Found)> {
-    let asked = |part: Part, place: usize| Asked {
+fn healthy() -> Vec<(Endpoint, Found)> {
+    let asked = |part: RoleKind, place: usize| Endpoint {
         member: format!("n{}", place + 1),
         part,
         party: part.party(place),
         address: "127.0.0.1:7101".parse().unwrap(),
     };
     let leader = |place: usize| {
-        let standing = if place == 1 { "primary" } else { "follower" }.to_owned();
+        let stance = if place == 1 { "primary" } else { "follower" }.to_owned();
         up(RoleStatus::Leader(LeaderStatus {
-            standing,
+            stance,
             primary: Some(LeaderId(1)),
             ballot: Ballot { round: 3, leader: LeaderId(1) },
             current: place == 1,
@@ -57,12 +57,16 @@ fn healthy() -> Vec<(Asked, Found)> {
         let promised = Ballot { round: 3, leader: LeaderId(1) };
         up(RoleStatus::Acceptor(AcceptorStatus { promised, votes: 500 }))
     };
-    let leaders = (0..3).map(|place| (asked(Part::Leader, place), leader(place)));
-    let acceptors = (0..3).map(|place| (asked(Part::Acceptor, place), acceptor()));
+    let leaders = (0..3).map(|place| (asked(RoleKind::Leader, place), leader(place)));
+    let acceptors = (0..3).map(|place| (asked(RoleKind::Acceptor, place), acceptor()));
     leaders.chain(acceptors).collect()
 }
 
-fn with_leader(found: &mut [(Asked, Found)], place: u16, change: impl FnOnce(&mut LeaderStatus)) {
+fn with_leader(
+    found: &mut [(Endpoint, Found)],
+    place: u16,
+    change: impl FnOnce(&mut LeaderStatus),
+) {
     let party = Party::Leader(LeaderId(place));
     let role = found.iter_mut().find(|(asked, _)| asked.party == party);
     if let Some((_, Found::Up(status))) = role
@@ -80,7 +84,7 @@ fn digests(of: [u8; 3]) -> Digests {
 
 /// What is said, and how well the cluster is.
 #[track_caller]
-fn says(found: &[(Asked, Found)], digests: &[Digests], state: State, words: &[&str]) {
+fn says(found: &[(Endpoint, Found)], digests: &[Digests], state: State, words: &[&str]) {
     let health = judge((&cluster(), WINDOW), found, digests);
     let said: Vec<&str> = health.findings.iter().map(|it| it.words.as_str()).collect();
     assert_eq!(health.verdict, state, "{said:#?}");
@@ -127,11 +131,11 @@ fn an_acceptor_that_waits_does_not_count() {
 #[test]
 fn nobody_primary_is_down_and_two_primaries_contradict() {
     let mut found = healthy();
-    with_leader(&mut found, 1, |leader| leader.standing = "candidate".to_owned());
+    with_leader(&mut found, 1, |leader| leader.stance = "candidate".to_owned());
     says(&found, &[], State::Down, &["nobody is primary now"]);
     let mut found = healthy();
     with_leader(&mut found, 2, |leader| {
-        leader.standing = "primary".to_owned();
+        leader.stance = "primary".to_owned();
         leader.ballot = Ballot { round: 4, leader: LeaderId(2) };
     });
     says(&found, &[], State::Inconsistent, &["primary: n2 under 3.n2, n3 under 4.n3"]);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::super::history::History;
+use super::super::executor::Executor;
 use super::super::limits::{Limits, MAX_REPLY};
 use super::super::machine::{AnyStateMachine, RestoreError, StateMachine};
 use super::super::message::{Message, Refusal};
@@ -41,12 +41,12 @@ fn asked(client: u8, sequence: u64, bytes: usize) -> Command {
     Command { id: id(client, sequence), acknowledged: 0, payload }
 }
 
-fn empty() -> History {
-    History::new(AnyStateMachine::new(Padding::default()))
+fn empty() -> Executor {
+    Executor::new(AnyStateMachine::new(Padding::default()))
 }
 
 /// These commands, chosen one after another from instance 0 on.
-fn after(commands: &[Command], lease: u64, reply_bytes: u64) -> History {
+fn after(commands: &[Command], lease: u64, reply_bytes: u64) -> Executor {
     let mut history = empty();
     for (instance, command) in (0..).zip(commands) {
         let retention = Retention { lease, reply_bytes };
@@ -55,7 +55,7 @@ fn after(commands: &[Command], lease: u64, reply_bytes: u64) -> History {
     history
 }
 
-fn kept(history: &History, id: RequestId) -> Option<bool> {
+fn kept(history: &Executor, id: RequestId) -> Option<bool> {
     let done = history.sessions().answer(id)?;
     Some(matches!(done.answer, Answer::Reply(_)))
 }
@@ -217,7 +217,7 @@ impl List {
         self.answers.iter().filter(|answer| answer.3).map(|answer| answer.2 as u64).sum()
     }
 
-    fn agrees(&self, history: &History) -> bool {
+    fn agrees(&self, history: &Executor) -> bool {
         let in_list = self.answers.iter().map(|(applied, id, bytes, kept)| {
             (*id, (*applied, if *kept { *bytes as u64 } else { 0 }))
         });

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::super::udp::{Network, Outlet};
+use super::super::udp::{Network, Transport};
 
 /// The time between two looks.
 const EVERY: Duration = Duration::from_secs(10);
@@ -30,9 +30,9 @@ impl Drops {
     }
 
     /// The network as the system says that it is, or said not long ago.
-    pub(super) fn network(&mut self, outlet: &impl Outlet, now: Instant) -> Network {
+    pub(super) fn network(&mut self, transport: &impl Transport, now: Instant) -> Network {
         if now >= self.said.1 + GOOD {
-            self.said = (outlet.network(), now);
+            self.said = (transport.network(), now);
         }
         self.said.0
     }
@@ -41,13 +41,13 @@ impl Drops {
     /// were so many by now; nothing if it is too early to look.
     pub(super) fn look(
         &mut self,
-        outlet: &impl Outlet,
+        transport: &impl Transport,
         incomplete: u64,
         now: Instant,
     ) -> impl Iterator<Item = String> {
         let due = now >= self.looks_at;
         let words = if due {
-            [self.dropped(outlet, now), self.incomplete(incomplete)]
+            [self.dropped(transport, now), self.incomplete(incomplete)]
         } else {
             [None, None]
         };
@@ -57,8 +57,8 @@ impl Drops {
         words.into_iter().flatten()
     }
 
-    fn dropped(&mut self, outlet: &impl Outlet, now: Instant) -> Option<String> {
-        let Network { buffer, buffer_wanted, dropped, .. } = self.network(outlet, now);
+    fn dropped(&mut self, transport: &impl Transport, now: Instant) -> Option<String> {
+        let Network { buffer, buffer_wanted, dropped, .. } = self.network(transport, now);
         let more = dropped?.checked_sub(self.dropped).filter(|more| *more > 0)?;
         self.dropped += more;
         let (kib, wanted) = (buffer >> 10, buffer_wanted);
@@ -102,7 +102,7 @@ mod tests {
     struct Dropping(Cell<Option<u64>>, usize);
 
     // It is moved to no other thread here.
-    impl Outlet for Dropping {
+    impl Transport for Dropping {
         fn id(&self, _: SocketAddr) -> Id {
             Id::from(0)
         }
@@ -123,13 +123,13 @@ mod tests {
 
     #[test]
     fn what_is_dropped_is_told_once_and_what_to_do_depends_on_the_buffer() {
-        let (outlet, start) = (Dropping(Cell::new(Some(7)), 208 << 10), Instant::now());
-        let mut drops = Drops::new(outlet.network());
+        let (transport, start) = (Dropping(Cell::new(Some(7)), 208 << 10), Instant::now());
+        let mut drops = Drops::new(transport.network());
         let mut look = |at: u64, incomplete: u64| -> String {
-            drops.look(&outlet, incomplete, start + Duration::from_secs(at)).collect()
+            drops.look(&transport, incomplete, start + Duration::from_secs(at)).collect()
         };
         assert_eq!(look(11, 0), "");
-        outlet.0.set(Some(10));
+        transport.0.set(Some(10));
         assert_eq!(look(12, 0), "", "too early");
         let words = look(22, 0);
         assert!(
@@ -140,7 +140,7 @@ mod tests {
         let words = look(44, 2 * MANY - 1);
         assert!(words.starts_with("10 messages") && words.contains("less than 1400"), "{words}");
         for (at, dropped) in [(60, None), (80, Some(2))] {
-            outlet.0.set(dropped);
+            transport.0.set(dropped);
             assert_eq!(look(at, 2 * MANY - 1), "");
         }
         let wide = Dropping(Cell::new(Some(1)), 4 << 20);
@@ -153,10 +153,10 @@ mod tests {
     /// Whoever asks again and again does not make the system look up again and again.
     #[test]
     fn the_system_is_asked_once_a_second() {
-        let (outlet, start) = (Dropping(Cell::new(Some(7)), 1), Instant::now());
-        let mut drops = Drops::new(outlet.network());
-        outlet.0.set(Some(8));
-        let mut dropped = |after| drops.network(&outlet, start + after).dropped;
+        let (transport, start) = (Dropping(Cell::new(Some(7)), 1), Instant::now());
+        let mut drops = Drops::new(transport.network());
+        transport.0.set(Some(8));
+        let mut dropped = |after| drops.network(&transport, start + after).dropped;
         assert_eq!(dropped(GOOD / 2), Some(7));
         assert_eq!(dropped(GOOD * 2), Some(8));
     }

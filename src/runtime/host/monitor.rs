@@ -66,8 +66,8 @@ impl Seen {
     fn of(state: &State) -> Self {
         match state.stance() {
             Stance::Follower(primary) => Seen::Follower(*primary),
-            Stance::Candidate(_) => Seen::Candidate(state.standing().1.unwrap_or_default()),
-            Stance::Primary(_) => Seen::Primary(state.standing().1.unwrap_or_default()),
+            Stance::Candidate(_) => Seen::Candidate(state.stance_name().1.unwrap_or_default()),
+            Stance::Primary(_) => Seen::Primary(state.stance_name().1.unwrap_or_default()),
         }
     }
 }
@@ -256,9 +256,9 @@ mod tests {
     #[test]
     fn an_acceptor_is_silent_only_if_it_had_reason_to_speak_for_a_while() {
         let start = Instant::now();
-        let silent = |asked: u32, seconds: u64| {
+        let silent = |effects: u32, seconds: u64| {
             let mut monitor = monitor();
-            (0..asked).for_each(|_| monitor.send(acceptor(2), &ASKED, start));
+            (0..effects).for_each(|_| monitor.send(acceptor(2), &ASKED, start));
             monitor.look_at_acceptors(start + Duration::from_secs(seconds));
             monitor.acceptors.iter().filter(|peer| peer.silent).count()
         };

@@ -7,12 +7,12 @@ use stateright::actor::Id;
 use super::super::handshake::Admission;
 use super::super::journal::Journal;
 use super::super::party::Party;
-use super::super::udp::Outlet;
+use super::super::udp::Transport;
 use super::super::wire::{Encoded, Frame, Framed, Header, WireError, encode_one};
 use super::{Host, Member};
 use crate::paxos::Message;
 
-impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
+impl<A: Member, O: Transport, J: Journal> Host<A, O, J> {
     /// Sends messages to the same destination together, in order.
     pub(super) fn send(&self, sends: Vec<(Id, Message)>) {
         let mut frames: BTreeMap<Id, Frame> = BTreeMap::new();
@@ -58,7 +58,7 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
     }
 
     pub(super) fn send_frame(&self, to: Id, bytes: &[u8]) {
-        match self.outlet.send(to, bytes) {
+        match self.transport.send(to, bytes) {
             Ok(()) => self.counters.sent.add(1),
             Err(error) => {
                 tracing::debug!(%to, %error, "the system would not send");

@@ -6,18 +6,18 @@ use super::super::journal::Journal;
 use super::super::notice::Notice;
 use super::super::party::Party;
 use super::super::pump::Datagram;
-use super::super::udp::Outlet;
+use super::super::udp::Transport;
 use super::super::wire::{Header, Kind, Opened, encode_one};
 use super::{Host, Member};
 
-impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
+impl<A: Member, O: Transport, J: Journal> Host<A, O, J> {
     /// A datagram of another cluster, or for another role: whoever wants something by it is told who
     /// is here, and everybody is ignored.
     pub(super) fn hear_stranger(&mut self, datagram: &Datagram, opened: &Opened<'_>) {
         self.counters.foreign.add(1);
         tracing::debug!(from = %datagram.from, header = ?opened.header, "foreign datagram");
         let from = opened.header.from;
-        let asks = matches!(opened.kind, Kind::Inquiry | Kind::Handshake)
+        let asks = matches!(opened.kind, Kind::StatusRequest | Kind::Handshake)
             || matches!(opened.kind, Kind::Protocol | Kind::Part) && from == Party::Client;
         if asks && self.me.party() != Party::Client && self.notices.allow(from, Instant::now()) {
             let here = self.me.name();
@@ -25,8 +25,8 @@ impl<A: Member, O: Outlet, J: Journal> Host<A, O, J> {
             // Strangers are not told the digest.
             let header = Header { to: from, ..Header::NOBODYS };
             match encode_one(header, &notice) {
-                Ok(bytes) => self.send_frame(self.outlet.id(datagram.from), &bytes),
-                Err(error) => self.cannot_send(self.outlet.id(datagram.from), &error),
+                Ok(bytes) => self.send_frame(self.transport.id(datagram.from), &bytes),
+                Err(error) => self.cannot_send(self.transport.id(datagram.from), &error),
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::paxos::{
     AcceptorId, Answer, Ballot, ClientId, Command, Decree, Done, Instance, LeaderId, Refusal,
     RequestId, Vote,
 };
-use crate::runtime::inquiry::Inquiry;
+use crate::runtime::inquiry::StatusRequest;
 use proptest::prelude::*;
 
 fn ballots() -> impl Strategy<Value = Ballot> + Clone {
@@ -281,7 +281,7 @@ fn a_header_is_read_as_it_was_written_and_another_version_or_kind_is_named() {
     assert!(matches!(changed(6, 1), Err(WireError::Version(1))));
     assert!(matches!(changed(4, b'z'), Err(WireError::Header)));
     assert!(matches!(changed(23, 9), Err(WireError::Header)), "no such role");
-    assert!(matches!(changed(5, b'i'), Ok(Kind::Inquiry)));
-    assert!(matches!(opened.messages::<Inquiry>(), Err(WireError::Kind(Kind::Protocol))));
+    assert!(matches!(changed(5, b'i'), Ok(Kind::StatusRequest)));
+    assert!(matches!(opened.messages::<StatusRequest>(), Err(WireError::Kind(Kind::Protocol))));
     assert!(matches!(open(&bytes[..HEADER]), Err(WireError::Short(HEADER))));
 }

@@ -1,0 +1,29 @@
+//! `synod bench`: measurements, with their conditions.
+
+mod durable;
+mod engine;
+
+use clap::{Parser, Subcommand};
+
+use crate::cli::verdict::Verdict;
+
+/// Measure.
+#[derive(Debug, Parser)]
+pub(in crate::cli) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    Engine(engine::Args),
+    Durable(durable::Args),
+}
+
+/// Measures.
+pub(in crate::cli) fn run(args: &Args) -> Verdict {
+    match &args.what {
+        What::Engine(args) => engine::run(args),
+        What::Durable(args) => durable::run(args),
+    }
+}

@@ -1,0 +1,407 @@
+//! Asks members how they are, and what they know. Whoever does not answer in time is not up, or
+//! cannot be reached, which looks the same from here.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+
+use super::config::{Address, ClusterConfig};
+use super::member::{ROLE_KINDS, RoleKind};
+use super::net::{Inbox, Net};
+use crate::paxos::{Decree, Instance, LeaderId};
+use crate::runtime::chain::HistoryDigest;
+use crate::runtime::inquiry::{LeaderStatus, Page, Report, RoleStatus, Status, StatusRequest};
+use crate::runtime::notice::Notice;
+use crate::runtime::party::Party;
+use crate::runtime::wire::{Kind, Opened, WireError, encode_one, open};
+
+/// How long an answer is waited for before the question is asked again.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Why nothing could be asked.
+#[derive(Debug, Error)]
+pub enum StatusError {
+    /// The system would not.
+    #[error("cannot use the network: {0}")]
+    Network(#[from] io::Error),
+    /// The question cannot be put into a datagram.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// Others have answered.
+    #[error("{0}")]
+    Stranger(String),
+    /// Nobody has answered.
+    #[error("no answer from {0}: it is not up, or cannot be reached from here")]
+    Silence(String),
+}
+
+/// Asks members.
+#[derive(Debug)]
+pub struct StatusClient {
+    net: Arc<Net>,
+    members: Vec<Endpoint>,
+}
+
+/// What was found where a role of a member should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The role, and how it is.
+    Up(Box<Status>),
+    /// Somebody else, in words.
+    Stranger(String),
+    /// Nobody, as far as was heard in time.
+    Silence,
+}
+
+/// What was heard on a question.
+#[derive(Debug, Default)]
+struct Heard {
+    reports: BTreeMap<Party, Report>,
+    /// What strangers said, put into words.
+    strangers: BTreeMap<Party, String>,
+}
+
+impl Heard {
+    /// What strangers have said; none if there are none.
+    fn strangers_words(&self) -> Option<String> {
+        let mut words: Vec<&str> = self.strangers.values().map(String::as_str).collect();
+        words.dedup();
+        (!words.is_empty()).then(|| words.join("; "))
+    }
+
+    fn of(&self, party: Party) -> bool {
+        self.reports.contains_key(&party) || self.strangers.contains_key(&party)
+    }
+
+    /// An error if strangers answered, and nobody else did.
+    fn or_strangers(self) -> Result<BTreeMap<Party, Report>, StatusError> {
+        match self.strangers_words().filter(|_| self.reports.is_empty()) {
+            Some(words) => Err(StatusError::Stranger(words)),
+            None => Ok(self.reports),
+        }
+    }
+}
+
+/// A role of a member, and where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The member's name.
+    pub member: String,
+    /// The role.
+    pub part: RoleKind,
+    /// The role's place among those of the cluster.
+    pub party: Party,
+    /// Where it is reached.
+    pub address: Address,
+}
+
+impl StatusClient {
+    /// Knows where the members are.
+    pub fn new(config: &ClusterConfig) -> io::Result<Self> {
+        Ok(StatusClient::with(Arc::new(Net::new(config)?), config))
+    }
+
+    /// Asks by this network, which others use in turn: what comes for them meanwhile is lost.
+    pub(super) fn with(net: Arc<Net>, config: &ClusterConfig) -> Self {
+        let mut members = Vec::new();
+        let mut places = [0, 0];
+        for member in &config.members {
+            for (part, place) in ROLE_KINDS.into_iter().zip(&mut places) {
+                let Some(address) = part.address(member) else { continue };
+                let (member, address) = (member.name.clone(), address.clone());
+                members.push(Endpoint { member, part, party: part.party(*place), address });
+                *place += 1;
+            }
+        }
+        StatusClient { net, members }
+    }
+
+    /// All roles of all members, in the order of the file.
+    pub fn members(&self) -> &[Endpoint] {
+        &self.members
+    }
+
+    /// How each role of each member is, in the order of [`members`](StatusClient::members); none of
+    /// whoever does not answer within that time.
+    pub fn status(&self, within: Duration) -> Result<Vec<Option<Status>>, StatusError> {
+        let status = |found| match found {
+            Found::Up(status) => Some(*status),
+            Found::Stranger(_) | Found::Silence => None,
+        };
+        Ok(self.survey(within)?.into_iter().map(status).collect())
+    }
+
+    /// What is found where each role of each member should be, in the same order.
+    pub fn survey(&self, within: Duration) -> Result<Vec<Found>, StatusError> {
+        let everybody: Vec<&Endpoint> = self.members.iter().collect();
+        let mut heard = self.ask(StatusRequest::Status, &everybody, Enough::All, within)?;
+        let mut found = |asked: &Endpoint| match heard.reports.remove(&asked.party) {
+            Some(Report::Status(status)) => Found::Up(status),
+            _ => heard.strangers.remove(&asked.party).map_or(Found::Silence, Found::Stranger),
+        };
+        Ok(self.members.iter().map(&mut found).collect())
+    }
+
+    /// The digest of the history that each leader knows before an instance, of those who have been
+    /// found, know so much, and answer within that time.
+    pub fn digests(
+        &self,
+        at: Instance,
+        found: &[(Endpoint, Found)],
+        within: Duration,
+    ) -> Result<BTreeMap<Party, HistoryDigest>, StatusError> {
+        let up = found.iter().filter(|(_, found)| matches!(found, Found::Up(_)));
+        let leaders = up.map(|(asked, _)| asked).filter(|asked| asked.part == RoleKind::Leader);
+        let leaders: Vec<&Endpoint> = leaders.collect();
+        let heard = self.ask(StatusRequest::Digest(at), &leaders, Enough::All, within)?;
+        let digest = |(party, report)| match report {
+            Report::Digest(_, digest) => Some((party, digest?)),
+            _ => None,
+        };
+        Ok(heard.reports.into_iter().filter_map(digest).collect())
+    }
+
+    /// What a leader knows to be chosen from an instance on: one page of it.
+    pub fn page(
+        &self,
+        leader: &Endpoint,
+        from: Instance,
+        within: Duration,
+    ) -> Result<Page, StatusError> {
+        let heard = self.ask(StatusRequest::Log(from), &[leader], Enough::All, within)?;
+        match heard.or_strangers()?.remove(&leader.party) {
+            Some(Report::Log(page)) => Ok(page),
+            _ => Err(StatusError::Silence(leader.address.to_string())),
+        }
+    }
+
+    /// The leader of this name, or the one whose history is the longest.
+    pub fn most_advanced_leader(
+        &self,
+        name: Option<&str>,
+        within: Duration,
+    ) -> Result<&Endpoint, StatusError> {
+        let leaders = self.members.iter().filter(|asked| asked.part == RoleKind::Leader);
+        if let Some(name) = name {
+            let named = leaders.into_iter().find(|asked| asked.member == name);
+            let nobody = || StatusError::Silence(name.to_owned());
+            return named.ok_or_else(nobody);
+        }
+        let leaders: Vec<&Endpoint> = leaders.collect();
+        let within = within.min(Duration::from_secs(1));
+        let heard =
+            self.ask(StatusRequest::Status, &leaders, Enough::All, within)?.or_strangers()?;
+        let known = leaders
+            .into_iter()
+            .filter_map(|asked| Some((leader(heard.get(&asked.party)?)?.first_unchosen, asked)));
+        let most = known.max_by_key(|(known, _)| *known);
+        most.map(|(_, at)| at).ok_or_else(|| StatusError::Silence("any leader".to_owned()))
+    }
+
+    /// All that a leader knows to be chosen, and whether it was applied. Each page is waited for as
+    /// long as `within`.
+    pub fn history(
+        &self,
+        leader: &Endpoint,
+        within: Duration,
+    ) -> Result<Vec<(Decree, bool)>, StatusError> {
+        let mut history = Vec::new();
+        loop {
+            let page = self.page(leader, Instance(history.len() as u64), within)?;
+            if page.entries.is_empty() {
+                return Ok(history);
+            }
+            history.extend(page.entries);
+        }
+    }
+
+    /// The first instance that nobody knows to be chosen, as far as a primary says that knows all that
+    /// was chosen before it. Whoever takes a client's name is born there: one that is named by somebody
+    /// who has missed much is forgotten before it has asked for anything.
+    pub fn birth(&self, within: Duration) -> Result<Birth, StatusError> {
+        let deadline = Instant::now() + within.min(super::client::LONGEST);
+        let leaders = self.members.iter().filter(|asked| asked.part == RoleKind::Leader);
+        let leaders: Vec<&Endpoint> = leaders.collect();
+        let mut all = Heard::default();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let heard =
+                self.ask(StatusRequest::Status, &leaders, Enough::Current, left.min(PATIENCE))?;
+            if let Some(birth) = heard.reports.values().find_map(birth) {
+                return Ok(Birth::At(birth));
+            }
+            // Strangers answer now and then only.
+            all.strangers.extend(heard.strangers);
+            all.reports.extend(heard.reports);
+            if left.is_zero() {
+                return match all.strangers_words() {
+                    Some(words) => Err(StatusError::Stranger(words)),
+                    None if all.reports.is_empty() => Ok(Birth::Silence),
+                    None => Ok(Birth::NoPrimary),
+                };
+            }
+            std::thread::sleep(left.min(PATIENCE / 5));
+        }
+    }
+
+    /// Who says that it is primary, and which leader that is; under the highest ballot, if several
+    /// say so.
+    pub fn primary(&self, within: Duration) -> Result<Option<(String, LeaderId)>, StatusError> {
+        let asked = self.members.iter().zip(self.status(within)?);
+        let primary = asked.filter_map(|(asked, status)| match status?.role {
+            RoleStatus::Leader(leader) if leader.stance == "primary" => {
+                Some((leader.ballot, asked.member.clone()))
+            }
+            _ => None,
+        });
+        Ok(primary.max().map(|(ballot, name)| (name, ballot.leader)))
+    }
+
+    /// Waits until all leaders know equally much, and one of them is primary.
+    pub fn wait_until_level(&self, within: Duration) -> Result<bool, StatusError> {
+        let deadline = Instant::now() + within;
+        while Instant::now() < deadline {
+            let statuses = self.status(PATIENCE)?;
+            let leaders: Option<Vec<LeaderStatus>> = self
+                .members
+                .iter()
+                .zip(statuses)
+                .filter(|(asked, _)| asked.part == RoleKind::Leader)
+                .map(|(_, status)| match status?.role {
+                    RoleStatus::Leader(leader) => Some(leader),
+                    _ => None,
+                })
+                .collect();
+            if leaders.is_some_and(|leaders| are_level(&leaders)) {
+                return Ok(true);
+            }
+            std::thread::sleep(PATIENCE / 5);
+        }
+        Ok(false)
+    }
+
+    /// Asks them all, again and again, until enough have answered, or nobody is left who may, or
+    /// the time is over.
+    fn ask(
+        &self,
+        request: StatusRequest,
+        whom: &[&Endpoint],
+        enough: Enough,
+        within: Duration,
+    ) -> Result<Heard, StatusError> {
+        let deadline = Instant::now() + within.min(super::client::LONGEST);
+        let (mut heard, mut inbox) = (Heard::default(), Inbox::default());
+        while wants_more(&heard, whom, enough) && Instant::now() < deadline {
+            for asked in whom.iter().filter(|asked| !heard.of(asked.party)) {
+                let question = encode_one(self.net.me().header(asked.party, 0), &request)?;
+                let _sent = self.net.send(asked.party, &question);
+            }
+            let until = deadline.min(Instant::now() + PATIENCE);
+            self.listen(request, (whom, enough), (until, &mut inbox), &mut heard)?;
+        }
+        Ok(heard)
+    }
+
+    fn listen(
+        &self,
+        request: StatusRequest,
+        (whom, enough): (&[&Endpoint], Enough),
+        (until, inbox): (Instant, &mut Inbox),
+        heard: &mut Heard,
+    ) -> Result<(), StatusError> {
+        while wants_more(heard, whom, enough) {
+            let Some(datagram) = self.net.receive(inbox, until)? else { break };
+            let (at, Ok(opened)) = (datagram.from, open(&datagram.bytes)) else { continue };
+            let by = |asked: &&&Endpoint| asked.party == opened.header.from;
+            if opened.kind == Kind::Notice {
+                self.note(whom, at, &opened, heard);
+            } else if self.net.me().is_meant(&opened.header)
+                && let (Some(asked), Ok(report)) = (whom.iter().find(by), opened.message())
+                && answers(request, &report)
+            {
+                heard.strangers.remove(&asked.party);
+                heard.reports.insert(asked.party, report);
+            }
+        }
+        Ok(())
+    }
+
+    /// Somebody else is where a member should be.
+    fn note(&self, whom: &[&Endpoint], at: SocketAddr, opened: &Opened<'_>, heard: &mut Heard) {
+        let Ok(notice) = opened.message::<Notice>() else { return };
+        let is_there = |asked: &&&Endpoint| self.net.is_at(asked.party, at);
+        for asked in whom.iter().filter(is_there) {
+            if !heard.of(asked.party) {
+                let expected = format!("{}/{}", asked.member, asked.part.name());
+                let words = notice.in_words(&expected, self.net.me().cluster());
+                heard.strangers.insert(asked.party, words);
+            }
+        }
+    }
+}
+
+/// Where a client is born.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Birth {
+    /// At this instance.
+    At(Instance),
+    /// Nobody knows: leaders have answered, of which none is primary, or knows all that was chosen before
+    /// it was elected.
+    NoPrimary,
+    /// No leader has answered.
+    Silence,
+}
+
+/// How many answers are enough.
+#[derive(Clone, Copy)]
+enum Enough {
+    /// Everybody's.
+    All,
+    /// That of one who knows where the history ends.
+    Current,
+}
+
+/// True if too few have answered, and somebody may yet.
+fn wants_more(heard: &Heard, whom: &[&Endpoint], enough: Enough) -> bool {
+    let is_enough = match enough {
+        Enough::All => false,
+        Enough::Current => heard.reports.values().any(|report| birth(report).is_some()),
+    };
+    !is_enough && whom.iter().any(|asked| !heard.of(asked.party))
+}
+
+/// How a leader is, by its own report.
+fn leader(report: &Report) -> Option<&LeaderStatus> {
+    match report {
+        Report::Status(status) => match &status.role {
+            RoleStatus::Leader(leader) => Some(leader),
+            _ => None,
+        },
+        Report::Log(_) | Report::Digest(..) => None,
+    }
+}
+
+/// Where the history ends, by the report of a leader that knows it.
+fn birth(report: &Report) -> Option<Instance> {
+    leader(report).filter(|leader| leader.current).map(|leader| leader.first_unchosen)
+}
+
+fn are_level(leaders: &[LeaderStatus]) -> bool {
+    let knows = |leader: &LeaderStatus| (leader.first_unchosen, leader.beyond, leader.applied);
+    leaders.iter().any(|leader| leader.stance == "primary")
+        && leaders.windows(2).all(|pair| pair.first().map(knows) == pair.last().map(knows))
+}
+
+/// Whether a report is one to this request: an answer to an earlier one may come late.
+fn answers(request: StatusRequest, report: &Report) -> bool {
+    match (request, report) {
+        (StatusRequest::Status, Report::Status(_)) => true,
+        (StatusRequest::Log(from), Report::Log(page)) => page.first == from,
+        (StatusRequest::Digest(of), Report::Digest(at, _)) => *at == of,
+        _ => false,
+    }
+}

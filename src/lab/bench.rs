@@ -1,0 +1,237 @@
+//! How fast a cluster of processes answers puts that a quorum has on disk.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use rustc_hash::FxHashMap as HashMap;
+use serde::Serialize;
+
+use super::demo::Latency;
+use super::load_generator::{LoadGenerator, Settled};
+use super::processes::{ExperimentError, ProcessError, Processes, free_ports, system};
+use super::scratch::Scratch;
+use crate::cluster::client::{ClientError, Outcome};
+use crate::cluster::config::ClusterConfig;
+use crate::cluster::member::RoleKind;
+use crate::cluster::status_client::{StatusClient, StatusError};
+use crate::machine::kv::{KvCommand, TooLong};
+use crate::paxos::{Decree, Instance, RequestId};
+use crate::runtime::inquiry::Status;
+
+/// What is measured.
+#[derive(Clone, Debug)]
+pub struct Bench {
+    /// How many clients, each with one request at a time.
+    pub clients: usize,
+    /// How many puts.
+    pub commands: u64,
+    /// Bytes of each value.
+    pub value: usize,
+    /// How many members; each is a leader and an acceptor.
+    pub members: u16,
+    /// In which folder the journals are kept meanwhile.
+    pub data: PathBuf,
+}
+
+/// What it showed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// How many puts were answered.
+    pub commands: u64,
+    /// How many clients asked.
+    pub clients: u64,
+    /// Answers per second.
+    pub commands_per_s: f64,
+    /// How often each acceptor waited for its disk, per second.
+    pub syncs_per_s: f64,
+    /// From the first sending of a command to its answer.
+    pub latency_us: Latency,
+    /// The number of commands at the beginning, and at the end, that the next two are measured over.
+    pub ends: u64,
+    /// Time per command over the first of them, in microseconds.
+    pub first_us: f64,
+    /// Time per command over the last of them, in microseconds.
+    pub last_us: f64,
+    /// From the start of all members, after all were killed, to the next answer.
+    pub restart_ms: f64,
+    /// Whether every command that was answered is known to every leader after all members were
+    /// killed and started again: where its client was told, and applied once.
+    pub verified: bool,
+    /// What is wrong otherwise.
+    pub problem: Option<String>,
+    /// Where the members' files were kept. They are left there if there is a problem.
+    pub folder: PathBuf,
+}
+
+/// How long answers are waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The most commands that are measured at the beginning and at the end.
+const ENDS: u64 = 10_000;
+
+/// What was seen while commands were answered.
+struct Seen {
+    start: Instant,
+    latency: Histogram<u64>,
+    /// When so many had been answered.
+    first: Option<Duration>,
+    before_last: Option<Duration>,
+    /// Where each was done.
+    done: HashMap<RequestId, Instance>,
+}
+
+/// Measures. `progress` is told how many commands were answered so far.
+pub fn run(bench: &Bench, progress: impl Fn(u64)) -> Result<Report, ExperimentError> {
+    let program = std::env::current_exe().map_err(ExperimentError::Program)?;
+    let scratch = Scratch::new(&bench.data, "bench").map_err(system("make a folder"))?;
+    let file = local(bench.members)?;
+    let mut cluster = Processes::new(program, scratch.path(), &file)?;
+    cluster.start_all()?;
+    let mut load_generator = LoadGenerator::new(cluster.config(), bench.clients)?;
+    let stuck = |scratch: Scratch| {
+        let logs = format!("see the members' logs in {}", scratch.keep().display());
+        ExperimentError::Stuck(PATIENCE, logs)
+    };
+    // A first command finds the primary.
+    if load_generator.run([put(0, bench.value)?], PATIENCE, drop)?.done == 0 {
+        return Err(stuck(scratch));
+    }
+    let status_client = StatusClient::new(cluster.config()).map_err(ClientError::from)?;
+    let before = syncs(&status_client)?;
+    let seen = load(bench, &mut load_generator, progress)?;
+    let elapsed = seen.start.elapsed().as_secs_f64();
+    if (seen.done.len() as u64) < bench.commands {
+        return Err(stuck(scratch));
+    }
+    let syncs = syncs(&status_client)?.saturating_sub(before);
+    let (restarted, problem) = verify(&mut cluster, &mut load_generator, &seen.done, bench)?;
+    drop(cluster);
+    let folder = scratch.path().to_owned();
+    if problem.is_some() {
+        scratch.keep();
+    }
+    let ends = ENDS.min(bench.commands);
+    let micros = |time: Duration| time.as_secs_f64() * 1e6 / ends as f64;
+    let total = Duration::from_secs_f64(elapsed);
+    let (first, before_last) = (seen.first.unwrap_or(total), seen.before_last.unwrap_or_default());
+    Ok(Report {
+        commands: bench.commands,
+        clients: bench.clients as u64,
+        commands_per_s: bench.commands as f64 / elapsed,
+        syncs_per_s: syncs as f64 / f64::from(bench.members) / elapsed,
+        latency_us: Latency::of(&seen.latency),
+        ends,
+        first_us: micros(first),
+        last_us: micros(total.saturating_sub(before_last)),
+        restart_ms: restarted.as_secs_f64() * 1e3,
+        verified: problem.is_none(),
+        problem,
+        folder,
+    })
+}
+
+/// The file of a cluster on this machine, at ports that are free.
+fn local(members: u16) -> Result<String, ProcessError> {
+    let mut ports = free_ports(2 * usize::from(members))?.into_iter();
+    let file = ClusterConfig::sample_at("bench", members, || ports.next().unwrap_or_default());
+    file.map_err(|source| ProcessError::System { what: "draw an id".to_owned(), source })
+}
+
+fn put(number: u64, size: usize) -> Result<Vec<u8>, TooLong> {
+    put_under("key-", number, size)
+}
+
+/// The put of this number under one of 10,000 keys that begin so.
+pub(super) fn put_under(prefix: &str, number: u64, size: usize) -> Result<Vec<u8>, TooLong> {
+    let key = format!("{prefix}{:05}", number % 10_000).into_bytes();
+    let value = number.to_le_bytes().into_iter().cycle().take(size).collect();
+    KvCommand::Put { key, value }.encode()
+}
+
+fn load(
+    bench: &Bench,
+    load_generator: &mut LoadGenerator,
+    progress: impl Fn(u64),
+) -> Result<Seen, ExperimentError> {
+    let latency = Histogram::new_with_bounds(1, 60_000_000, 3)?;
+    let (done, start) = (
+        HashMap::with_capacity_and_hasher(bench.commands as usize, Default::default()),
+        Instant::now(),
+    );
+    let mut seen = Seen { start, latency, first: None, before_last: None, done };
+    let puts: Vec<Vec<u8>> =
+        (0..bench.commands).map(|number| put(number, bench.value)).collect::<Result<_, _>>()?;
+    seen.start = Instant::now();
+    load_generator.run(puts, PATIENCE, |Settled { command, latency, outcome }| {
+        let Outcome::Done(done) = outcome else { return };
+        seen.latency.saturating_record(latency.as_micros() as u64);
+        seen.done.insert(command.id, done.instance);
+        let count = seen.done.len() as u64;
+        if count == ENDS.min(bench.commands) {
+            seen.first = Some(seen.start.elapsed());
+        }
+        if count == bench.commands.saturating_sub(ENDS) {
+            seen.before_last = Some(seen.start.elapsed());
+        }
+        if count.is_multiple_of(1000) {
+            progress(count);
+        }
+    })?;
+    Ok(seen)
+}
+
+/// How often all acceptors together have waited for their disks.
+fn syncs(status_client: &StatusClient) -> Result<u64, StatusError> {
+    let statuses = status_client.status(PATIENCE)?;
+    let asked = status_client.members().iter().zip(statuses);
+    let acceptors = asked.filter(|(asked, _)| asked.part == RoleKind::Acceptor);
+    let syncs = |status: Option<Status>| status.and_then(|s| s.journal).map_or(0, |j| j.syncs);
+    Ok(acceptors.map(|(_, status)| syncs(status)).sum())
+}
+
+/// Kills all members, starts them again, and looks for every command that was answered. How long
+/// it took until they answered again, and what is wrong, if anything is.
+fn verify(
+    cluster: &mut Processes,
+    load_generator: &mut LoadGenerator,
+    done: &HashMap<RequestId, Instance>,
+    bench: &Bench,
+) -> Result<(Duration, Option<String>), ExperimentError> {
+    let names: Vec<String> = cluster.config().members.iter().map(|m| m.name.clone()).collect();
+    names.iter().try_for_each(|name| cluster.kill(name))?;
+    let start = Instant::now();
+    cluster.start_all()?;
+    if load_generator.run([put(0, bench.value)?], PATIENCE, drop)?.done == 0 {
+        return Ok((start.elapsed(), Some("nobody answers after all were started again".into())));
+    }
+    let restarted = start.elapsed();
+    let status_client = StatusClient::new(cluster.config()).map_err(ClientError::from)?;
+    if !status_client.wait_until_level(PATIENCE)? {
+        return Ok((restarted, Some("the leaders do not come to know equally much".to_owned())));
+    }
+    let leaders = status_client.members().iter().filter(|asked| asked.part == RoleKind::Leader);
+    let mut histories = Vec::new();
+    for leader in leaders {
+        let name = &leader.member;
+        let history = status_client.history(leader, PATIENCE)?;
+        if let Some(problem) = missing(&history, done) {
+            return Ok((restarted, Some(format!("leader {name}: {problem}"))));
+        }
+        histories.push(history);
+    }
+    let equal = histories.windows(2).all(|pair| pair.first() == pair.last());
+    Ok((restarted, (!equal).then(|| "the leaders' histories differ".to_owned())))
+}
+
+/// What is wrong with a history in which all of these were done.
+fn missing(history: &[(Decree, bool)], done: &HashMap<RequestId, Instance>) -> Option<String> {
+    let mut found = HashMap::default();
+    for (instance, (decree, _)) in (0..).zip(history).filter(|(_, (_, applied))| *applied) {
+        let Some(command) = decree.command() else { continue };
+        if let Some(before) = found.insert(command.id, Instance(instance)) {
+            return Some(format!("{} was applied at {before} and at {instance}", command.id));
+        }
+    }
+    let lost = done.iter().find(|(id, instance)| found.get(id) != Some(*instance));
+    lost.map(|(id, instance)| format!("{id} is not at {instance}, as its client was told"))
+}

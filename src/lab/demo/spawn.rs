@@ -1,0 +1,32 @@
+//! The same actors under Stateright's own `spawn`.
+//!
+//! Its files are truncated in place and never synced, and one that cannot be read counts as a
+//! fresh start, so actors that run here must save nothing: **memory only**. One that does save is
+//! ended at once, and files are never read. It cannot be stopped either: its threads live as long as
+//! the process.
+
+use std::io;
+use std::thread;
+
+use stateright::actor::Id;
+
+use crate::runtime::host::Member;
+use crate::runtime::wire::{self, Header, WireError};
+
+/// Runs members over UDP, each bound to the address that its id stands for, on threads that live
+/// as long as the process.
+pub(super) fn spawn<A: Member>(members: Vec<(Id, A)>) -> io::Result<()> {
+    let body = move || {
+        let ended = stateright::actor::spawn(
+            |message| wire::encode_one(Header::NOBODYS, message),
+            |bytes| wire::open(bytes)?.message(),
+            |_| Err(WireError::NoStorage),
+            |_| Err(WireError::NoStorage),
+            members,
+        );
+        if ended.is_err() {
+            tracing::error!("an actor under Stateright's spawn panicked");
+        }
+    };
+    thread::Builder::new().name("synod-spawn".to_owned()).spawn(body).map(drop)
+}

@@ -1,0 +1,239 @@
+//! A cluster of real processes on this machine, for experiments: started, killed, stopped,
+//! continued and cut off from one another.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use thiserror::Error;
+
+use super::offspring::Offspring;
+use crate::cluster::client::ClientError;
+use crate::cluster::config::{ClusterConfig, ConfigError};
+use crate::cluster::member::MemberError;
+use crate::cluster::status_client::StatusError;
+use crate::machine::kv::TooLong;
+
+/// Why an experiment's cluster cannot be had.
+#[derive(Debug, Error)]
+pub enum ProcessError {
+    /// The system would not.
+    #[error("cannot {what}: {source}")]
+    System {
+        /// Do what.
+        what: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Its file is wrong.
+    #[error("the cluster's file, {0}")]
+    Config(#[from] ConfigError),
+    /// A journal could not be made.
+    #[error(transparent)]
+    Member(#[from] MemberError),
+}
+
+/// Why an experiment with a cluster of processes came to nothing.
+#[derive(Debug, Error)]
+pub enum ExperimentError {
+    /// The cluster could not be had.
+    #[error(transparent)]
+    Processes(#[from] ProcessError),
+    /// Nothing could be asked for.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// Nothing could be asked.
+    #[error(transparent)]
+    StatusRequest(#[from] StatusError),
+    /// A command is too long.
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
+    /// Answers stopped coming.
+    #[error("no answer has come for {0:?}; {1}")]
+    Stuck(Duration, String),
+    /// This program could not be found.
+    #[error("cannot find this program to start members by: {0}")]
+    Program(#[source] io::Error),
+    /// The latency histogram could not be made.
+    #[error("cannot measure latencies: {0}")]
+    Histogram(#[from] hdrhistogram::CreationError),
+}
+
+pub(super) fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> ProcessError {
+    let what = what.into();
+    move |source| ProcessError::System { what, source }
+}
+
+/// The ports that are given out, in blocks. The system itself chooses others, for clients.
+const PORTS: Range<u16> = 10_000..30_000;
+const BLOCK: u16 = 16;
+
+/// The locks of the blocks that this process has taken. They are let go when it ends.
+static TAKEN: Mutex<Vec<File>> = Mutex::new(Vec::new());
+
+/// Ports of the loopback that nobody uses now, and that no other experiment of this user is given as
+/// long as this process lives. Up to 16 are in a row.
+pub fn free_ports(count: usize) -> Result<Vec<u16>, ProcessError> {
+    let locks = std::env::temp_dir().join("synod-ports");
+    fs::create_dir_all(&locks).map_err(system("find free ports"))?;
+    let mut ports = Vec::new();
+    let blocks = (PORTS.end - PORTS.start) / BLOCK;
+    let first = fastrand::u16(..blocks);
+    for block in (0..blocks).map(|next| (first + next) % blocks) {
+        if ports.len() >= count {
+            break;
+        }
+        let mut block: Vec<u16> =
+            (0..BLOCK).map(|port| PORTS.start + block * BLOCK + port).collect();
+        let lock = locks.join(block.first().map_or(String::new(), u16::to_string));
+        let opened = File::options().create(true).append(true).open(lock);
+        let Ok(lock) = opened else { continue };
+        let free = |port: &u16| UdpSocket::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+        if lock.try_lock().is_ok() && block.iter().all(free) {
+            TAKEN.lock().unwrap_or_else(PoisonError::into_inner).push(lock);
+            block.truncate(count - ports.len());
+            ports.append(&mut block);
+        }
+    }
+    match ports.len() >= count {
+        true => Ok(ports),
+        false => Err(system("find free ports")(io::ErrorKind::AddrInUse.into())),
+    }
+}
+
+/// A cluster of processes. They are killed when it is let go.
+#[derive(Debug)]
+pub struct Processes {
+    program: PathBuf,
+    folder: PathBuf,
+    config: ClusterConfig,
+    up: BTreeMap<String, Offspring>,
+}
+
+impl Processes {
+    /// Writes the file of a cluster into a folder, and makes its members' journals. `program` is
+    /// `synod` itself. Nobody is started yet.
+    pub fn new(program: PathBuf, folder: &Path, file: &str) -> Result<Self, ProcessError> {
+        let config: ClusterConfig = file.parse()?;
+        let (folder, at) = (folder.to_owned(), folder.join("cluster.toml"));
+        let written = fs::create_dir_all(&folder).and_then(|()| fs::write(&at, file));
+        written.map_err(system(format!("write {}", at.display())))?;
+        for member in &config.members {
+            config.create_journals(&folder, &member.name)?;
+        }
+        Ok(Processes { program, folder, config, up: BTreeMap::new() })
+    }
+
+    /// What its file says.
+    pub fn config(&self) -> &ClusterConfig {
+        &self.config
+    }
+
+    /// Where its file, journals and logs are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where a member's journals are.
+    pub fn data(&self, name: &str) -> PathBuf {
+        self.folder.join("data").join(name)
+    }
+
+    /// What a member has said so far.
+    pub fn log(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.join(format!("{name}.log"))).unwrap_or_default()
+    }
+
+    /// Starts a member that is not up. What it says goes to a file of its name.
+    pub fn start(&mut self, name: &str) -> Result<(), ProcessError> {
+        self.start_by(name, "cluster.toml", false)
+    }
+
+    /// The same, by another file in the same folder, or with new journals.
+    pub fn start_by(&mut self, name: &str, file: &str, new: bool) -> Result<(), ProcessError> {
+        let log = self.folder.join(format!("{name}.log"));
+        let open = || File::options().create(true).append(true).open(&log);
+        let child = open().and_then(|out| {
+            let mut command = Command::new(&self.program);
+            command
+                .args(["--log", "info", "node", name, "--faults", "--config"])
+                .arg(self.folder.join(file))
+                .args(new.then_some("--new"))
+                .stdout(out.try_clone()?)
+                .stderr(out);
+            Offspring::start(&mut command)
+        });
+        let child = child.map_err(system(format!("start {name}")))?;
+        self.up.insert(name.to_owned(), child);
+        Ok(())
+    }
+
+    /// Starts all members.
+    pub fn start_all(&mut self) -> Result<(), ProcessError> {
+        let names: Vec<String> = self.config.members.iter().map(|m| m.name.clone()).collect();
+        names.iter().try_for_each(|name| self.start(name))
+    }
+
+    /// Kills a member as `kill -9` does, and waits until it is gone. One that is not up stays so.
+    pub fn kill(&mut self, name: &str) -> Result<(), ProcessError> {
+        let Some(child) = self.up.remove(name) else { return Ok(()) };
+        child.kill().map(drop).map_err(system(format!("kill {name}")))
+    }
+
+    /// Stops a member in its tracks: it takes no step until it is told to go on.
+    pub fn pause(&self, name: &str) -> Result<(), ProcessError> {
+        self.signal(name, Signal::STOP)
+    }
+
+    /// Lets a member go on.
+    pub fn resume(&self, name: &str) -> Result<(), ProcessError> {
+        self.signal(name, Signal::CONT)
+    }
+
+    fn signal(&self, name: &str, signal: Signal) -> Result<(), ProcessError> {
+        let Some(child) = self.up.get(name) else { return Ok(()) };
+        child.signal(signal).map_err(system(format!("signal {name}")))
+    }
+
+    /// From now on, a member does not hear so many of a hundred datagrams from another.
+    pub fn lose(&mut self, hearer: &str, speaker: &str, percent: u8) -> Result<(), ProcessError> {
+        let Some(child) = self.up.get_mut(hearer) else { return Ok(()) };
+        let told = child.order(&format!("{speaker} {percent}"));
+        told.map_err(system(format!("give orders to {hearer}")))
+    }
+
+    /// Waits until a member that was started ends by itself; false if it does not in time. One that
+    /// has ended is not up.
+    pub fn ends(&mut self, name: &str, within: Duration) -> Result<bool, ProcessError> {
+        let deadline = Instant::now() + within;
+        let Some(child) = self.up.get(name) else { return Ok(true) };
+        while Instant::now() < deadline {
+            if child.try_wait().map_err(system(format!("look after {name}")))?.is_some() {
+                self.up.remove(name);
+                return Ok(true);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(false)
+    }
+
+    /// Which member has ended by itself, and what it said last; none if none has.
+    pub fn first_end(&mut self) -> Result<Option<String>, ProcessError> {
+        for (name, child) in &self.up {
+            let status = child.try_wait().map_err(system(format!("look after {name}")))?;
+            if status.is_some() {
+                let log = fs::read_to_string(self.folder.join(format!("{name}.log")));
+                let last = log.unwrap_or_default().lines().last().unwrap_or_default().to_owned();
+                return Ok(Some(format!("{name} has ended by itself: {last}")));
+            }
+        }
+        Ok(None)
+    }
+}
