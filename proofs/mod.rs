@@ -14,12 +14,14 @@
 //! | [`sensitivity`] | that everything in it is needed, and that faults are found |
 //! | [`story`] | such a structure, in words |
 //! | [`smt`] | obligations for other solvers, as SMT-LIB 2 |
-//! | `pump` | another proof: loom scenarios of the message pump, a test of its own |
+//! | `pump` | another proof: loom scenarios of the message pump, compiled for tests only |
 
 pub mod counter;
 pub mod ground;
 pub mod logic;
 pub mod obligation;
+#[cfg(test)]
+mod pump;
 pub mod sensitivity;
 pub mod smt;
 pub mod spec;

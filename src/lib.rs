@@ -86,6 +86,9 @@
 pub mod cli;
 pub mod cluster;
 pub mod codec;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
 pub mod lab;
 pub mod machine;
 #[path = "../model/mod.rs"]
@@ -95,3 +98,6 @@ pub mod paxos;
 #[path = "../proofs/mod.rs"]
 pub mod proof;
 pub mod runtime;
+#[cfg(test)]
+#[path = "../tests/library/mod.rs"]
+mod tests;

@@ -11,11 +11,11 @@ use std::marker::PhantomData;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use loom::sync::atomic::{AtomicBool, Ordering};
-use loom::sync::{Mutex, Notify};
-use synod::runtime::threads::{
+use crate::runtime::threads::{
     Fault, Flag, Look, Offer, QueueReceiver, QueueSender, Sleeper, Threads,
 };
+use loom::sync::atomic::{AtomicBool, Ordering};
+use loom::sync::{Mutex, Notify};
 
 /// The fault that the pump has.
 pub(crate) trait Seeded: std::fmt::Debug + 'static {

@@ -4,9 +4,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use synod::runtime::counters::{Counters, Counts};
-use synod::runtime::pump::{Datagram, End, Pump, Source, Turn};
-use synod::runtime::threads::Threads;
+use crate::runtime::counters::{Counters, Counts};
+use crate::runtime::pump::{Datagram, End, Pump, Source, Turn};
+use crate::runtime::threads::Threads;
 
 use super::loom_threads::FAR;
 
@@ -31,8 +31,8 @@ pub(crate) trait Scripted: Source {
 /// The scripted socket, on the mutex and condition variable in scope.
 macro_rules! script {
     () => {
+        use crate::runtime::pump::{Received, Source};
         use std::io;
-        use synod::runtime::pump::{Received, Source};
 
         #[derive(Debug)]
         pub(crate) struct Script {
