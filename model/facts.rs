@@ -349,9 +349,9 @@ fn late(chosen: &[Decree], lease: u64) -> Vec<Instance> {
         let Some(id) = decree.command().map(|command| command.id) else { continue };
         let of_client = ends.iter().filter(|(done, _)| done.client == id.client);
         let last = of_client.clone().map(|(_, end)| *end).max();
-        let end = last.unwrap_or_default().max(id.client.born.plus(lease));
+        let end = last.unwrap_or_default().max(id.client.lease_start.plus(lease));
         let forgotten = of_client.clone().any(|(done, end)| *done > id && *end <= instance);
-        if instance >= end || instance < id.client.born || forgotten {
+        if instance >= end || instance < id.client.lease_start || forgotten {
             late.push(instance);
         } else {
             ends.entry(id).or_insert(instance.plus(lease));

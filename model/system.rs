@@ -15,7 +15,7 @@ use crate::machine::ledger::Ledger;
 use crate::paxos::{
     Acceptor, AcceptorId, AnyStateMachine, Audience, Ballot, Client, ClientId, Command, Instance,
     Leader, LeaderId, Limits, Members, MembersError, Node, Quorums, RequestId, Role, Rulebook,
-    Saving, Setup, Start, Timer, Timing,
+    Saving, Script, Session, Setup, Start, Timer, Timing,
 };
 
 /// What one leader may do.
@@ -40,8 +40,13 @@ pub struct ClientBounds {
     pub commands: u64,
     /// How many of them may be unanswered at a time.
     pub at_once: u64,
-    /// Whether it asks again, at the next leader.
-    pub retries: bool,
+    /// Its timers that may fire, at any time and any number of times: to ask again at the next leader,
+    /// to give up, and to let its lease go and take a rest before each command but the first.
+    pub timers: &'static [Timer],
+    /// True if it has a lease from the start; otherwise it opens a session first.
+    pub is_original: bool,
+    /// What it resumes: these requests of these clients, which it takes for its own earlier lives.
+    pub resumes: &'static [(u128, u64)],
 }
 
 /// How large a system is. The checker reaches every state within these bounds; beyond them it
@@ -58,6 +63,10 @@ pub struct Bounds {
     pub instances: u64,
     /// How many instances a primary may have open.
     pub window: u64,
+    /// How many commands may wait for a place in the window.
+    pub waiting: usize,
+    /// How many requests of one client leaders take at a time.
+    pub client_window: u64,
     /// For how many instances a client is remembered.
     pub lease: u64,
     /// The most bytes of replies that are remembered.
@@ -164,6 +173,25 @@ impl System {
     }
 }
 
+impl ClientBounds {
+    /// The client of this number.
+    fn client(&self, number: u128, setup: &Arc<Setup>) -> Client {
+        let ClientBounds { first, commands, at_once, timers, is_original, resumes } = *self;
+        let leaders = setup.members.leaders().len();
+        let closed = Session::new(number, first, leaders, at_once);
+        let resumes = resumes.iter().map(|(number, sequence)| RequestId {
+            client: ClientId::original(*number),
+            sequence: *sequence,
+        });
+        let rests = timers.contains(&Timer::Idle);
+        Client {
+            session: if is_original { closed.open_from_the_start() } else { closed },
+            script: Script { commands, rests, resumes: resumes.collect() },
+            setup: Arc::clone(setup),
+        }
+    }
+}
+
 impl Bounds {
     fn setup(&self) -> Result<Setup, MembersError> {
         let leaders = self.leaders.len();
@@ -171,12 +199,15 @@ impl Bounds {
         let acceptors = leaders + usize::from(self.acceptors);
         let quorums = self.quorums.clone();
         let members = Members::new(ids(0..leaders), ids(leaders..acceptors), quorums)?;
-        let Bounds { rounds, instances, window, lease, reply_bytes, page, pages, .. } = *self;
+        let Bounds { rounds, instances, window, waiting, client_window, .. } = *self;
+        let Bounds { lease, reply_bytes, page, pages, .. } = *self;
         let (backoff, missed) = (0, 1);
         let limits = Limits {
             rounds,
             instances,
             window,
+            waiting,
+            client_window,
             lease,
             reply_bytes,
             page,
@@ -212,12 +243,9 @@ impl Bounds {
         let acceptors = (0..self.acceptors)
             .map(AcceptorId)
             .map(|me| node(Role::Acceptor(Acceptor { me, setup: Arc::clone(&setup) }), &[]));
-        let clients = (0..).zip(self.clients).map(|(i, bounds)| {
-            let ClientBounds { first, commands, at_once, retries } = *bounds;
-            let (me, setup) = (ClientId::original(i), Arc::clone(&setup));
-            let client = Client { me, first, commands, window: at_once, setup };
-            node(Role::Client(client), if retries { &[Timer::Retry] } else { &[] })
-        });
+        let clients = (0..)
+            .zip(self.clients)
+            .map(|(i, bounds)| node(Role::Client(bounds.client(i, &setup)), bounds.timers));
         let nodes = leaders.chain(acceptors).chain(clients).collect();
         Ok((nodes, setup.members.clone()))
     }
@@ -265,6 +293,8 @@ fn timing(timers: &[Timer]) -> Timing {
         heartbeat: fires(Timer::Heartbeat),
         resend: fires(Timer::Resend),
         retry: fires(Timer::Retry),
+        give_up: fires(Timer::GiveUp),
+        idle: fires(Timer::Idle),
     }
 }
 
@@ -292,6 +322,12 @@ impl fmt::Display for Bounds {
         }
         if self.window < self.instances {
             parts.push(format!("window of {}", self.window));
+        }
+        if self.waiting < usize::MAX {
+            parts.push(format!("{} waiting", self.waiting));
+        }
+        if self.client_window < u64::MAX {
+            parts.push(format!("{} of a client unanswered", self.client_window));
         }
         if self.lease < self.instances {
             parts.push(format!("lease of {}", self.lease));

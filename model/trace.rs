@@ -204,6 +204,8 @@ fn event_of(bounds: &Bounds, action: &Action, again: bool) -> String {
                 Timer::Heartbeat => "is due to send a heartbeat",
                 Timer::Resend => "looks for stalled proposals",
                 Timer::Retry => "looks for requests without an answer",
+                Timer::GiveUp => "gives up its oldest request",
+                Timer::Idle => "lets its lease go",
             };
             format!("{} {timer}", name(id))
         }

@@ -1,8 +1,8 @@
 //! Systems for the engine; but for the last, every leader asks every acceptor.
 
 use super::super::system::{Bounds, ClientBounds, Crashes, Effort, LeaderBounds, LeftOut, System};
-use super::{BASE, NO_CLIENTS, RETRYING, campaigner, elector};
-use crate::paxos::{Audience, LeaderId, Quorums, Timer};
+use super::{BASE, CLIENT, NO_CLIENTS, RETRYING, campaigner, elector};
+use crate::paxos::{Audience, Quorums, Timer};
 
 const ONE_PROPOSES: &str = "only the first leader proposes anything: nobody asks the second one, and what the \
                             acceptor has voted for is chosen";
@@ -194,7 +194,7 @@ pub(super) static FULL: [System; 22] = [
         },
         also: &["a command is chosen", "a request is answered"],
         left_out: &[],
-        states: 1_527_993_120,
+        states: 2_020_170_064,
         effort: Effort::Seconds,
         stock: None,
     },
@@ -214,7 +214,7 @@ pub(super) static FULL: [System; 22] = [
         },
         also: &["a command is chosen", "a request is answered", "every request is answered"],
         left_out: &[],
-        states: 422_246,
+        states: 464_334,
         effort: Effort::Seconds,
         stock: None,
     },
@@ -226,12 +226,12 @@ pub(super) static FULL: [System; 22] = [
             acceptors: 1,
             instances: 2,
             audience: Audience::Proposer,
-            clients: &[ClientBounds { first: LeaderId(0), commands: 2, at_once: 1, retries: true }],
+            clients: &[ClientBounds { commands: 2, ..RETRYING }],
             ..BASE
         },
         also: &["a command is chosen", "a request is answered", "clients see one order"],
         left_out: &[],
-        states: 16_264,
+        states: 16_300,
         effort: Effort::Seconds,
         stock: None,
     },
@@ -253,7 +253,7 @@ pub(super) static FULL: [System; 22] = [
             "two leaders have equal logs",
         ],
         left_out: &[],
-        states: 1_020_392,
+        states: 1_100_124,
         effort: Effort::Seconds,
         stock: None,
     },
@@ -269,12 +269,7 @@ pub(super) static FULL: [System; 22] = [
             reply_bytes: 1,
             nacks: false,
             audience: Audience::Proposer,
-            clients: &[ClientBounds {
-                first: LeaderId(0),
-                commands: 4,
-                at_once: 4,
-                retries: false,
-            }],
+            clients: &[ClientBounds { commands: 4, at_once: 4, ..CLIENT }],
             ..BASE
         },
         also: &[
@@ -290,7 +285,7 @@ pub(super) static FULL: [System; 22] = [
             LeftOut { property: "abstentions are true", why: ONE_PROPOSES },
             LeftOut { property: "lower ballots are over", why: ONE_PROPOSES },
         ],
-        states: 727_785,
+        states: 1_194_633,
         effort: Effort::Seconds,
         stock: None,
     },

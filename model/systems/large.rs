@@ -1,7 +1,7 @@
 //! Systems that nobody can exhaust: for random walks.
 
 use super::super::system::{Bounds, ClientBounds, Crashes, Effort, LeaderBounds, System};
-use super::BASE;
+use super::{BASE, RETRYING};
 use crate::paxos::{LeaderId, Quorums, Start, Timer};
 
 /// Every timer that a leader has.
@@ -36,8 +36,8 @@ pub static LARGE: [System; 2] = [
             reply_bytes: 2,
             rounds: 4,
             clients: &[
-                ClientBounds { first: LeaderId(0), commands: 2, at_once: 1, retries: true },
-                ClientBounds { first: LeaderId(2), commands: 1, at_once: 1, retries: true },
+                ClientBounds { commands: 2, ..RETRYING },
+                ClientBounds { first: LeaderId(2), ..RETRYING },
             ],
             crashes: Crashes { who: &["L1", "L2", "L3", "A1", "A2", "A3"], total: 4 },
             ..BASE
@@ -62,7 +62,7 @@ pub static LARGE: [System; 2] = [
             instances: 4,
             window: 2,
             rounds: 4,
-            clients: &[ClientBounds { first: LeaderId(0), commands: 2, at_once: 1, retries: true }],
+            clients: &[ClientBounds { commands: 2, ..RETRYING }],
             crashes: Crashes { who: &["L1", "L2", "L3", "A1", "A2", "A3", "A4"], total: 4 },
             ..BASE
         },

@@ -38,6 +38,8 @@ pub(super) const BASE: Bounds = Bounds {
     quorums: &Quorums::Majority,
     instances: 1,
     window: u64::MAX,
+    waiting: usize::MAX,
+    client_window: u64::MAX,
     lease: u64::MAX,
     reply_bytes: u64::MAX,
     rounds: 1,
@@ -57,8 +59,18 @@ pub(super) const NO_CLIENTS: &[LeftOut] = &[
     LeftOut { property: "one answer per request", why: "there are no clients to be answered" },
 ];
 
-pub(super) const RETRYING: ClientBounds =
-    ClientBounds { first: LeaderId(0), commands: 1, at_once: 1, retries: true };
+/// A client that is there from the start, wants one command done, and waits for the answer.
+pub(super) const CLIENT: ClientBounds = ClientBounds {
+    first: LeaderId(0),
+    commands: 1,
+    at_once: 1,
+    timers: &[],
+    is_original: true,
+    resumes: &[],
+};
+
+/// The same, and it asks again.
+pub(super) const RETRYING: ClientBounds = ClientBounds { timers: &[Timer::Retry], ..CLIENT };
 
 /// All systems that are exhausted.
 pub fn systems() -> impl Iterator<Item = &'static System> {

@@ -1,7 +1,7 @@
 //! Systems that stock Stateright can exhaust too, in seconds.
 
 use super::super::system::{Bounds, ClientBounds, Crashes, Effort, LeaderBounds, LeftOut, System};
-use super::{BASE, NO_CLIENTS, RETRYING, campaigner, elector};
+use super::{BASE, CLIENT, NO_CLIENTS, RETRYING, campaigner, elector};
 use crate::paxos::{Audience, LeaderId, Timer};
 
 pub(super) static SMALL: [System; 12] = [
@@ -57,12 +57,7 @@ pub(super) static SMALL: [System; 12] = [
             leaders: &[campaigner(&[1], 0)],
             acceptors: 1,
             rounds: 2,
-            clients: &[ClientBounds {
-                first: LeaderId(0),
-                commands: 2,
-                at_once: 2,
-                retries: false,
-            }],
+            clients: &[ClientBounds { commands: 2, at_once: 2, ..CLIENT }],
             crashes: Crashes { who: &["L1"], total: 1 },
             ..BASE
         },
@@ -87,9 +82,9 @@ pub(super) static SMALL: [System; 12] = [
         },
         also: &["a command is chosen", "a request is answered", "clients see one order"],
         left_out: &[],
-        states: 27_968,
+        states: 30_292,
         effort: Effort::Seconds,
-        stock: Some(231_932),
+        stock: Some(254_892),
     },
     System {
         name: "election",
@@ -185,10 +180,7 @@ pub(super) static SMALL: [System; 12] = [
             instances: 2,
             audience: Audience::Proposer,
             nacks: false,
-            clients: &[
-                ClientBounds { first: LeaderId(0), commands: 1, at_once: 1, retries: false },
-                ClientBounds { first: LeaderId(1), commands: 1, at_once: 1, retries: false },
-            ],
+            clients: &[CLIENT, ClientBounds { first: LeaderId(1), ..CLIENT }],
             ..BASE
         },
         also: &["a command is chosen", "a request is answered", "clients see one order"],
@@ -207,8 +199,8 @@ pub(super) static SMALL: [System; 12] = [
             audience: Audience::Proposer,
             nacks: false,
             clients: &[
-                ClientBounds { first: LeaderId(0), commands: 2, at_once: 1, retries: false },
-                ClientBounds { first: LeaderId(1), commands: 1, at_once: 1, retries: false },
+                ClientBounds { commands: 2, ..CLIENT },
+                ClientBounds { first: LeaderId(1), ..CLIENT },
             ],
             ..BASE
         },

@@ -168,7 +168,7 @@ impl Client {
                     Birth::Silence => return Ok(Err(WhyNot::Unreachable)),
                 };
                 self.next = 0;
-                *self.me.insert(ClientId { born, number })
+                *self.me.insert(ClientId { lease_start: born, number })
             }
         };
         let name = RequestId { client, sequence: self.next };

@@ -309,6 +309,7 @@ impl File<'_> {
             heartbeat: range(heartbeat, heartbeat + heartbeat.div_ceil(4)),
             resend: range(resend, resend + resend.div_ceil(4)),
             retry: range(retry, retry + retry.div_ceil(5)),
+            ..Timing::NEVER
         })
     }
 

@@ -115,7 +115,7 @@ impl LoadGenerator {
         for (client, asker) in
             self.clients.iter_mut().enumerate().filter(|(_, it)| it.name.is_none())
         {
-            let name = *asker.name.insert(ClientId { born, number: unique()? });
+            let name = *asker.name.insert(ClientId { lease_start: born, number: unique()? });
             asker.next = 0;
             self.named.insert(name, client);
         }
@@ -283,7 +283,7 @@ mod tests {
         let config = ClusterConfig::sample("test", 1, 7101).unwrap().parse().unwrap();
         let settled = |reason: Refusal| {
             let mut load_generator = LoadGenerator::new(&config, 1).unwrap();
-            let name = ClientId { born: Instance(0), number: 7 };
+            let name = ClientId { lease_start: Instance(0), number: 7 };
             load_generator.named.insert(name, 0);
             load_generator.clients[0].name = Some(name);
             let mut idle = VecDeque::from([0]);

@@ -1,167 +1,170 @@
-//! The client: sends commands without waiting for one another, and each until it is answered.
+//! The client as an actor: a [`Session`], driven by a script.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use stateright::actor::Id;
 
 use super::ballot::LeaderId;
-use super::command::{ClientId, Command, RequestId};
-use super::message::{Message, Refusal};
+use super::command::{ClientId, RequestId};
+use super::message::Message;
 use super::node::Setup;
+use super::outcome::Outcome;
+use super::session::{Asking, Session, Settled};
 use super::step::{Step, Timer};
 
-/// A client's configuration: it wants `commands` commands done, the integers from 0.
+/// A client's configuration.
 #[derive(Clone, Debug)]
 pub struct Client {
-    /// Its name; no other client may have it.
-    pub me: ClientId,
-    /// The leader to try first.
-    pub first: LeaderId,
-    /// How many commands it wants done.
-    pub commands: u64,
-    /// How many of them may be unanswered at a time.
-    pub window: u64,
+    /// Its session before it asks for anything.
+    pub session: Session,
+    /// What it asks for.
+    pub script: Script,
     /// What all members share.
     pub setup: Arc<Setup>,
+}
+
+/// What a client asks for. Each command is its number in text.
+#[derive(Clone, Debug, Default)]
+pub struct Script {
+    /// How many commands it wants done, from 0.
+    pub commands: u64,
+    /// True if it lets its lease go and takes a rest before each command but the first.
+    pub rests: bool,
+    /// What an earlier life has asked for, under these names: commands whose numbers are their sequences.
+    pub resumes: Vec<RequestId>,
 }
 
 /// What a client knows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
-    /// The sequence of the next new request.
-    next: u64,
-    /// Unanswered requests, each with what it said to be acknowledged: sent again, a request is
-    /// the same to the letter.
-    unanswered: BTreeMap<u64, u64>,
-    /// The leader that requests go to.
-    leader: LeaderId,
-    /// The leader that the last retry went to. Hints do not move it, so that wrong ones cannot
-    /// keep a client away from the primary: retries reach every leader in turn.
-    turn: LeaderId,
-    /// Whether that leader was named by another since the last retry.
-    redirected: bool,
-    /// Requests below this were unanswered already at the last retry.
-    stalled: u64,
-    /// How many requests were given up.
-    refused: u64,
+    session: Session,
+    /// How many commands of the script it has asked for.
+    asked: u64,
+    outcomes: BTreeSet<Settled>,
 }
 
 impl State {
-    /// How many requests have an answer, refused ones included.
-    pub fn answered(&self) -> u64 {
-        self.next - self.unanswered.len() as u64
+    /// What became of its requests.
+    pub fn outcomes(&self) -> &BTreeSet<Settled> {
+        &self.outcomes
     }
 
-    /// How many requests were given up: refused for good, or nobody knows any more.
+    /// How many requests have an outcome.
+    pub fn answered(&self) -> u64 {
+        self.outcomes.len() as u64
+    }
+
+    /// How many of them are not known to be done.
     pub fn refused(&self) -> u64 {
-        self.refused
+        let done = |settled: &&Settled| matches!(settled.outcome, Outcome::Done(_));
+        self.answered() - self.outcomes.iter().filter(done).count() as u64
     }
 }
 
+/// The command of this number.
+fn payload(number: u64) -> Arc<[u8]> {
+    number.to_string().into_bytes().into()
+}
+
 impl Client {
+    /// A client with a lease from the start, that wants `commands` commands done, `window` at a time.
+    pub fn new(
+        number: u128,
+        first: LeaderId,
+        commands: u64,
+        window: u64,
+        setup: Arc<Setup>,
+    ) -> Self {
+        let session = Session::new(number, first, setup.members.leaders().len(), window);
+        let script = Script { commands, ..Script::default() };
+        Client { session: session.open_from_the_start(), script, setup }
+    }
+
+    /// What people call it.
+    pub(super) fn name(&self) -> String {
+        ClientId::original(self.session.number()).to_string()
+    }
+
+    /// True of its own number, and of that of an earlier life.
+    pub(super) fn goes_by(&self, number: u128) -> bool {
+        let earlier = |id: &RequestId| id.client.number == number;
+        self.session.number() == number || self.script.resumes.iter().any(earlier)
+    }
+
     pub(super) fn on_start(&self, step: &mut Step) -> State {
-        let mut state = State {
-            next: 0,
-            unanswered: BTreeMap::new(),
-            leader: self.first,
-            turn: self.first,
-            redirected: false,
-            stalled: 0,
-            refused: 0,
-        };
-        self.send_new(&mut state, step);
-        if !state.unanswered.is_empty() {
-            step.set(Timer::Retry);
-        }
+        let session = self.session.clone();
+        let mut state = State { session, asked: 0, outcomes: BTreeSet::new() };
+        self.ask(&mut state, step, |state, asking| {
+            for id in &self.script.resumes {
+                state.session.resume(*id, payload(id.sequence), asking);
+            }
+            let at_first = if self.script.rests { 1 } else { u64::MAX };
+            self.propose(state, at_first, asking);
+        });
         state
     }
 
-    /// Sends new requests, as many as the window has room for.
-    fn send_new(&self, state: &mut State, step: &mut Step) {
-        loop {
-            let acknowledged = state.unanswered.keys().next().copied().unwrap_or(state.next);
-            if state.next >= self.commands || state.next - acknowledged >= self.window {
-                return;
+    /// Asks for the next commands of the script, so many at most.
+    fn propose(&self, state: &mut State, most: u64, asking: &mut Asking) {
+        let until = self.script.commands.min(state.asked.saturating_add(most));
+        while state.asked < until {
+            state.session.propose(payload(state.asked), asking);
+            state.asked += 1;
+        }
+    }
+
+    pub(super) fn on_message(&self, state: &mut State, src: Id, message: Message, step: &mut Step) {
+        let Some(from) = self.setup.members.leader_at(src) else { return };
+        self.ask(state, step, |state, asking| state.session.on_message(from, message, asking));
+    }
+
+    pub(super) fn on_timeout(&self, state: &mut State, timer: Timer, step: &mut Step) {
+        if timer == Timer::GiveUp {
+            step.set(Timer::GiveUp);
+        }
+        self.ask(state, step, |state, asking| match timer {
+            Timer::Retry => state.session.on_retry(asking),
+            Timer::GiveUp => {
+                let oldest = state.session.oldest();
+                oldest.into_iter().for_each(|handle| state.session.give_up(handle, asking));
             }
-            state.unanswered.insert(state.next, acknowledged);
-            self.send(state, state.next, step);
-            state.next += 1;
-        }
-    }
-
-    fn send(&self, state: &State, sequence: u64, step: &mut Step) {
-        let Some(acknowledged) = state.unanswered.get(&sequence).copied() else { return };
-        let Some(leader) = self.setup.members.leader(state.leader) else { return };
-        let id = RequestId { client: self.me, sequence };
-        let payload = sequence.to_string().into_bytes().into();
-        step.send(leader, Message::Request(Command { id, acknowledged, payload }));
-    }
-
-    /// A request is done, or given up.
-    fn answered(&self, state: &mut State, id: RequestId, step: &mut Step) -> bool {
-        let answered = state.unanswered.remove(&id.sequence).is_some();
-        if answered {
-            self.send_new(state, step);
-            if state.unanswered.is_empty() {
-                step.cancel(Timer::Retry);
+            Timer::Idle => {
+                state.session.close(asking);
+                self.propose(state, 1, asking);
             }
-        }
-        answered
+            _ => {}
+        });
     }
 
-    pub(super) fn on_reply(&self, state: &mut State, id: RequestId, step: &mut Step) {
-        self.answered(state, id, step);
-    }
-
-    /// Only what no leader will ever take, or take any more, is given up; all else is tried again
-    /// later.
-    pub(super) fn on_refused(
-        &self,
-        state: &mut State,
-        id: RequestId,
-        reason: Refusal,
-        step: &mut Step,
-    ) {
-        if reason.is_final() && self.answered(state, id, step) {
-            state.refused += 1;
+    /// Hands an input to the session, and what comes of it to the step.
+    fn ask(&self, state: &mut State, step: &mut Step, input: impl FnOnce(&mut State, &mut Asking)) {
+        let mut asking = Asking::by(step.rules);
+        let was_idle = state.session.is_idle();
+        input(state, &mut asking);
+        let Asking { sends, settled, retry, .. } = asking;
+        for (leader, message) in sends {
+            self.setup
+                .members
+                .leader(leader)
+                .into_iter()
+                .for_each(|id| step.send(id, message.clone()));
         }
-    }
-
-    /// The leader asked is not primary. The hint is followed once between two retries, so that two
-    /// leaders that name one another do not keep a client running.
-    pub(super) fn on_redirect(
-        &self,
-        state: &mut State,
-        src: Id,
-        id: RequestId,
-        primary: Option<LeaderId>,
-        step: &mut Step,
-    ) {
-        if !state.unanswered.contains_key(&id.sequence) {
-            return;
+        state.outcomes.extend(settled);
+        match retry {
+            Some(true) => step.set(Timer::Retry),
+            Some(false) => step.cancel(Timer::Retry),
+            None => {}
         }
-        let asked = self.setup.members.leader(state.leader);
-        if asked == Some(src) {
-            let news = |p: &LeaderId| *p != state.leader && self.setup.members.leader(*p).is_some();
-            let Some(primary) = primary.filter(|p| !state.redirected && news(p)) else { return };
-            state.leader = primary;
-            state.redirected = true;
+        match (was_idle, state.session.is_idle()) {
+            (true, false) => step.set(Timer::GiveUp),
+            (false, true) => {
+                step.cancel(Timer::GiveUp);
+                if state.asked < self.script.commands {
+                    step.set(Timer::Idle);
+                }
+            }
+            _ => {}
         }
-        self.send(state, id.sequence, step);
-    }
-
-    /// Requests that have been unanswered since the last time go to the next leader.
-    pub(super) fn on_retry_timeout(&self, state: &mut State, step: &mut Step) {
-        let stalled: Vec<u64> = state.unanswered.range(..state.stalled).map(|(s, _)| *s).collect();
-        if !stalled.is_empty() {
-            let leaders = self.setup.members.leaders().len();
-            state.turn = LeaderId(((usize::from(state.turn.0) + 1) % leaders) as u16);
-            state.leader = state.turn;
-        }
-        stalled.into_iter().for_each(|sequence| self.send(state, sequence, step));
-        state.redirected = false;
-        state.stalled = state.next;
-        step.set(Timer::Retry);
     }
 }

@@ -56,16 +56,16 @@ impl fmt::Debug for Instance {
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub struct ClientId {
-    /// Where the history ended when this name was taken, or before: its first lease begins here.
-    pub born: Instance,
-    /// Tells it apart from others that were born there: 128 bits, drawn at random where clients run.
+    /// The end of the history when this name was given, or before: its first lease starts here.
+    pub lease_start: Instance,
+    /// Tells it apart from others whose lease starts there: 128 bits, drawn at random where clients run.
     pub number: u128,
 }
 
 impl ClientId {
     /// A client that is there from the start.
     pub const fn original(number: u128) -> Self {
-        ClientId { born: Instance(0), number }
+        ClientId { lease_start: Instance(0), number }
     }
 }
 

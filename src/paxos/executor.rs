@@ -106,8 +106,8 @@ impl Executor {
         if self.forgotten(command.id) {
             return Err(Refusal::Forgotten);
         }
-        // A client may have been born where this leader has not come to yet.
-        let first = instance.max(client.born);
+        // A lease may start where this leader has not come to yet.
+        let first = instance.max(client.lease_start);
         if !self.sessions.remembers(client) && !(rules.may_open)(client, first, limits.lease) {
             return Err(Refusal::Expired);
         }
@@ -118,8 +118,11 @@ impl Executor {
     /// who has applied all that was chosen before can tell.
     pub fn has_room(&self, command: &Command, limits: &Limits) -> Result<(), Refusal> {
         let client = command.id.client;
-        // What is acknowledged is carried by later commands, so it lags by a window at most.
-        let acknowledged = self.sessions.acknowledged(client);
+        // What is acknowledged is carried by later commands, so it lags by a window at most. A client
+        // without a session counts on from an earlier one.
+        let remembers = self.sessions.remembers(client);
+        let known = remembers.then(|| self.sessions.acknowledged(client));
+        let acknowledged = known.unwrap_or(command.acknowledged);
         let reach = acknowledged.saturating_add(limits.client_window.saturating_mul(2));
         let unanswered = command.id.sequence.checked_sub(command.acknowledged);
         if command.id.sequence >= reach || unanswered.is_none_or(|u| u >= limits.client_window) {
@@ -193,10 +196,10 @@ mod tests {
         assert_eq!(admit(command(2, 0), 0), Err(Refusal::WindowExceeded));
         assert_eq!(admit(command(0, 1), 0), Err(Refusal::WindowExceeded));
         assert_eq!(admit(command(3, 2), 0), Ok(()));
-        assert_eq!(admit(command(4, 4), 0), Err(Refusal::WindowExceeded));
+        assert_eq!(admit(command(9, 8), 0), Ok(()), "it counts on from an earlier session");
         assert_eq!(admit(command(1, 0), 7), Ok(()));
         assert_eq!(admit(command(1, 0), 8), Err(Refusal::Expired));
-        let late = ClientId { born: Instance(9), number: 1 };
+        let late = ClientId { lease_start: Instance(9), number: 1 };
         let late = Command { id: RequestId { client: late, sequence: 0 }, ..command(0, 0) };
         assert_eq!(admit(late.clone(), 3), Ok(()), "a leader may have missed something");
         assert_eq!((admit(late.clone(), 16), admit(late, 17)), (Ok(()), Err(Refusal::Expired)));

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use stateright::actor::Id;
 
 use super::ballot::{Ballot, LeaderId};
-use super::command::{Command, Decree, Instance, RequestId};
+use super::command::{ClientId, Command, Decree, Instance, RequestId};
 use super::executor::Executor;
 use super::learner::Learner;
 use super::machine::AnyStateMachine;
@@ -264,7 +264,7 @@ impl Leader {
     /// A client asks for a command to be put into the history.
     pub(super) fn on_request(&self, state: &mut State, src: Id, command: Command, step: &mut Step) {
         let id = command.id;
-        if let Some(reply) = state.executor.reply(id) {
+        if let Some(reply) = (step.rules.answer)(&state.executor, id) {
             return step.send(src, reply);
         }
         let limits = &self.setup.limits;
@@ -289,6 +289,20 @@ impl Leader {
             Ok(()) => self.propose(state, step),
             Err(reason) => step.send(src, Message::Refused { id, reason }),
         }
+    }
+
+    /// A client asks for a name. Its lease starts where the history ends, and only a primary that knows
+    /// all that was chosen before can tell: one that starts too early has run out before it is used.
+    pub(super) fn on_open(&self, state: &State, src: Id, number: u128, step: &mut Step) {
+        let lease_start = state.learner.first_unchosen();
+        let answer = match &state.stance {
+            _ if state.is_current() => Message::Opened(ClientId { lease_start, number }),
+            Stance::Follower(primary) => Message::NotOpened { number, primary: *primary },
+            Stance::Candidate(_) | Stance::Primary(_) => {
+                Message::NotOpened { number, primary: None }
+            }
+        };
+        step.send(src, answer);
     }
 
     /// Phase 2a: proposes what phase 1 demands, then new commands, as far as the window reaches.

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::ballot::{Ballot, LeaderId};
-use super::command::{Command, Decree, Instance, RequestId};
+use super::command::{ClientId, Command, Decree, Instance, RequestId};
 use super::sessions::Done;
 
 /// An acceptor's vote: in this instance, under this ballot, for this decree.
@@ -29,8 +29,8 @@ pub enum Refusal {
     /// The client has too many requests unanswered, or counts wrongly.
     WindowExceeded,
     /// The client was not heard of for longer than it is remembered. Whether this request was done
-    /// before is not known any more. It will not be done from now on, if the client was born where
-    /// it says; under a new name it can be.
+    /// before is not known any more. It will not be done from now on, if the client's lease
+    /// started where it says; under a new name it can be.
     Expired,
     /// The answer to this request is not remembered any more: the client itself has said that it has
     /// it, or it, or a later request of the same client, was applied a whole lease ago. It may have
@@ -163,6 +163,20 @@ pub enum Message {
         /// One past the last one asked for, so that the next page can be.
         until: Instance,
     },
+    /// Client to leader: give me a name under which requests are taken.
+    Open {
+        /// The client's own number.
+        number: u128,
+    },
+    /// Primary to client: requests under this name are taken, from now on for a lease.
+    Opened(ClientId),
+    /// Leader to client: it cannot tell where a lease would start; `primary` may.
+    NotOpened {
+        /// The client's own number.
+        number: u128,
+        /// The leader that is thought to be primary.
+        primary: Option<LeaderId>,
+    },
 }
 
 impl fmt::Display for Message {
@@ -196,8 +210,21 @@ impl fmt::Display for Message {
             }
             Message::CatchUp { from, until } => write!(f, "CatchUp {from}..{until}"),
             Message::Chosen { first, decrees, .. } => write!(f, "Chosen from {first}: {decrees:?}"),
+            Message::Open { number } => write!(f, "Open {}", of(number)),
+            Message::Opened(client) => write!(f, "Opened {client} from {}", client.lease_start),
+            Message::NotOpened { number, primary: Some(leader) } => {
+                write!(f, "NotOpened {}, but by {leader}", of(number))
+            }
+            Message::NotOpened { number, primary: None } => {
+                write!(f, "NotOpened {}, by nobody known", of(number))
+            }
         }
     }
+}
+
+/// The client of this number.
+fn of(number: &u128) -> ClientId {
+    ClientId::original(*number)
 }
 
 fn write_votes(f: &mut fmt::Formatter<'_>, votes: &[Vote]) -> fmt::Result {

@@ -58,11 +58,22 @@ pub struct Timing {
     pub resend: Option<Range<Duration>>,
     /// How long a client waits for an answer before it asks again.
     pub retry: Option<Range<Duration>>,
+    /// How long a client waits for its oldest request in all.
+    pub give_up: Option<Range<Duration>>,
+    /// How long a client keeps a lease that it does not use.
+    pub idle: Option<Range<Duration>>,
 }
 
 impl Timing {
     /// No timer ever fires.
-    pub const NEVER: Timing = Timing { election: None, heartbeat: None, resend: None, retry: None };
+    pub const NEVER: Timing = Timing {
+        election: None,
+        heartbeat: None,
+        resend: None,
+        retry: None,
+        give_up: None,
+        idle: None,
+    };
 
     fn of(&self, timer: Timer) -> Option<Range<Duration>> {
         match timer {
@@ -70,6 +81,8 @@ impl Timing {
             Timer::Heartbeat => self.heartbeat.clone(),
             Timer::Resend => self.resend.clone(),
             Timer::Retry => self.retry.clone(),
+            Timer::GiveUp => self.give_up.clone(),
+            Timer::Idle => self.idle.clone(),
         }
     }
 }
@@ -82,6 +95,7 @@ impl Default for Timing {
             heartbeat: millis(30, 38),
             resend: millis(20, 25),
             retry: millis(50, 60),
+            ..Timing::NEVER
         }
     }
 }
@@ -147,14 +161,7 @@ impl<R: Rulebook> Node<R> {
         match &self.role {
             Role::Leader(leader) => leader_admits(leader, src, message),
             Role::Acceptor(acceptor) => acceptor_admits(acceptor, src, message),
-            Role::Client(client) => match message {
-                Message::Reply { id, .. }
-                | Message::Refused { id, .. }
-                | Message::Redirect { id, .. } => {
-                    id.client == client.me && client.setup.members.leader_at(src).is_some()
-                }
-                _ => false,
-            },
+            Role::Client(client) => client_admits(client, src, message),
         }
     }
 
@@ -217,11 +224,24 @@ fn acceptor_admits(acceptor: &Acceptor, src: Id, message: &Message) -> bool {
     }
 }
 
+fn client_admits(client: &Client, src: Id, message: &Message) -> bool {
+    let is_mine = |number: u128| client.goes_by(number);
+    client.setup.members.leader_at(src).is_some()
+        && match message {
+            Message::Reply { id, .. }
+            | Message::Refused { id, .. }
+            | Message::Redirect { id, .. } => is_mine(id.client.number),
+            Message::Opened(opened) => is_mine(opened.number),
+            Message::NotOpened { number, .. } => is_mine(*number),
+            _ => false,
+        }
+}
+
 fn leader_admits(leader: &Leader, src: Id, message: &Message) -> bool {
     let members = &leader.setup.members;
     let from_peer = || members.leader_at(src).is_some_and(|peer| peer != leader.me);
     match message {
-        Message::Request(_) => true,
+        Message::Request(_) | Message::Open { .. } => true,
         Message::Promise { ballot, .. }
         | Message::Accepted(Vote { ballot, .. })
         | Message::Nack { promised: ballot, .. } => {
@@ -314,8 +334,8 @@ impl<R: Rulebook> Actor for Node<R> {
             (Role::Leader(leader), State::Leader(state), Timer::Resend) => {
                 leader.on_resend_timeout(state, step);
             }
-            (Role::Client(client), State::Client(state), Timer::Retry) => {
-                client.on_retry_timeout(state, step);
+            (Role::Client(client), State::Client(state), timer) => {
+                client.on_timeout(state, *timer, step);
             }
             _ => {}
         });
@@ -325,7 +345,7 @@ impl<R: Rulebook> Actor for Node<R> {
         match &self.role {
             Role::Leader(leader) => leader.me.to_string(),
             Role::Acceptor(acceptor) => acceptor.me.to_string(),
-            Role::Client(client) => client.me.to_string(),
+            Role::Client(client) => client.name(),
         }
     }
 }
@@ -335,6 +355,7 @@ impl Leader {
         let members = &self.setup.members;
         match (message, members.acceptor_at(src), members.leader_at(src)) {
             (Message::Request(command), ..) => self.on_request(state, src, command, step),
+            (Message::Open { number }, ..) => self.on_open(state, src, number, step),
             (Message::Promise { ballot, from, votes, next, end }, Some(acceptor), _) => {
                 let page = Page { from, votes, next, end };
                 self.on_promise(state, (src, acceptor), ballot, page, step);
@@ -376,17 +397,6 @@ impl Acceptor {
             Message::Accept { ballot, instance, decree } => {
                 self.on_accept(state, src, Vote { instance, ballot, decree }, step);
             }
-            _ => {}
-        }
-    }
-}
-
-impl Client {
-    fn on_message(&self, state: &mut client::State, src: Id, message: Message, step: &mut Step) {
-        match message {
-            Message::Reply { id, .. } => self.on_reply(state, id, step),
-            Message::Redirect { id, primary } => self.on_redirect(state, src, id, primary, step),
-            Message::Refused { id, reason } => self.on_refused(state, id, reason, step),
             _ => {}
         }
     }

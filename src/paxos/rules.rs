@@ -15,7 +15,8 @@ use super::learner::Learner;
 use super::limits::Limits;
 use super::machine::Answer;
 use super::members::Members;
-use super::message::{Message, Vote};
+use super::message::{Message, Refusal, Vote};
+use super::outcome::{Outcome, Rejected, Unknown, Verdict};
 use super::quorum::{AcceptorId, AcceptorSet};
 use super::sessions::Retention;
 use super::storage::{Record, Storage};
@@ -85,6 +86,22 @@ pub struct Rules {
     /// What stays of an answer whose reply is not kept any more: that there is one, so that its command
     /// is not applied again (PMMC, the replica's `perform`).
     pub without_reply: fn(&Answer) -> Option<Answer>,
+    /// The answer to a request that has just come in: only to one that was applied (PMMC, the
+    /// replica's `perform`).
+    pub answer: fn(executor: &Executor, id: RequestId) -> Option<Message>,
+    /// What a client makes of a refusal: only what no leader can have taken is rejected (Herlihy and
+    /// Wing 1990: an operation without a response may have taken effect).
+    pub refused: fn(reason: Refusal) -> Verdict,
+    /// What becomes of a request that is given up; `unsent` says why it was never sent, if it was not.
+    pub given_up: fn(unsent: Option<Rejected>) -> Outcome,
+    /// What a request says to be acknowledged, given the client's oldest one that is unanswered, itself
+    /// included (Ongaro's dissertation, 6.3).
+    pub acknowledges: fn(oldest: u64, sequence: u64) -> u64,
+    /// The same of a request of an earlier life: what its client's window had left behind.
+    pub resumed_acknowledges: fn(sequence: u64, window: u64) -> u64,
+    /// The sequence of a client's first request under its next lease. It goes on, so that one name is
+    /// never given to two commands.
+    pub sequence_of_next_lease: fn(next: u64) -> u64,
 }
 
 /// The protocol as it should be.
@@ -106,11 +123,17 @@ pub const PAXOS: Rules = Rules {
     command_of: Decree::command,
     is_new: |history, id| !history.has(id),
     may_open: |client, instance, lease| {
-        client.born <= instance && instance < client.born.plus(lease)
+        client.lease_start <= instance && instance < client.lease_start.plus(lease)
     },
     retention: |limits, _stance| Retention { lease: limits.lease, reply_bytes: limits.reply_bytes },
     acknowledge_forgotten: |acknowledged, sequence| acknowledged.max(sequence.saturating_add(1)),
     without_reply: |answer| Some(answer.without_reply()),
+    answer: Executor::reply,
+    refused: Refusal::verdict,
+    given_up: |unsent| unsent.map_or(Outcome::Unknown(Unknown::Silence), Outcome::Rejected),
+    acknowledges: |oldest, _sequence| oldest,
+    resumed_acknowledges: |sequence, window| (sequence + 1).saturating_sub(window),
+    sequence_of_next_lease: |next| next,
 };
 
 /// Which rules a node follows.

@@ -17,6 +17,10 @@ pub enum Timer {
     Resend,
     /// It is time for a client to look for requests that stalled.
     Retry,
+    /// A client waits for its oldest request no longer.
+    GiveUp,
+    /// A client has been idle for so long that it lets its lease go.
+    Idle,
 }
 
 /// Set or cancel.

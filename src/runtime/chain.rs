@@ -64,7 +64,7 @@ impl Link {
             }
             Decree::Command(command) => {
                 let id = command.id;
-                let words = [id.client.born.0, id.sequence, command.payload.len() as u64];
+                let words = [id.client.lease_start.0, id.sequence, command.payload.len() as u64];
                 self.hasher.update(&[1]);
                 self.hasher.update(&id.client.number.to_le_bytes());
                 for word in words {

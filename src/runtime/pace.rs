@@ -69,7 +69,7 @@ impl Pace {
         let more = match timer {
             Timer::Election => self.of_quorum() * ELECTION_SYNCS,
             Timer::Resend => self.of_quorum(),
-            Timer::Heartbeat | Timer::Retry => Duration::ZERO,
+            Timer::Heartbeat | Timer::Retry | Timer::GiveUp | Timer::Idle => Duration::ZERO,
         };
         start + more..end + more
     }

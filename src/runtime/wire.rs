@@ -111,7 +111,7 @@ impl Header {
     };
 }
 
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 /// The bytes before the header: checksum, kind and version.
 const PREFIX: usize = 7;
 /// The bytes before the first message.

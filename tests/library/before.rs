@@ -72,7 +72,7 @@ fn bytes(text: &str) -> Vec<u8> {
 }
 
 fn vote(instance: u64, payload: usize) -> Record {
-    let client = ClientId { born: Instance(1000), number: u128::from(u64::MAX - 7) };
+    let client = ClientId { lease_start: Instance(1000), number: u128::from(u64::MAX - 7) };
     let id = RequestId { client, sequence: 300 };
     let payload = vec![instance as u8; payload].into();
     let decree = Decree::Command(Command { id, acknowledged: 299, payload });

@@ -208,7 +208,7 @@ fn ten_thousand_poisoned_commands_leave_a_store_that_answers() {
             if random.u8(..4) == 0 {
                 return hostile(&mut random, &forged);
             }
-            let client = ClientId { born: Instance(0), number: random.u128(1..) };
+            let client = ClientId { lease_start: Instance(0), number: random.u128(1..) };
             let payload = poison(&mut random).into();
             let id = RequestId { client, sequence: 0 };
             let request = Message::Request(Command { id, acknowledged: 0, payload });

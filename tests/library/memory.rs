@@ -44,7 +44,7 @@ impl Learning {
         let instance = Instance(self.next);
         // In no order, as names are drawn.
         let number = (self.next as u32).wrapping_mul(0x9e37_79b9);
-        let client = ClientId { born: instance, number: number.into() };
+        let client = ClientId { lease_start: instance, number: number.into() };
         let payload = command.encode().unwrap().into();
         let id = RequestId { client, sequence: 0 };
         let decree = Decree::Command(Command { id, acknowledged: 0, payload });

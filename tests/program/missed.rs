@@ -15,7 +15,8 @@ use synod::internals::{
 const BALLOT: Ballot = Ballot { round: 1, leader: LeaderId(0) };
 
 fn vote(instance: u64) -> Vote {
-    let id = RequestId { client: ClientId { born: Instance(0), number: 77 }, sequence: instance };
+    let id =
+        RequestId { client: ClientId { lease_start: Instance(0), number: 77 }, sequence: instance };
     let payload = format!("some-payload-{instance:08}").into_bytes().into();
     let decree = Decree::Command(Command { id, acknowledged: instance, payload });
     Vote { instance: Instance(instance), ballot: BALLOT, decree }

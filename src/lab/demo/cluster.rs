@@ -386,11 +386,12 @@ impl Plan<'_> {
             let role = Role::Acceptor(Acceptor { me, setup: Arc::clone(&self.setup) });
             plan(me.to_string(), role, View::default(), me.0 >= acceptors.saturating_sub(failed))
         };
-        let (me, window) = (ClientId::original(0), self.setup.limits.client_window);
+        let window = self.setup.limits.client_window;
         let first = LeaderId(leaders.saturating_sub(1).min(1));
-        let client = Client { me, first, commands, window, setup: Arc::clone(&self.setup) };
+        let client = Client::new(0, first, commands, window, Arc::clone(&self.setup));
         let view = View::of_client(commands, finished)?;
-        let client = plan(me.to_string(), Role::Client(client), view, false);
+        let name = ClientId::original(0).to_string();
+        let client = plan(name, Role::Client(client), view, false);
         let leaders = (0..leaders).map(LeaderId).map(leader);
         Ok(leaders.chain((0..acceptors).map(AcceptorId).map(acceptor)).chain([client]).collect())
     }

@@ -186,7 +186,7 @@ impl List {
         }
         self.last.retain(|_, last| !old(*last));
         self.tidy();
-        let (id, born) = (command.id, command.id.client.born);
+        let (id, born) = (command.id, command.id.client.lease_start);
         let seen = self.answers.iter().any(|(_, known, ..)| *known == id);
         let low = self.acknowledged.get(&id.client).is_some_and(|low| id.sequence < *low);
         let young = born <= instance && instance < born.plus(lease);
@@ -236,7 +236,7 @@ fn commands() -> impl Strategy<Value = (u64, Command)> {
     let bytes = prop_oneof![0usize..4, MAX_REPLY - 1..MAX_REPLY + 2];
     (1u64..3, 0u8..4, 0u64..6, 0u64..8, 0u64..8, bytes).prop_map(
         |(step, number, born, sequence, acknowledged, bytes)| {
-            let client = ClientId { born: Instance(born / 3 * 8), number: number.into() };
+            let client = ClientId { lease_start: Instance(born / 3 * 8), number: number.into() };
             let command = asked(0, 0, bytes);
             let acknowledged = acknowledged.saturating_sub(4);
             (step, Command { id: RequestId { client, sequence }, acknowledged, ..command })

@@ -16,7 +16,7 @@ fn ballots() -> impl Strategy<Value = Ballot> + Clone {
 
 fn commands() -> impl Strategy<Value = Command> + Clone {
     let clients = (any::<u64>(), any::<u128>())
-        .prop_map(|(born, number)| ClientId { born: Instance(born), number });
+        .prop_map(|(born, number)| ClientId { lease_start: Instance(born), number });
     (clients, any::<u64>(), any::<u64>(), bytes(MAX_COMMAND)).prop_map(
         |(client, sequence, acknowledged, payload)| Command {
             id: RequestId { client, sequence },
@@ -102,6 +102,9 @@ fn messages() -> impl Strategy<Value = Message> {
             .prop_map(|(first, decrees, until)| { Message::Chosen { first, decrees, until } }),
         commands().prop_map(|c| Message::Redirect { id: c.id, primary: Some(LeaderId(1)) }),
         commands().prop_map(|c| Message::Refused { id: c.id, reason: Refusal::Overloaded }),
+        any::<u128>().prop_map(|number| Message::Open { number }),
+        commands().prop_map(|c| Message::Opened(c.id.client)),
+        any::<u128>().prop_map(|number| Message::NotOpened { number, primary: Some(LeaderId(1)) }),
         (commands(), instances(), any::<u64>(), answers()).prop_map(
             |(c, instance, position, answer)| {
                 Message::Reply { id: c.id, done: Done { instance, position, answer } }
@@ -196,7 +199,7 @@ proptest! {
 #[test]
 fn the_largest_page_of_the_largest_commands_fits_a_datagram() {
     let payload: std::sync::Arc<[u8]> = vec![0; MAX_COMMAND].into();
-    let client = ClientId { born: Instance(u64::MAX), number: u128::MAX };
+    let client = ClientId { lease_start: Instance(u64::MAX), number: u128::MAX };
     let id = RequestId { client, sequence: u64::MAX };
     let decree = Decree::Command(Command { id, acknowledged: u64::MAX, payload });
     let count = PAGE.div_ceil(decree.size());
@@ -217,7 +220,7 @@ fn the_largest_page_of_the_largest_commands_fits_a_datagram() {
 
 #[test]
 fn the_longest_reply_fits_a_datagram() {
-    let client = ClientId { born: Instance(u64::MAX), number: u128::MAX };
+    let client = ClientId { lease_start: Instance(u64::MAX), number: u128::MAX };
     let id = RequestId { client, sequence: u64::MAX };
     let answer = Answer::Reply(vec![0; MAX_REPLY].into());
     let instance = Instance(u64::MAX);

@@ -21,7 +21,8 @@ fn network(one_way: Duration) -> Network {
 }
 
 fn vote(instance: u64) -> Vote {
-    let id = RequestId { client: ClientId { born: Instance(0), number: 77 }, sequence: instance };
+    let id =
+        RequestId { client: ClientId { lease_start: Instance(0), number: 77 }, sequence: instance };
     let payload = format!("some-payload-{instance:08}").into_bytes().into();
     let command = Command { id, acknowledged: instance, payload };
     let ballot = Ballot { round: 1, leader: LeaderId(0) };
@@ -139,7 +140,7 @@ fn grid() {
 }
 
 fn request(sequence: u64) -> Message {
-    let id = RequestId { client: ClientId { born: Instance(0), number: 5 }, sequence };
+    let id = RequestId { client: ClientId { lease_start: Instance(0), number: 5 }, sequence };
     Message::Request(Command { id, acknowledged: sequence, payload: [7][..].into() })
 }
 

@@ -103,7 +103,7 @@ fn ballot(random: &mut Rng) -> Ballot {
 }
 
 fn id(random: &mut Rng) -> RequestId {
-    let client = ClientId { born: instance(random), number: number(random).into() };
+    let client = ClientId { lease_start: instance(random), number: number(random).into() };
     RequestId { client, sequence: number(random) }
 }
 
@@ -150,7 +150,7 @@ fn answer(random: &mut Rng) -> Answer {
 fn message(random: &mut Rng) -> Message {
     let (one, two) = (ballot(random), ballot(random));
     let (from, until) = (instance(random), instance(random));
-    match random.u8(..12) {
+    match random.u8(..15) {
         0 => Message::Request(command(random)),
         1 => {
             let done = Done { instance: from, position: number(random), answer: answer(random) };
@@ -174,6 +174,12 @@ fn message(random: &mut Rng) -> Message {
         8 => Message::Nack { ballot: one, promised: two },
         9 => Message::Heartbeat { ballot: one, chosen: from },
         10 => Message::CatchUp { from, until },
+        11 => Message::Open { number: number(random).into() },
+        12 => Message::Opened(id(random).client),
+        13 => {
+            let primary = maybe(random, |r| LeaderId(r.u16(..)));
+            Message::NotOpened { number: number(random).into(), primary }
+        }
         _ => Message::Chosen { first: from, decrees: decrees(random), until },
     }
 }

@@ -9,8 +9,7 @@ const MINE: Ballot = Ballot { round: 1, leader: LeaderId(1) };
 #[test]
 fn nobody_believes_in_leaders_that_do_not_exist() {
     let setup = three(Limits::default());
-    let (me, first) = (ClientId::original(0), LeaderId(0));
-    let client = Client { me, first, commands: 1, window: 1, setup };
+    let client = Client::new(0, LeaderId(0), 1, 1, setup);
     let mut asking = Bench::start(Role::Client(client), Saving::Nothing, None);
     assert_eq!(asking.hear(leader(0), redirect(0, Some(u16::MAX))), []);
     asking.fire(Timer::Retry);
@@ -153,8 +152,7 @@ fn a_recovered_leader_does_not_name_itself() {
 #[test]
 fn wrong_hints_do_not_keep_a_client_from_any_leader() {
     let setup = three(Limits::default());
-    let (me, first) = (ClientId::original(0), LeaderId(1));
-    let client = Client { me, first, commands: 1, window: 1, setup };
+    let client = Client::new(0, LeaderId(1), 1, 1, setup);
     let mut asking = Bench::start(Role::Client(client), Saving::Nothing, None);
     let mut asked = std::collections::BTreeSet::new();
     asking.fire(Timer::Retry);
@@ -171,7 +169,9 @@ fn wrong_hints_do_not_keep_a_client_from_any_leader() {
 #[test]
 fn nobody_acknowledges_what_was_never_asked() {
     let mut bench = Bench::primary(1, Limits::default());
-    for (sequence, acknowledged) in [(u64::MAX, u64::MAX), (0, 1), (1 << 40, 1 << 40)] {
+    bench.hear(client(0), request(0));
+    bench.hear_votes(2, &vote(MINE, 0, decree(0)));
+    for (sequence, acknowledged) in [(u64::MAX, u64::MAX), (1, 2), (1 << 40, 1 << 40)] {
         let command = Command { acknowledged, ..command(sequence) };
         let refused = (client(0), refused(sequence, Refusal::WindowExceeded));
         assert_eq!(bench.hear(client(0), Message::Request(command)), [refused]);
@@ -193,8 +193,7 @@ fn a_page_holds_at_least_one_vote() {
 #[test]
 fn a_client_that_wants_nothing_sets_no_timer() {
     let setup = three(Limits::default());
-    let (me, first) = (ClientId::original(0), LeaderId(0));
-    let client = Client { me, first, commands: 0, window: 1, setup };
+    let client = Client::new(0, LeaderId(0), 0, 1, setup);
     assert!(Bench::start(Role::Client(client), Saving::Nothing, None).timers.is_empty());
 }
 

@@ -11,7 +11,7 @@ fn everybody() -> [Id; 7] {
 
 /// One message of each kind, each role that hears it, and who may say it to the bench's members:
 /// leader 1, acceptor 0 and client 0.
-fn one_of_each() -> [(Message, &'static str, Vec<Id>); 15] {
+fn one_of_each() -> [(Message, &'static str, Vec<Id>); 18] {
     let (b, owner) = (ballot(3, 2), vec![leader(2)]);
     let leaders = vec![leader(0), leader(1), leader(2)];
     let peers = vec![leader(0), leader(2)];
@@ -20,7 +20,10 @@ fn one_of_each() -> [(Message, &'static str, Vec<Id>); 15] {
         (request(0), "leader", everybody().to_vec()),
         (reply(0, 0, 0), "client", leaders.clone()),
         (redirect(0, Some(1)), "client", leaders.clone()),
-        (refused(0, Refusal::HistoryFull), "client", leaders),
+        (refused(0, Refusal::HistoryFull), "client", leaders.clone()),
+        (Message::Open { number: 0 }, "leader", everybody().to_vec()),
+        (Message::Opened(ClientId::original(0)), "client", leaders.clone()),
+        (Message::NotOpened { number: 0, primary: None }, "client", leaders),
         (prepare(b, 0), "acceptor", owner.clone()),
         (promise(ballot(1, 1), &[]), "leader", acceptors.clone()),
         (accept(b, 0, decree(0)), "acceptor", owner.clone()),
@@ -45,8 +48,7 @@ fn role(bench: &Bench) -> &'static str {
 
 fn a_client() -> Bench {
     let setup = three(Limits::default());
-    let client =
-        Client { me: ClientId::original(0), first: LeaderId(0), commands: 1, window: 1, setup };
+    let client = Client::new(0, LeaderId(0), 1, 1, setup);
     Bench::start(Role::Client(client), Saving::Changes, None)
 }
 
@@ -106,6 +108,8 @@ fn a_client_ignores_what_is_said_to_another() {
         },
         Message::Redirect { id: other, primary: Some(LeaderId(1)) },
         Message::Refused { id: other, reason: Refusal::HistoryFull },
+        Message::Opened(other.client),
+        Message::NotOpened { number: other.client.number, primary: None },
     ];
     for message in to_another {
         assert_eq!(bench.hear(leader(0), message), []);

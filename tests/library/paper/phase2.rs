@@ -218,21 +218,31 @@ fn a_full_history_takes_no_more() {
 /// just come back would refuse every client that has asked for many things; but it must not believe
 /// them either.
 #[test]
-fn a_leader_that_knows_nothing_yet_neither_judges_nor_believes_a_client() {
+fn a_leader_that_knows_little_yet_neither_judges_nor_believes_a_client() {
     let limits = Limits { client_window: 2, ..Limits::default() };
     let far = Message::Request(Command { acknowledged: 7, ..command(7) });
+    let first = vote(ballot(1, 0), 0, decree(0));
     let mut bench = Bench::follower(0, limits.clone());
+    bench.hear_votes(2, &first);
     assert_eq!(bench.hear(client(0), far.clone()), [(client(0), redirect(7, None))]);
     let later = [(client(0), refused(7, Refusal::Overloaded))];
     let mut bench = candidate(limits.clone());
+    bench.hear_votes(2, &first);
     assert_eq!(bench.hear(client(0), far.clone()), later);
     bench.hear(acceptor(0), promise(MINE, &[vote(ballot(1, 0), 3, decree(6))]));
     bench.hear(acceptor(1), promise(MINE, &[]));
     assert!(bench.is_primary());
     assert_eq!(bench.hear(client(0), far.clone()), later, "it has not come to the end yet");
-    let mut bench = primary(limits);
+    let mut bench = primary(limits.clone());
+    bench.hear_votes(2, &first);
     let never = [(client(0), refused(7, Refusal::WindowExceeded))];
-    assert_eq!(bench.hear(client(0), far), never, "nothing was there before");
+    assert_eq!(bench.hear(client(0), far.clone()), never, "nothing was there before");
+    let mut bench = primary(limits);
+    let taken = to_acceptors(
+        &[0, 1, 2],
+        &accept(MINE, 0, Decree::Command(Command { acknowledged: 7, ..command(7) })),
+    );
+    assert_eq!(bench.hear(client(0), far), taken, "a client without a session counts on");
 }
 
 /// House rule: a client is remembered for a lease after its last command. After that nothing of it is
@@ -240,8 +250,10 @@ fn a_leader_that_knows_nothing_yet_neither_judges_nor_believes_a_client() {
 #[test]
 fn a_client_that_was_forgotten_is_told_so_and_nothing_is_done_twice() {
     let mut bench = primary(Limits { lease: 2, ..Limits::default() });
-    let of =
-        |born, number| RequestId { client: ClientId { born: Instance(born), number }, sequence: 0 };
+    let of = |born, number| RequestId {
+        client: ClientId { lease_start: Instance(born), number },
+        sequence: 0,
+    };
     let asked = |id| Command { id, acknowledged: 0, payload: b"x"[..].into() };
     let (one, two, again) = (of(0, 1), of(0, 2), of(2, 1));
     let chosen = [one, two, one, two, two, again];
@@ -295,7 +307,7 @@ fn whoever_asks_again_is_told_what_is_still_remembered() {
 fn requests_beyond_the_bounds_are_refused() {
     let limits = Limits { client_window: 2, lease: 4, ..Limits::default() };
     let from = |client, sequence, acknowledged, bytes| {
-        let client = ClientId { born: Instance(0), number: client };
+        let client = ClientId { lease_start: Instance(0), number: client };
         let id = RequestId { client, sequence };
         Message::Request(Command { id, acknowledged, payload: vec![0; bytes].into() })
     };

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::paxos::{
-    Acceptor, AcceptorId, AcceptorSet, Answer, AnyStateMachine, Client, ClientId, Decree, Executor,
-    Leader, LeaderId, Limits, Members, Message, Node, Quorums, Refusal, Role, Rulebook, Saving,
-    Setup, Start, State, Storage, Timer, Timing, leader,
+    Acceptor, AcceptorId, AcceptorSet, Answer, AnyStateMachine, Client, Decree, Executor, Leader,
+    LeaderId, Limits, Members, Message, Node, Quorums, Refusal, Role, Rulebook, Saving, Setup,
+    Start, State, Storage, Timer, Timing, leader,
 };
 use crate::tests::touchy::Touchy;
 use stateright::actor::{Actor, Command as Effect, Id, Out};
@@ -132,9 +132,8 @@ impl<R: Rulebook> World<R> {
         };
         let acceptor = |me| Role::Acceptor(Acceptor { me, setup: Arc::clone(&setup) });
         let client = |me: u64| {
-            let (me, first, setup) =
-                (ClientId::original(me.into()), LeaderId(me as u16 % 3), Arc::clone(&setup));
-            Role::Client(Client { me, first, commands: COMMANDS, window: 6, setup })
+            let (first, setup) = (LeaderId(me as u16 % 3), Arc::clone(&setup));
+            Role::Client(Client::new(me.into(), first, COMMANDS, 6, setup))
         };
         let leaders = (0..LEADERS as u16).map(LeaderId).map(leader);
         let roles = leaders

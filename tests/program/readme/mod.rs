@@ -27,8 +27,8 @@ fn readme() -> String {
 const NOT_RUN: [(&str, &str); 14] = [
     ("cargo build --release --locked", "cargo has built the program for this test"),
     ("cargo test --locked", "that is what runs this test"),
-    ("synod check", "a minute; tests/model.rs checks all systems"),
-    ("synod mutants", "seconds to minutes; tests/model.rs hunts for all faults"),
+    ("synod check", "a minute; tests/library/model checks all systems"),
+    ("synod mutants", "seconds to minutes; tests/library/model hunts for all faults"),
     ("synod mutants --refinement", "minutes; tests/refinement.rs"),
     ("synod prove --sensitivity", "half a minute; tests/proof"),
     ("synod prove --solver z3 --solver cvc5", "needs solvers that a fresh machine has not"),
@@ -36,7 +36,7 @@ const NOT_RUN: [(&str, &str); 14] = [
     ("synod explore dueling --mutant stale-accept", "serves a browser until it is stopped"),
     ("synod chaos --rounds 200", "minutes; tests/chaos.rs runs a few rounds"),
     ("synod check --all --table", "minutes, and writes into the repository; tests/certificate.rs"),
-    ("synod check --compare-stock passive", "a minute; tests/model.rs"),
+    ("synod check --compare-stock passive", "a minute; tests/library/model"),
     ("synod check swarm everything", "a minute; tests/swarm"),
     ("synod bench engine --plot engine.svg", "minutes; tests/cli.rs runs it with a limit"),
 ];
