@@ -18,12 +18,14 @@ use super::engine::symmetry::Symmetry;
 use super::engine::universe::{Universe, UniverseError};
 use super::facts::Lens;
 use super::hunt::hunt;
+#[cfg(test)]
 use super::mutants::Mutant;
 use super::properties::{Kind, Property};
 use super::refinement::{ALONE, STATES, STEPS};
 use super::report::{Outcome, Report, Verdict};
 use super::stock;
 use super::system::System;
+#[cfg(test)]
 use super::systems::system;
 use super::trace::Trace;
 use crate::paxos::{Members, MembersError, Node, Paxos, Role, Rulebook};
@@ -281,6 +283,7 @@ fn of_all_runs<R: Rulebook>(
 }
 
 /// Visits every reachable state of a mutant's system, on diagrams.
+#[cfg(test)]
 pub fn check_mutant(
     mutant: &'static Mutant,
     held: Held,

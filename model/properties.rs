@@ -59,6 +59,7 @@ pub struct Property {
 
 /// Where a property finds something.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::enum_variant_names, reason = "each reads as where it is found")]
 pub enum Find {
     /// In states.
     InStates(fn(&Members, &Facts) -> Judged<String>),

@@ -24,10 +24,6 @@ struct Graph<S> {
 pub struct Reachability<S> {
     /// How many states there are.
     pub unique_states: usize,
-    /// How many steps lead from state to state.
-    pub total_states: usize,
-    /// The longest of the shortest ways from the start to a state.
-    pub depth: usize,
     /// The shortest run into a state from which the goal cannot be reached, if there is one.
     pub stuck: Option<Vec<S>>,
 }
@@ -46,12 +42,9 @@ where
 {
     let graph = extract(model, goal, progress);
     let reaches = backwards(&graph);
-    let depths = depths(&graph.parents);
     let stuck = (0..graph.goal.len()).find(|state| reaches.get(*state) == Some(&false));
     Reachability {
         unique_states: graph.goal.len(),
-        total_states: graph.edges,
-        depth: depths.into_iter().max().unwrap_or(0),
         stuck: stuck.map(|state| run_to(&graph, state)),
     }
 }
@@ -125,17 +118,6 @@ fn backwards<S>(graph: &Graph<S>) -> Vec<bool> {
     reaches
 }
 
-/// States are numbered in the order in which breadth-first search finds them, so a parent has a
-/// lower number than its children; the first states are their own parents.
-fn depths(parents: &[usize]) -> Vec<usize> {
-    let mut depths: Vec<usize> = Vec::with_capacity(parents.len());
-    for (state, parent) in parents.iter().enumerate() {
-        let depth = if *parent == state { 1 } else { depths.get(*parent).map_or(1, |d| d + 1) };
-        depths.push(depth);
-    }
-    depths
-}
-
 fn run_to<S: Clone>(graph: &Graph<S>, mut state: usize) -> Vec<S> {
     let mut numbers = vec![state];
     while let Some(parent) = graph.parents.get(state).filter(|parent| **parent != state) {
@@ -199,6 +181,6 @@ mod tests {
         let hand = Hand(vec![vec![1, 3], vec![2], vec![4], vec![4, 5], vec![], vec![]]);
         let graph = stays_reachable(&hand, |state| *state == 5, |_| {});
         assert_eq!(graph.stuck, Some(vec![0, 1]));
-        assert_eq!((graph.unique_states, graph.total_states, graph.depth), (6, 6, 3));
+        assert_eq!(graph.unique_states, 6);
     }
 }

@@ -144,6 +144,7 @@ pub struct System {
     /// How many states it has: a check that ends with another number is no check.
     pub states: u128,
     /// How long that takes.
+    #[cfg_attr(not(test), expect(dead_code, reason = "it says what tests exhaust"))]
     pub effort: Effort,
     /// How many it has in stock Stateright, if that can count them.
     pub stock: Option<u64>,

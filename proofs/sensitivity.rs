@@ -72,6 +72,7 @@ pub fn changes() -> Vec<Without> {
 }
 
 /// Leaves out one thing after another, and looks at what cannot be proved then.
+#[cfg(test)]
 pub fn sensitivity() -> Result<Vec<Row>, ProofError> {
     changes().into_iter().map(Without::row).collect()
 }

@@ -19,10 +19,8 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use synod::cluster::client::{Client, Outcome};
-//! use synod::cluster::config::ClusterConfig;
-//! use synod::lab::processes::free_ports;
-//! use synod::paxos::{Answer, AnyStateMachine, RestoreError, StateMachine};
+//! use synod::lab::free_ports;
+//! use synod::{Answer, AnyStateMachine, Client, ClusterConfig, Outcome, RestoreError, StateMachine};
 //!
 //! /// Adds up.
 //! #[derive(Clone, Default)]
@@ -63,41 +61,50 @@
 //! # std::fs::remove_dir_all(base)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-//!
-//! # A demonstration
-//!
-//! A cluster that orders a hundred commands:
-//!
-//! ```
-//! use std::time::Duration;
-//! use synod::lab::demo::{self, Config};
-//!
-//! let config = Config { acceptors: 3, failed: 1, commands: 100, ..Config::default() };
-//! let report = demo::run(&config, Duration::from_secs(5), |_cluster| {}, |_answered| {})?;
-//! assert!(report.holds());
-//! # Ok::<(), synod::lab::demo::ClusterError>(())
-//! ```
 
+// Without the checks, the laboratory and the command line some of what they use is used by nobody.
+#![cfg_attr(not(feature = "cli"), allow(dead_code, unused_imports))]
 #![cfg_attr(
     not(test),
     warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+#[cfg(feature = "cli")]
 pub mod cli;
-pub mod cluster;
-pub mod codec;
+mod cluster;
+mod codec;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod internals;
+#[cfg(feature = "lab")]
 pub mod lab;
-pub mod machine;
+mod machine;
+#[cfg(feature = "check")]
 #[path = "../model/mod.rs"]
-pub mod model;
+mod model;
 mod nearest;
-pub mod paxos;
+mod paxos;
+#[cfg(feature = "check")]
 #[path = "../proofs/mod.rs"]
-pub mod proof;
-pub mod runtime;
+mod proof;
+mod runtime;
 #[cfg(test)]
 #[path = "../tests/library/mod.rs"]
 mod tests;
+
+pub use cluster::client::{Client, ClientError, Outcome, WhyNot, WhyUnknown};
+pub use cluster::config::{Address, ClusterConfig, ConfigError, MemberConfig};
+pub use cluster::health::{Finding, Health, State as HealthState, judge};
+pub use cluster::member::{Conditions, MemberError, RoleKind, RunningRole};
+pub use cluster::status_client::{Endpoint, Found, StatusClient, StatusError};
+pub use machine::Machine;
+pub use machine::kv::{KvCommand, KvReply, KvStore, MAX_ENTRY, TooLong};
+pub use paxos::{
+    AcceptorId, Answer, AnyStateMachine, Ballot, ClientId, Decree, Done, Instance, LeaderId,
+    Limits, Quorums, Refusal, RequestId, RestoreError, StateMachine, Timing,
+};
+pub use runtime::counters::Counts;
+pub use runtime::host::HostError;
+pub use runtime::inquiry::{AcceptorStatus, LeaderStatus, RoleStatus, Status};
+pub use runtime::pump::End;
+pub use runtime::run::{Ended, Running};

@@ -312,11 +312,6 @@ impl Diagram {
         self.unique.len()
     }
 
-    /// Whether there is no node at all.
-    pub fn is_empty(&self) -> bool {
-        self.unique.is_empty()
-    }
-
     /// The most nodes there ever were, garbage included.
     pub fn peak(&self) -> usize {
         self.peak

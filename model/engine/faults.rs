@@ -28,6 +28,7 @@ pub enum DiskModel {
 
 impl Faults {
     /// Nobody crashes.
+    #[cfg(test)]
     pub const NONE: Faults = Faults { crashes: Vec::new(), total: 0, machine: DiskModel::Sound };
 
     /// How often this actor may crash.

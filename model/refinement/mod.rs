@@ -89,6 +89,7 @@ pub static ALONE: Property =
     always("acceptors keep their promises", &[Pledged, Told], InSteps(steps::votes_below_promise));
 
 /// The property of the specification of this name.
+#[cfg(test)]
 pub fn property(name: &str) -> Option<&'static Property> {
     STATES.iter().chain(&STEPS).chain([&ALONE]).find(|property| property.name == name)
 }

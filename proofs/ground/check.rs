@@ -32,6 +32,7 @@ pub struct Proof {
 
 /// Why a proof is none.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[allow(clippy::enum_variant_names, reason = "each says what a proof lacks")]
 pub enum ProofError {
     /// An instance of no clause, or with values of other sorts.
     #[error("instance {0} is not one of a hypothesis")]

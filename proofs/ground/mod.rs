@@ -18,13 +18,13 @@
     reason = "numbers of terms, variables and clauses index what handed them out"
 )]
 
-mod check;
-mod clause;
+pub mod check;
+pub mod clause;
 mod matching;
 mod sat;
 mod search;
 
-pub use check::{Instance, Proof, ProofError};
-pub use clause::{Atom, Clause, Literal, Problem, Signature, Term};
+pub use check::ProofError;
+pub use clause::Problem;
 pub(super) use sat::Sat;
 pub use search::{Outcome, prove};

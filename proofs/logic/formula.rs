@@ -158,6 +158,7 @@ impl Formula {
 
     /// Whether its relations are said of things of their sorts, and only things of one sort are said
     /// to be the same.
+    #[cfg(test)]
     pub fn is_well_sorted(&self) -> bool {
         let own = match self {
             Formula::Holds(relation, args) => {

@@ -48,11 +48,13 @@ impl fmt::Display for Answer {
 }
 
 /// Whether the hypotheses can be true and the goal false; no, if the obligation can be shown.
+#[cfg(test)]
 pub fn smt2(obligation: &Obligation) -> String {
     text(obligation, &obligation.to_string(), Answer::Unsat)
 }
 
 /// Whether the obligation has a counterexample that is not strange; yes, if it should not be shown.
+#[cfg(test)]
 pub fn smt2_counter(obligation: &Obligation) -> String {
     text(obligation, &obligation.to_string(), Answer::Sat)
 }

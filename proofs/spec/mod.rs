@@ -118,6 +118,7 @@ impl Specification {
     /// What is wrong with its form, which would make what is proved of it mean something else: things
     /// of other sorts than a relation relates, and variables that nothing binds. The action's own
     /// parameters apart, only [`vocabulary::NOOP`] may be free.
+    #[cfg(test)]
     pub fn ill_formed(&self) -> Option<String> {
         let parts = [&self.axioms, &self.also, &self.invariant, &self.safety].into_iter().flatten();
         let parts = parts.map(|part| (part.name, &part.formula, Vec::new()));
@@ -183,6 +184,7 @@ impl Action {
     }
 
     /// The first of its guards that is not met in this state.
+    #[cfg(test)]
     pub fn unmet(&self, state: &Structure, values: &Valuation) -> Option<&Guard> {
         let met = |guard: &Guard| state.satisfies(&guard.named.formula, &mut values.clone());
         self.guards.iter().find(|guard| !met(guard))

@@ -16,10 +16,6 @@ pub const INSTANCE: Sort = Sort("instance");
 /// Decrees: commands, and the no-op.
 pub const VALUE: Sort = Sort("value");
 
-/// All sorts. Whatever depends on something depends on what stands before it here: so the proof
-/// ends, see `ground`.
-pub const SORTS: [Sort; 6] = [INSTANCE, VALUE, BALLOT, QUORUM1, QUORUM2, NODE];
-
 /// `x < b`: ballot `x` is lower.
 pub static BELOW: Relation = Relation::infix("below", "<", &[BALLOT, BALLOT]);
 /// `n ∈ p`: the acceptor belongs to this phase-1 quorum.

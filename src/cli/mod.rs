@@ -25,7 +25,7 @@ use verdict::{EXIT_CODES, Verdict};
 /// A Multi-Paxos replicated log: written once, model-checked, and run over UDP.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, after_help = "Logs: SYNOD_LOG=debug synod demo")]
-pub struct Cli {
+struct Cli {
     /// What is logged: off, error, warn, info, debug or trace; otherwise what SYNOD_LOG says, or else info
     /// for `synod node`, and warn for all others.
     #[arg(long, global = true, value_name = "LEVEL")]
@@ -60,7 +60,7 @@ enum Command {
 
 /// The whole command line. Every command's help ends with the exit codes, and values may be negative
 /// numbers.
-fn command() -> clap::Command {
+pub(crate) fn command() -> clap::Command {
     complete(Cli::command())
 }
 

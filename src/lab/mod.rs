@@ -6,12 +6,16 @@
 //! - [`load`] puts load on a cluster that runs, and [`bench`] measures one of its own.
 //! - [`processes`], [`offspring`] and [`scratch`] are members as child processes, and their folders.
 
-pub mod bench;
-pub mod chaos;
-pub mod demo;
-pub mod linear;
-pub mod load;
-pub mod load_generator;
-pub mod offspring;
-pub mod processes;
-pub mod scratch;
+pub(crate) mod bench;
+pub(crate) mod chaos;
+pub(crate) mod demo;
+pub(crate) mod linear;
+pub(crate) mod load;
+pub(crate) mod load_generator;
+pub(crate) mod offspring;
+pub(crate) mod processes;
+pub(crate) mod scratch;
+
+pub use chaos::verdict::Verdict;
+pub use chaos::{Chaos, Failover, Report, run_with};
+pub use processes::{ExperimentError, ProcessError, Processes, free_ports};

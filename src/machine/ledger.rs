@@ -12,6 +12,7 @@ pub struct Ledger(Vec<ByteBuf>);
 
 impl Ledger {
     /// All commands, in order.
+    #[cfg(test)]
     pub fn commands(&self) -> impl Iterator<Item = &[u8]> {
         self.0.iter().map(|command| command.as_slice())
     }

@@ -35,7 +35,7 @@ use super::limits::MAX_REPLY;
 /// - panic in `clone`, `snapshot`, `restore` or `drop`.
 ///
 /// ```
-/// use synod::paxos::{Answer, AnyStateMachine, RestoreError, StateMachine};
+/// use synod::{Answer, AnyStateMachine, RestoreError, StateMachine};
 ///
 /// /// Counts bytes.
 /// #[derive(Clone, Default)]

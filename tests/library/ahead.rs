@@ -12,8 +12,9 @@ use crate::paxos::{
     Ballot, ClientId, Command, Decree, Instance, LeaderId, Record, RequestId, Vote,
 };
 use crate::runtime::journal::Journal;
-use crate::runtime::journal::disk::{DiskJournal, SEGMENT, SMALLEST_SEGMENT, create};
+use crate::runtime::journal::disk::{DiskJournal, SEGMENT, create};
 use crate::runtime::journal::folder::{Directory, Folder};
+use crate::runtime::journal::segment::SMALLEST_SEGMENT;
 use crate::tests::common::identity;
 use crate::tests::disk::{Disk, SECTOR};
 

@@ -7,11 +7,10 @@ use crate::paxos::{
     Ballot, ClientId, Command, Decree, Instance, LeaderId, Record, RequestId, Vote,
 };
 use crate::runtime::journal::Journal;
-use crate::runtime::journal::disk::{
-    DiskJournal, JournalError, SEGMENT, SMALLEST_SEGMENT, create, inspect,
-};
+use crate::runtime::journal::disk::{DiskJournal, JournalError, SEGMENT, create, inspect};
 use crate::runtime::journal::folder::{Directory, Folder};
 use crate::runtime::journal::identity::Identity;
+use crate::runtime::journal::segment::SMALLEST_SEGMENT;
 use crate::tests::disk::{Disk, SECTOR};
 use proptest::prelude::*;
 

@@ -59,7 +59,7 @@ impl Learning {
     }
 
     /// One large value is put, and so many clients get it. What is remembered then.
-    fn serve(&mut self, value: usize, clients: u64) -> &Sessions {
+    fn serve(&mut self, value: usize, clients: u64) -> &crate::paxos::sessions::Sessions {
         let (key, value) = (|| b"big".to_vec(), vec![7; value]);
         self.learn(&KvCommand::Put { key: key(), value });
         (0..clients).for_each(|_| self.learn(&KvCommand::Get { key: key() }));

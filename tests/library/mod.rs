@@ -2,6 +2,7 @@
 
 mod ahead;
 mod before;
+mod certificate;
 mod cluster;
 mod common;
 mod config;
@@ -23,6 +24,7 @@ mod paper;
 mod proof;
 mod recovery;
 mod refinement;
+mod scope;
 mod swarm;
 mod sync;
 mod touchy;

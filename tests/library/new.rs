@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use crate::paxos::{Ballot, LeaderId, Record};
 use crate::runtime::journal::Journal;
-use crate::runtime::journal::disk::{DiskJournal, JournalError, SMALLEST_SEGMENT, create, is_made};
+use crate::runtime::journal::disk::{DiskJournal, JournalError, create, is_made};
 use crate::runtime::journal::folder::Folder;
 use crate::runtime::journal::identity::Identity;
+use crate::runtime::journal::segment::SMALLEST_SEGMENT;
 use crate::tests::common::identity;
 use crate::tests::disk::Disk;
 

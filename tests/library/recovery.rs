@@ -8,8 +8,9 @@ use crate::paxos::{
     Ballot, ClientId, Command, Decree, Instance, LeaderId, Record, RequestId, Vote,
 };
 use crate::runtime::journal::Journal;
-use crate::runtime::journal::disk::{DiskJournal, JournalError, SMALLEST_SEGMENT, create, inspect};
+use crate::runtime::journal::disk::{DiskJournal, JournalError, create, inspect};
 use crate::runtime::journal::folder::Directory;
+use crate::runtime::journal::segment::SMALLEST_SEGMENT;
 use crate::tests::common::identity;
 
 const SECTOR: usize = 512;

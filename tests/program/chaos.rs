@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use synod::lab::chaos::{Chaos, run_with};
+use synod::lab::{Chaos, run_with};
 
 #[test]
 fn what_is_killed_stopped_and_cut_off_loses_nothing() {

@@ -8,8 +8,8 @@ use std::sync::mpsc::{Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use synod::cluster::config::ClusterConfig;
-use synod::lab::processes::free_ports;
+use synod::ClusterConfig;
+use synod::lab::free_ports;
 
 /// A folder of its own, with a cluster of three members in it.
 pub(crate) struct Cluster {

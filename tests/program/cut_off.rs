@@ -5,10 +5,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use synod::cluster::status_client::StatusClient;
-use synod::lab::processes::{Processes, free_ports};
-use synod::paxos::Ballot;
-use synod::runtime::inquiry::RoleStatus;
+use synod::lab::{Processes, free_ports};
+use synod::{Ballot, RoleStatus, StatusClient};
 
 const LEADERS: [&str; 3] = ["l1", "l2", "l3"];
 /// Puts go on for at least so long: many times what a leader waits for a heartbeat.

@@ -6,7 +6,6 @@ use std::process::{Command, Output, Stdio};
 use std::sync::mpsc::channel;
 
 use crate::common::{Cluster, Member, text};
-use clap::CommandFactory;
 
 /// Cheap uses of a command, as words; `RUN` is another word each time. What would run for long, or until it
 /// is told to stop, shows its help.
@@ -102,7 +101,7 @@ impl Running {
 fn no_output_is_lost_without_a_word_and_a_reader_may_go_away() {
     let mut running = Running::start("output");
     let mut all = Vec::new();
-    commands(&synod::cli::Cli::command(), "", &mut all);
+    commands(&synod::internals::command(), "", &mut all);
     assert!(all.len() > 20, "{all:?}");
     let mut written = 0;
     for line in all.iter().flat_map(|command| cheap(command)) {

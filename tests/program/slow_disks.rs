@@ -8,9 +8,7 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use crate::common::{Cluster, Member, text};
-use synod::cluster::status_client::StatusClient;
-use synod::paxos::Ballot;
-use synod::runtime::inquiry::RoleStatus;
+use synod::{Ballot, RoleStatus, StatusClient};
 
 const NAMES: [&str; 3] = ["n1", "n2", "n3"];
 /// Puts go on for at least so long: many times what a leader waits for a heartbeat.

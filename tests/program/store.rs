@@ -9,7 +9,7 @@ use std::sync::mpsc::channel;
 
 use crate::common::{Cluster, Member, text};
 use serde_json::{Value, json};
-use synod::machine::kv::MAX_ENTRY;
+use synod::MAX_ENTRY;
 
 struct Store {
     cluster: Cluster,

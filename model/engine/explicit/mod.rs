@@ -69,8 +69,6 @@ pub struct Explored {
     pub with_images: u64,
     /// The number of steps to the furthest state.
     pub depth: usize,
-    /// How many bits a state takes.
-    pub bits: u32,
     /// For each observer, a shortest run into a state in which it finds something, or whose last
     /// step is one in which it does.
     pub found: Vec<Option<Run>>,
@@ -86,6 +84,7 @@ enum Stop {
 
 /// Visits all reachable states, in words as short as they can be. How much each observer looked at is
 /// known to its watch afterwards.
+#[cfg(test)]
 pub fn explore<A: Actor, O: Observer<A>>(
     universe: &mut Universe<A>,
     watches: &mut [Monitor<A, O>],
@@ -213,7 +212,6 @@ where
             judged: counts.judged,
             with_images: counts.with_images,
             depth: self.layers.len() - 1,
-            bits: self.layout.bits(),
             found,
         })
     }

@@ -159,16 +159,6 @@ where
         &self.starts[actor]
     }
 
-    /// How many cores of this actor were met.
-    pub fn cores(&self, actor: usize) -> usize {
-        self.tables[actor].cores.len()
-    }
-
-    /// How many different messages were ever sent.
-    pub fn messages(&self) -> usize {
-        self.messages.len()
-    }
-
     /// A message, with its sender and its addressee.
     pub fn message(&self, message: MessageId) -> (usize, usize, &A::Msg) {
         let (from, to, text) = &self.messages[message as usize];

@@ -35,8 +35,8 @@ pub(in crate::cli) struct Args {
     #[arg(long, default_value_t = 1000)]
     commands: u64,
     /// What drives the actors.
-    #[arg(long, value_enum, default_value_t = Runtime::Pump)]
-    runtime: Runtime,
+    #[arg(long, value_enum, default_value_t = Drives::Pump)]
+    runtime: Drives,
     /// Lose, repeat, delay and reorder datagrams.
     #[arg(long)]
     adversarial: bool,
@@ -77,7 +77,7 @@ impl Args {
             failed: self.failed(),
             quorums,
             commands: self.commands,
-            runtime: self.runtime,
+            runtime: self.runtime.into(),
             adversarial: self.adversarial,
             seed: self.seed.unwrap_or_else(|| fastrand::u64(..1_000_000)),
             ..Config::default()
@@ -188,6 +188,24 @@ fn show_leaders(report: &Report) {
         false => "NOT EQUAL",
     };
     say(format_args!("\n{leaders}\n\nThe histories are {equal}."));
+}
+
+/// What drives the actors, as an argument.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Drives {
+    /// A reader thread, a bounded queue and an actor thread for each member.
+    Pump,
+    /// Stateright's own spawn, in memory only.
+    Spawn,
+}
+
+impl From<Drives> for Runtime {
+    fn from(drives: Drives) -> Self {
+        match drives {
+            Drives::Pump => Runtime::Pump,
+            Drives::Spawn => Runtime::Spawn,
+        }
+    }
 }
 
 fn runtime(runtime: Runtime) -> &'static str {

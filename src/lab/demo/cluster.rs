@@ -25,7 +25,7 @@ use crate::runtime::run::{Running, run};
 use crate::runtime::udp::Udp;
 
 /// Which runtime drives the actors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Runtime {
     /// Ours: a reader thread, a bounded queue and an actor thread for each member.
@@ -123,6 +123,10 @@ pub struct Cluster {
     /// Its members: leaders, acceptors, then the client.
     pub handles: Vec<Handle>,
     /// Its identity, which no other cluster has.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "tests send as if they were of this cluster")
+    )]
     pub identity: Arc<ClusterIdentity>,
     /// What the adversarial network has done.
     pub(super) impairments: Arc<AdversaryCounts>,
@@ -196,11 +200,6 @@ impl Cluster {
         self.handles.iter().filter(|handle| handle.name.starts_with('L'))
     }
 
-    /// The member of this name.
-    pub fn handle(&self, name: &str) -> Option<&Handle> {
-        self.handles.iter().find(|handle| handle.name == name)
-    }
-
     /// How many commands were answered so far.
     pub fn answered(&self) -> u64 {
         self.handles.iter().filter_map(|h| Some(h.view.client()?.answered)).sum()
@@ -244,6 +243,7 @@ impl Cluster {
 
     /// Stops one member for good, as if its machine had failed. Does nothing to one that is
     /// stopped, failed or unknown.
+    #[cfg(test)]
     pub fn kill(&mut self, name: &str) {
         if let Some(handle) = self.handles.iter_mut().find(|handle| handle.name == name) {
             handle.stop(Duration::from_secs(1));

@@ -12,7 +12,6 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 pub use cluster::{Cluster, ClusterError, Config, Handle, Runtime};
-pub use probe::View;
 
 use crate::paxos::leader;
 use crate::paxos::{AcceptorSet, Decree, Quorums, RequestId};

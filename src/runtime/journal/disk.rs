@@ -22,8 +22,8 @@ use super::listing::{FIRST, segment_name};
 pub use super::new::{create, is_made};
 pub use super::read::{Inspected, Recovered, inspect};
 use super::read::{Read, read};
+pub use super::segment::SEGMENT;
 use super::segment::{self, SEAL, Scanned};
-pub use super::segment::{SEGMENT, SMALLEST_SEGMENT};
 use super::{Journal, JournalStats};
 use crate::paxos::Record;
 

@@ -23,7 +23,7 @@ mod new;
 mod owner;
 pub mod peers;
 mod read;
-mod segment;
+pub mod segment;
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -77,6 +77,7 @@ pub struct MemoryJournal(Arc<Mutex<Option<Storage>>>);
 
 impl MemoryJournal {
     /// All records so far; none if there never was one.
+    #[cfg(test)]
     pub fn storage(&self) -> Option<Storage> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -5,7 +5,8 @@ mod logic;
 mod smt;
 mod spec;
 
-use crate::proof::ground::{Outcome, Problem, Proof, ProofError, prove};
+use crate::proof::ground::check::Proof;
+use crate::proof::ground::{Outcome, Problem, ProofError, prove};
 use crate::proof::obligation::Obligation;
 use crate::proof::spec::paxos;
 

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use page::{blocks, commands, differs};
 use shell::Shell;
-use synod::cluster::config::ClusterConfig;
-use synod::lab::processes::free_ports;
+use synod::ClusterConfig;
+use synod::lab::free_ports;
 
 const SYNOD: &str = env!("CARGO_BIN_EXE_synod");
 
