@@ -19,6 +19,11 @@ const V6: u64 = 1 << 63;
 /// than that make the oldest forgotten, and what is sent there is lost.
 pub const MOST: usize = 16 * 1024;
 
+/// An address as all sockets know it: one of IPv4 that came over a socket of IPv6 is one of IPv4.
+pub fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
 /// The addresses of IPv6 that were met.
 #[derive(Debug, Default)]
 pub struct Addresses(Mutex<Met>);
@@ -55,8 +60,7 @@ impl Addresses {
     }
 
     fn id_of(&self, address: SocketAddr, number: fn(&mut Met, SocketAddrV6) -> u64) -> Id {
-        // IPv4 over a socket of IPv6 is IPv4.
-        match SocketAddr::new(address.ip().to_canonical(), address.port()) {
+        match canonical(address) {
             SocketAddr::V4(address) => Id::from(address),
             SocketAddr::V6(address) => {
                 let mut met = self.met();

@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::addresses::canonical;
 use super::pump::{Received, Source};
 
 /// How likely it is that a datagram from each address is lost. May be changed at any time.
@@ -27,12 +28,12 @@ impl Losses {
 
     /// From now on, so many of a hundred datagrams from there are lost; of 100, all.
     pub fn set(&self, from: SocketAddr, percent: u8) {
-        self.odds().percent.insert(from, percent);
+        self.odds().percent.insert(canonical(from), percent);
     }
 
     fn loses(&self, from: SocketAddr) -> bool {
         let Odds { percent, random } = &mut *self.odds();
-        percent.get(&from).is_some_and(|percent| random.u8(..100) < *percent)
+        percent.get(&canonical(from)).is_some_and(|percent| random.u8(..100) < *percent)
     }
 
     fn odds(&self) -> MutexGuard<'_, Odds> {
@@ -101,5 +102,18 @@ mod tests {
         assert!((700..900).contains(&heard(1)));
         losses.set(port(1), 0);
         assert_eq!(heard(1), 1000);
+    }
+
+    /// A socket of IPv6 names those of IPv4 by mapped addresses.
+    #[test]
+    fn an_address_is_the_same_by_both_versions_of_ip() {
+        let (v4, mapped) = ("192.0.2.1:7101", "[::ffff:192.0.2.1]:7101");
+        let other = "[::ffff:192.0.2.2]:7101".parse().unwrap();
+        for (told, from) in [(v4, mapped), (mapped, v4), (v4, v4), (mapped, mapped)] {
+            let losses = Losses::new(1);
+            losses.set(told.parse().unwrap(), 100);
+            assert!(losses.loses(from.parse().unwrap()), "{told} {from}");
+            assert!(!losses.loses(other));
+        }
     }
 }
