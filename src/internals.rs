@@ -6,7 +6,7 @@ pub use crate::paxos::{
 pub use crate::runtime::journal::Journal;
 pub use crate::runtime::journal::disk::{DiskJournal, create};
 pub use crate::runtime::journal::folder::Directory;
-pub use crate::runtime::journal::identity::Identity;
+pub use crate::runtime::journal::identity::{Identity, JournalId};
 pub use crate::runtime::journal::segment::SMALLEST_SEGMENT;
 
 /// The whole command line, with all subcommands.

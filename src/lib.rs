@@ -20,7 +20,9 @@
 //! ```
 //! use std::time::Duration;
 //! use synod::lab::free_ports;
-//! use synod::{Answer, AnyStateMachine, Client, ClusterConfig, Outcome, RestoreError, StateMachine};
+//! use synod::{
+//!     Answer, AnyStateMachine, Client, ClusterConfig, Member, Outcome, RestoreError, StateMachine,
+//! };
 //!
 //! /// Adds up.
 //! #[derive(Clone, Default)]
@@ -48,8 +50,9 @@
 //! let config: ClusterConfig = file.parse()?;
 //! let mut members = Vec::new();
 //! for member in &config.members {
-//!     config.create_journals(&base, &member.name)?; // the first time ever
-//!     members.push(config.start(&base, &member.name, &AnyStateMachine::new(Sum::default()))?);
+//!     Member::create(&config, &base, &member.name)?; // the first time ever
+//!     let machine = AnyStateMachine::new(Sum::default());
+//!     members.push(Member::start(&config, &base, &member.name, &machine)?);
 //! }
 //!
 //! let mut client = Client::new(&config)?;
@@ -95,7 +98,7 @@ mod tests;
 pub use cluster::client::{Client, ClientError, Outcome, WhyNot, WhyUnknown};
 pub use cluster::config::{Address, ClusterConfig, ConfigError, MemberConfig};
 pub use cluster::health::{Finding, Health, State as HealthState, judge};
-pub use cluster::member::{Conditions, MemberError, RoleKind, RunningRole};
+pub use cluster::member::{Conditions, Member, MemberError, RoleKind, RunningRole};
 pub use cluster::status_client::{Endpoint, Found, StatusClient, StatusError};
 pub use machine::Machine;
 pub use machine::kv::{KvCommand, KvReply, KvStore, MAX_ENTRY, TooLong};

@@ -11,6 +11,7 @@ use clap::Parser;
 use super::Verdict;
 use super::output::{fail, grouped, say, warn};
 use crate::cluster::config::{Address, ClusterConfig, ConfigError, MemberConfig, check_name};
+use crate::cluster::member::Member;
 use crate::runtime::journal::disk::SEGMENT;
 
 /// Write the file of a cluster on this machine, and make empty journals for its members; with --host, write
@@ -127,7 +128,7 @@ fn fill(
     fs::write(&file, text).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     let mut names = here.iter().map(|member| &member.name);
     names
-        .try_for_each(|name| config.create_journals(folder, name))
+        .try_for_each(|name| Member::create(config, folder, name))
         .map_err(|error| error.to_string())
 }
 

@@ -12,7 +12,7 @@ use super::Verdict;
 use super::config::ConfigFile;
 use super::output::{fail, say, warn};
 use crate::cluster::config::ClusterConfig;
-use crate::cluster::member::{Conditions, MemberError, RoleKind, RunningRole};
+use crate::cluster::member::{Conditions, Member, MemberError, RoleKind, RunningRole};
 use crate::lab::offspring::obey_parent;
 use crate::runtime::lossy::Losses;
 use crate::runtime::pump::End;
@@ -67,10 +67,10 @@ pub(super) fn run(args: &Args) -> Verdict {
     };
     let base = args.file.folder();
     let machine = config.machine.start();
-    let made = if args.new { config.create_journals(base, &args.name) } else { Ok(()) };
+    let made = if args.new { Member::create(&config, base, &args.name) } else { Ok(()) };
     let losses = args.faults.then(|| take_orders(&config));
     let conditions = Conditions { without: args.without.iter().cloned().collect(), losses };
-    let start = || config.start_with(base, &args.name, &machine, &conditions);
+    let start = || Member::start_with(&config, base, &args.name, &machine, &conditions);
     if !args.without.is_empty() {
         warn(format_args!(
             "{}: is not waiting for {}: if it has run before, they cannot say so; see RECOVERY.md",
@@ -84,9 +84,9 @@ pub(super) fn run(args: &Args) -> Verdict {
             let verdict = verdict(error.may_pass());
             fail(error, verdict)
         }
-        Ok(parts) => {
-            parts.iter().for_each(|playing| introduce(&args.name, playing));
-            wait(&signals, parts)
+        Ok(member) => {
+            member.roles().iter().for_each(|role| introduce(&args.name, role));
+            wait(&signals, member)
         }
     }
 }
@@ -134,38 +134,38 @@ fn obey(config: &ClusterConfig, losses: &Losses, order: &str) -> Result<(), Stri
     Ok(())
 }
 
-fn introduce(name: &str, RunningRole { part, recovered, running }: &RunningRole) {
+fn introduce(name: &str, RunningRole { kind, recovered, running }: &RunningRole) {
     let entries = recovered.entries;
-    say(format_args!("{name}: {} at {}, {entries} entries", part.name(), running.address()));
+    say(format_args!("{name}: {} at {}, {entries} entries", kind.name(), running.address()));
     if recovered.torn > 0 {
         warn(format_args!(
             "{name}: {}: the power failed while it was saving; {} bytes that nobody was told of \
              were cleared",
-            part.name(),
+            kind.name(),
             recovered.torn
         ));
     }
 }
 
 /// Waits for a signal, or for a role to end by itself, and stops them all.
-fn wait(signals: &Receiver<i32>, parts: Vec<RunningRole>) -> Verdict {
+fn wait(signals: &Receiver<i32>, member: Member) -> Verdict {
     let mut select = Select::new();
     select.recv(signals);
-    for playing in &parts {
-        select.recv(playing.running.ended());
+    for ended in member.ended() {
+        select.recv(ended);
     }
     select.ready();
     drop(select);
     let mut ends = Verdict::Holds;
-    for RunningRole { part, running, .. } in parts {
-        let (why, may_pass) = match running.stop().map(|ended| ended.end) {
+    for (kind, ended) in member.stop() {
+        let (why, may_pass) = match ended.map(|ended| ended.end) {
             Some(End::Stopped) => continue,
             Some(End::Source(error)) => (format!("its socket failed: {error}"), true),
             Some(End::Turn(error)) => (error.to_string(), error.may_pass()),
             Some(End::Reader(error)) => (format!("its reader thread ended: {error:?}"), true),
             None => ("it panicked".to_owned(), true),
         };
-        let ended = fail(format_args!("the {} has stopped: {why}", part.name()), verdict(may_pass));
+        let ended = fail(format_args!("the {} has stopped: {why}", kind.name()), verdict(may_pass));
         // If one of its roles is refused, so is the member.
         ends = if ends == Verdict::NotDone { ends } else { ended };
     }

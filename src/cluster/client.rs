@@ -15,10 +15,9 @@ use super::config::ClusterConfig;
 use super::net::{Inbox, Net};
 use super::status_client::{Birth, StatusClient, StatusError};
 use crate::paxos::{ClientId, Command, Done, LeaderId, Message, Refusal, RequestId};
-use crate::runtime::identity::unique;
 use crate::runtime::notice::Notice;
 use crate::runtime::party::Party;
-use crate::runtime::wire::{WireError, encode_one, open};
+use crate::runtime::wire::{WireError, encode_one};
 
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,12 +115,16 @@ enum Heard {
 impl Client {
     /// A client of this cluster, with a name that nobody else is likely to have.
     pub fn new(config: &ClusterConfig) -> Result<Self, ClientError> {
-        let net = Arc::new(Net::new(config)?);
+        Ok(Client::over(Arc::new(Net::new(config)?), config))
+    }
+
+    /// A client of this cluster by this network.
+    pub(crate) fn over(net: Arc<Net>, config: &ClusterConfig) -> Self {
         let leaders = net.leaders();
         let patience = config.timing.retry.as_ref().map_or(Duration::from_millis(100), |r| r.start);
         // Asked only while no request is under way.
         let status_client = StatusClient::with(Arc::clone(&net), config);
-        Ok(Client {
+        Client {
             net,
             inbox: Inbox::default(),
             leaders,
@@ -132,7 +135,7 @@ impl Client {
             last: None,
             stranger: None,
             patience,
-        })
+        }
     }
 
     /// The leader that was asked last.
@@ -161,7 +164,7 @@ impl Client {
         let client = match self.me {
             Some(client) => client,
             None => {
-                let number = unique()?;
+                let number = self.net.environment().unique()?;
                 let born = match self.status_client.birth(within)? {
                     Birth::At(born) => born,
                     Birth::NoPrimary => return Ok(Err(WhyNot::NoPrimary)),
@@ -179,9 +182,9 @@ impl Client {
 
     /// Asks for a command to be applied, and waits for the answer, no longer than `within`.
     pub fn propose(&mut self, command: &[u8], within: Duration) -> Result<Outcome, ClientError> {
-        let deadline = Instant::now() + within.min(LONGEST);
+        let deadline = self.now() + within.min(LONGEST);
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.saturating_duration_since(self.now());
             let id = match self.name(left)? {
                 Ok(id) => id,
                 Err(why) => return Ok(Outcome::NotDone(why)),
@@ -192,8 +195,13 @@ impl Client {
                 return Ok(outcome);
             }
             // The name was not good any more; another may be.
-            std::thread::sleep(self.patience / 5);
+            let until = self.now() + self.patience / 5;
+            self.net.rest(&mut self.inbox, until)?;
         }
+    }
+
+    fn now(&self) -> Instant {
+        self.net.environment().now()
     }
 
     /// Asks for a command to be applied, under this name; none if the name is not good, and nothing
@@ -209,17 +217,24 @@ impl Client {
         let command = Command { id, acknowledged, payload: command.into() };
         let request = Message::Request(command);
         let (mut redirected, mut silent, mut sent) = (false, None, 0);
-        while Instant::now() < deadline {
+        while self.now() < deadline {
             let leader = Party::Leader(self.leader());
-            if !self.net.send(leader, &encode_one(self.net.me().header(leader, 0), &request)?) {
-                // Its name has no address, or there is no way to it now.
-                self.turn = self.next_turn();
-                std::thread::sleep(self.patience / 20);
-                continue;
+            let frame = encode_one(self.net.me().header(leader, 0), &request)?;
+            // If not, its name has no address, or there is no way to it now.
+            let is_sent = self.net.send(leader, &frame);
+            sent += u32::from(is_sent);
+            let patience = if is_sent { self.patience } else { self.patience / 20 };
+            let hints = (redirected || !is_sent, silent.filter(|_| is_sent));
+            let mut heard = self.listen(id, deadline.min(self.now() + patience), hints)?;
+            if matches!(heard, Heard::Outdated) {
+                // The leaders will soon agree on another. An answer may come all the same.
+                let until = deadline.min(self.now() + self.patience / 5);
+                heard = match self.listen(id, until, (true, None))? {
+                    Heard::Nothing => Heard::Outdated,
+                    heard => heard,
+                };
             }
-            sent += 1;
-            let until = deadline.min(Instant::now() + self.patience);
-            match self.listen(id, until, (redirected, silent))? {
+            match heard {
                 Heard::Answer(outcome) => return Ok(Some(outcome)),
                 Heard::Nameless => {
                     // What was sent before may have been done while the name was good.
@@ -227,15 +242,12 @@ impl Client {
                     return Ok((sent > 1).then_some(Outcome::Unknown(WhyUnknown::Forgotten)));
                 }
                 Heard::Redirect(leader) => (self.turn, redirected) = (leader, true),
-                Heard::Outdated => {
-                    // The leaders will soon agree on another.
-                    std::thread::sleep(self.patience / 5);
-                    (self.turn, redirected) = (self.next_turn(), false);
+                Heard::Outdated => (self.turn, redirected) = (self.next_turn(), false),
+                Heard::Nothing if is_sent => {
+                    (silent, redirected) = (Some(self.turn), false);
+                    self.turn = self.next_turn();
                 }
-                Heard::Nothing => {
-                    silent = Some(self.turn);
-                    (self.turn, redirected) = (self.next_turn(), false);
-                }
+                Heard::Nothing => self.turn = self.next_turn(),
             }
         }
         // Nobody was asked under this name if there was no time left for it.
@@ -260,7 +272,7 @@ impl Client {
             let Some(datagram) = self.net.receive(&mut self.inbox, until)? else {
                 return Ok(Heard::Nothing);
             };
-            let Ok(opened) = open(&datagram.bytes) else { continue };
+            let opened = datagram.opened();
             if let Ok(notice) = opened.message::<Notice>() {
                 self.stranger = Some(notice.in_words("a leader", self.net.me().cluster()));
             }

@@ -1,25 +1,57 @@
-//! The network of whoever asks a cluster for something: a socket that knows where the members are, and
-//! that puts frames together which come in parts.
+//! The network of whoever asks a cluster for something: a link to the members, and frames that are put
+//! together which come in parts.
 
+use std::fmt::Debug;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::config::{Address, ClusterConfig};
 use super::resolver::keep_placed;
 use crate::paxos::limits::MAX_DATAGRAM;
+use crate::runtime::addresses::canonical;
+use crate::runtime::environment::Environment;
 use crate::runtime::me::Me;
 use crate::runtime::parts::Assembly;
 use crate::runtime::party::Party;
-use crate::runtime::pump::{Datagram, Received, Source};
+use crate::runtime::pump::{Datagram, Received};
 use crate::runtime::udp::Udp;
-use crate::runtime::wire::{BUNDLE, Kind, open};
+use crate::runtime::wire::{BUNDLE, Kind, OpenedDatagram, WireError};
 
-/// A socket of a client.
+/// Carries frames between a client and the members. A socket does, and so does a simulated network.
+pub(crate) trait Link: Debug + Send + Sync {
+    /// Sends a frame to a role of a member, or says why not.
+    fn send(&self, to: Party, frame: &[u8]) -> io::Result<()>;
+
+    /// Waits for a datagram, which it writes to the front of `buffer`, but no longer than until then. It
+    /// may return with nothing before.
+    fn receive(&self, buffer: &mut [u8], until: Instant) -> io::Result<Received>;
+
+    /// The address of a role of a member, as far as it is known.
+    fn address(&self, of: Party) -> Option<SocketAddr>;
+}
+
+impl Link for Arc<Udp> {
+    fn send(&self, to: Party, frame: &[u8]) -> io::Result<()> {
+        let to = to.id().ok_or_else(|| io::Error::other("it is no member"))?;
+        Udp::send(self, to, frame)
+    }
+
+    fn receive(&self, buffer: &mut [u8], until: Instant) -> io::Result<Received> {
+        self.receive_by(buffer, until)
+    }
+
+    fn address(&self, of: Party) -> Option<SocketAddr> {
+        self.addresses().address(of.id()?)
+    }
+}
+
+/// The network of a client.
 #[derive(Debug)]
 pub(crate) struct Net {
-    socket: Arc<Udp>,
+    link: Box<dyn Link>,
+    environment: Environment,
     bundle: usize,
     /// Who asks, and in which cluster.
     me: Me,
@@ -43,21 +75,26 @@ impl Net {
     /// A socket that sends to the members of this cluster. Names that have no address now are looked up
     /// again, as long as there is the socket.
     pub(crate) fn new(config: &ClusterConfig) -> io::Result<Self> {
-        let path = config.path();
         let only_v4 = config.parties().all(|(_, it)| it.ip().is_some_and(|ip| ip.is_ipv4()));
-        let socket = Arc::new(Udp::bind_anywhere(path, only_v4)?);
+        let socket = Arc::new(Udp::bind_anywhere(config.path(), only_v4)?);
         keep_placed(&socket, config.parties());
+        Ok(Net::over(Box::new(socket), config, Environment::system()))
+    }
+
+    /// The network of a client that reaches the members of this cluster by a link.
+    pub(crate) fn over(
+        link: Box<dyn Link>,
+        config: &ClusterConfig,
+        environment: Environment,
+    ) -> Self {
         let members = config.parties().map(|(party, it)| (party, it.clone())).collect();
         let me = Me::new(Party::Client, Arc::new(config.identity()));
-        Ok(Net { socket, bundle: path.min(BUNDLE), me, members })
+        Net { link, environment, bundle: config.path().min(BUNDLE), me, members }
     }
 
     /// The hosts of members that have no address now, as far as is known.
     pub(crate) fn without_address(&self) -> Vec<&str> {
-        let missing = |party: &Party| {
-            party.id().is_some_and(|id| self.socket.addresses().address(id).is_none())
-        };
-        let missing = self.members.iter().filter(|(party, _)| missing(party));
+        let missing = self.members.iter().filter(|(it, _)| self.link.address(*it).is_none());
         let mut hosts: Vec<&str> = missing.map(|(_, address)| address.host()).collect();
         hosts.sort_unstable();
         hosts.dedup();
@@ -82,18 +119,21 @@ impl Net {
     /// Sends a frame to a role of a member. False if it cannot have come there: whoever sends over UDP must
     /// live with losses anyway, so that is no error.
     pub(crate) fn send(&self, to: Party, frame: &[u8]) -> bool {
-        let sent = to.id().map(|id| self.socket.send(id, frame));
-        if let Some(Err(error)) = &sent {
+        let sent = self.link.send(to, frame);
+        if let Err(error) = &sent {
             tracing::debug!(%to, %error, "cannot send");
         }
-        matches!(sent, Some(Ok(())))
+        sent.is_ok()
     }
 
     /// True if that is where a role of a member is, as far as is known.
     pub(crate) fn is_at(&self, party: Party, address: SocketAddr) -> bool {
-        let there = party.id().and_then(|id| self.socket.addresses().address(id));
-        let canonical = |at: SocketAddr| (at.ip().to_canonical(), at.port());
-        there.map(canonical) == Some(canonical(address))
+        self.link.address(party).map(canonical) == Some(canonical(address))
+    }
+
+    /// The environment of whoever asks.
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.environment
     }
 
     /// Waits for a frame; none if none came in time.
@@ -101,27 +141,43 @@ impl Net {
         &self,
         inbox: &mut Inbox,
         until: Instant,
-    ) -> io::Result<Option<Datagram>> {
+    ) -> io::Result<Option<OpenedDatagram>> {
         let Inbox { buffer, assembly } = inbox;
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(None);
-            }
-            self.socket.set_patience(left.max(Duration::from_millis(1)))?;
-            let Received::Datagram(length, from) = self.socket.receive(buffer)? else { continue };
-            let bytes = buffer.get(..length).unwrap_or_default();
-            match open(bytes) {
-                Ok(opened) if opened.kind == Kind::Part => {
-                    // Strangers do not take the room of members.
-                    if self.me.is_meant(&opened.header)
-                        && let Ok(Some(bytes)) = assembly.add(from, &opened, Instant::now())
-                    {
-                        return Ok(Some(Datagram { from, bytes }));
-                    }
-                }
-                _ => return Ok(Some(Datagram { from, bytes: bytes.to_vec() })),
+        while self.environment.now() < until {
+            let received = self.link.receive(buffer, until)?;
+            let Received::Datagram(length, from) = received else { continue };
+            let bytes = buffer.get(..length).unwrap_or_default().to_vec();
+            match self.complete(assembly, Datagram { from, bytes }) {
+                Ok(None) => {}
+                Ok(Some(frame)) => return Ok(Some(frame)),
+                Err(error) => tracing::debug!(%from, %error, "malformed datagram"),
             }
         }
+        Ok(None)
+    }
+
+    /// Lets time pass. What comes meanwhile comes too late.
+    pub(crate) fn rest(&self, inbox: &mut Inbox, until: Instant) -> io::Result<()> {
+        while self.receive(inbox, until)?.is_some() {}
+        Ok(())
+    }
+
+    /// The frame that a datagram is, or that it completes.
+    fn complete(
+        &self,
+        assembly: &mut Assembly,
+        datagram: Datagram,
+    ) -> Result<Option<OpenedDatagram>, WireError> {
+        let (from, datagram) = (datagram.from, OpenedDatagram::new(datagram)?);
+        let opened = datagram.opened();
+        if opened.kind != Kind::Part {
+            return Ok(Some(datagram));
+        }
+        // Strangers do not take the room of members.
+        if !self.me.is_meant(&opened.header) {
+            return Ok(None);
+        }
+        let whole = assembly.add(from, &opened, self.environment.now())?;
+        whole.map(|bytes| OpenedDatagram::new(Datagram { from, bytes })).transpose()
     }
 }

@@ -17,7 +17,7 @@ use crate::runtime::chain::HistoryDigest;
 use crate::runtime::inquiry::{LeaderStatus, Page, Report, RoleStatus, Status, StatusRequest};
 use crate::runtime::notice::Notice;
 use crate::runtime::party::Party;
-use crate::runtime::wire::{Kind, Opened, WireError, encode_one, open};
+use crate::runtime::wire::{Kind, Opened, WireError, encode_one};
 
 /// How long an answer is waited for before the question is asked again.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -223,12 +223,12 @@ impl StatusClient {
     /// was chosen before it. Whoever takes a client's name is born there: one that is named by somebody
     /// who has missed much is forgotten before it has asked for anything.
     pub fn birth(&self, within: Duration) -> Result<Birth, StatusError> {
-        let deadline = Instant::now() + within.min(super::client::LONGEST);
+        let deadline = self.now() + within.min(super::client::LONGEST);
         let leaders = self.members.iter().filter(|asked| asked.part == RoleKind::Leader);
         let leaders: Vec<&Endpoint> = leaders.collect();
-        let mut all = Heard::default();
+        let (mut all, mut inbox) = (Heard::default(), Inbox::default());
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.saturating_duration_since(self.now());
             let heard =
                 self.ask(StatusRequest::Status, &leaders, Enough::Current, left.min(PATIENCE))?;
             if let Some(birth) = heard.reports.values().find_map(birth) {
@@ -244,7 +244,7 @@ impl StatusClient {
                     None => Ok(Birth::NoPrimary),
                 };
             }
-            std::thread::sleep(left.min(PATIENCE / 5));
+            self.rest(&mut inbox, left.min(PATIENCE / 5))?;
         }
     }
 
@@ -263,8 +263,8 @@ impl StatusClient {
 
     /// Waits until all leaders know equally much, and one of them is primary.
     pub fn wait_until_level(&self, within: Duration) -> Result<bool, StatusError> {
-        let deadline = Instant::now() + within;
-        while Instant::now() < deadline {
+        let (deadline, mut inbox) = (self.now() + within, Inbox::default());
+        while self.now() < deadline {
             let statuses = self.status(PATIENCE)?;
             let leaders: Option<Vec<LeaderStatus>> = self
                 .members
@@ -279,9 +279,17 @@ impl StatusClient {
             if leaders.is_some_and(|leaders| are_level(&leaders)) {
                 return Ok(true);
             }
-            std::thread::sleep(PATIENCE / 5);
+            self.rest(&mut inbox, PATIENCE / 5)?;
         }
         Ok(false)
+    }
+
+    fn now(&self) -> Instant {
+        self.net.environment().now()
+    }
+
+    fn rest(&self, inbox: &mut Inbox, time: Duration) -> Result<(), StatusError> {
+        Ok(self.net.rest(inbox, self.now() + time)?)
     }
 
     /// Asks them all, again and again, until enough have answered, or nobody is left who may, or
@@ -293,14 +301,14 @@ impl StatusClient {
         enough: Enough,
         within: Duration,
     ) -> Result<Heard, StatusError> {
-        let deadline = Instant::now() + within.min(super::client::LONGEST);
+        let deadline = self.now() + within.min(super::client::LONGEST);
         let (mut heard, mut inbox) = (Heard::default(), Inbox::default());
-        while wants_more(&heard, whom, enough) && Instant::now() < deadline {
+        while wants_more(&heard, whom, enough) && self.now() < deadline {
             for asked in whom.iter().filter(|asked| !heard.of(asked.party)) {
                 let question = encode_one(self.net.me().header(asked.party, 0), &request)?;
                 let _sent = self.net.send(asked.party, &question);
             }
-            let until = deadline.min(Instant::now() + PATIENCE);
+            let until = deadline.min(self.now() + PATIENCE);
             self.listen(request, (whom, enough), (until, &mut inbox), &mut heard)?;
         }
         Ok(heard)
@@ -315,7 +323,7 @@ impl StatusClient {
     ) -> Result<(), StatusError> {
         while wants_more(heard, whom, enough) {
             let Some(datagram) = self.net.receive(inbox, until)? else { break };
-            let (at, Ok(opened)) = (datagram.from, open(&datagram.bytes)) else { continue };
+            let (at, opened) = (datagram.from, datagram.opened());
             let by = |asked: &&&Endpoint| asked.party == opened.header.from;
             if opened.kind == Kind::Notice {
                 self.note(whom, at, &opened, heard);

@@ -11,9 +11,8 @@ use crate::cluster::config::ClusterConfig;
 use crate::cluster::net::{Inbox, Net};
 use crate::cluster::status_client::{Birth, StatusClient};
 use crate::paxos::{ClientId, Command, LeaderId, Message, Refusal, RequestId};
-use crate::runtime::identity::unique;
 use crate::runtime::party::Party;
-use crate::runtime::wire::{Frame, open};
+use crate::runtime::wire::Frame;
 
 /// Clients that ask for one thing after another.
 #[derive(Debug)]
@@ -115,7 +114,8 @@ impl LoadGenerator {
         for (client, asker) in
             self.clients.iter_mut().enumerate().filter(|(_, it)| it.name.is_none())
         {
-            let name = *asker.name.insert(ClientId { lease_start: born, number: unique()? });
+            let number = self.net.environment().unique()?;
+            let name = *asker.name.insert(ClientId { lease_start: born, number });
             asker.next = 0;
             self.named.insert(name, client);
         }
@@ -215,11 +215,7 @@ impl LoadGenerator {
         let Some(datagram) = self.net.receive(&mut self.inbox, until)? else {
             return Ok(Vec::new());
         };
-        let datagram = open(&datagram.bytes);
-        let Ok(opened) = datagram.as_ref().map_err(|error| tracing::debug!(%error, "not heard"))
-        else {
-            return Ok(Vec::new());
-        };
+        let opened = datagram.opened();
         if !self.net.me().is_meant(&opened.header) {
             return Ok(Vec::new());
         }

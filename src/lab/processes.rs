@@ -17,7 +17,7 @@ use thiserror::Error;
 use super::offspring::Offspring;
 use crate::cluster::client::ClientError;
 use crate::cluster::config::{ClusterConfig, ConfigError};
-use crate::cluster::member::MemberError;
+use crate::cluster::member::{Member, MemberError};
 use crate::cluster::status_client::StatusError;
 use crate::machine::kv::TooLong;
 
@@ -126,7 +126,7 @@ impl Processes {
         let written = fs::create_dir_all(&folder).and_then(|()| fs::write(&at, file));
         written.map_err(system(format!("write {}", at.display())))?;
         for member in &config.members {
-            config.create_journals(&folder, &member.name)?;
+            Member::create(&config, &folder, &member.name)?;
         }
         Ok(Processes { program, folder, config, up: BTreeMap::new() })
     }

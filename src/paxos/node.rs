@@ -165,6 +165,28 @@ impl<R: Rulebook> Node<R> {
         }
     }
 
+    /// Handles a message that it [admits](Node::admits). Only a runtime that has asked calls this.
+    pub fn on_admitted(
+        &self,
+        state: &mut Cow<State>,
+        src: Id,
+        message: Message,
+        out: &mut Out<Self>,
+    ) {
+        self.step(state, out, |state, step| match (&self.role, state) {
+            (Role::Leader(leader), State::Leader(state)) => {
+                leader.on_message(state, src, message, step);
+            }
+            (Role::Acceptor(acceptor), State::Acceptor(state)) => {
+                acceptor.on_message(state, src, message, step);
+            }
+            (Role::Client(client), State::Client(state)) => {
+                client.on_message(state, src, message, step);
+            }
+            _ => {}
+        });
+    }
+
     /// Hands out a step's effects, in the one safe order: saves, then sends, then timers.
     fn emit(&self, effects: Effects, state: &State, out: &mut Out<Self>) {
         if !effects.saves.is_empty() {
@@ -306,21 +328,9 @@ impl<R: Rulebook> Actor for Node<R> {
         message: Message,
         out: &mut Out<Self>,
     ) {
-        if !self.admits(src, &message) {
-            return;
+        if self.admits(src, &message) {
+            self.on_admitted(state, src, message, out);
         }
-        self.step(state, out, |state, step| match (&self.role, state) {
-            (Role::Leader(leader), State::Leader(state)) => {
-                leader.on_message(state, src, message, step);
-            }
-            (Role::Acceptor(acceptor), State::Acceptor(state)) => {
-                acceptor.on_message(state, src, message, step);
-            }
-            (Role::Client(client), State::Client(state)) => {
-                client.on_message(state, src, message, step);
-            }
-            _ => {}
-        });
     }
 
     fn on_timeout(&self, _id: Id, state: &mut Cow<State>, timer: &Timer, out: &mut Out<Self>) {

@@ -124,14 +124,18 @@ enum Heard {
 impl Admission {
     /// Speaks for the role of `me`, which has opened this journal and remembers these peers. Members
     /// named in `without` will never answer.
-    pub fn new(me: Party, own: Opened, peers: Peers, without: &BTreeSet<String>) -> Self {
+    pub fn new(
+        (me, own): (Party, Opened),
+        peers: Peers,
+        without: &BTreeSet<String>,
+        now: Instant,
+    ) -> Self {
         let others = peers.cluster().roles().filter(|(role, ..)| *role != me);
         let others = others
             .map(|(role, name, _)| (role, Other { name, confirmed: false, heard: Heard::Nothing }));
         let others = others.collect();
         let first = own.began == 0 && !peers.joined();
         let rule = Some(Rule::new(first, me, peers.cluster(), without));
-        let now = Instant::now();
         let (asks_at, complains_at) = (now, now + COMPLAINS / 10);
         let (disputed, warnings) = (false, Rate::of_warnings());
         Admission { own, peers, others, rule, disputed, asks_at, complains_at, warnings }

@@ -3,29 +3,32 @@
 //! **Architecture invariant: save, then send, then set timers.** Nothing leaves the machine before
 //! what it claims is durable, and a journal that fails stops the node before it says anything.
 
+mod actor;
 mod drops;
+mod error;
 mod monitor;
 mod sending;
 mod strangers;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use stateright::actor::{Actor, Command, Id, Out};
-use thiserror::Error;
+use stateright::actor::{Command, Id, Out};
 
+pub use self::actor::{HostedActor, Ready};
 use self::drops::Drops;
+pub use self::error::HostError;
 use self::monitor::Monitor;
 use super::chain::Chain;
 use super::counters::Counters;
+use super::environment::Environment;
 use super::handshake::{Admission, Answer, Handshake};
 use super::inquiry::{StatusRequest, report};
-use super::journal::Journal;
+use super::journal::{Journal, JournalStats};
 use super::me::Me;
 use super::notice::{Notices, Rate};
 use super::pace::Pace;
@@ -35,82 +38,25 @@ use super::pump::{Datagram, Turn};
 use super::timers::Timers;
 use super::udp::Transport;
 use super::wire::{BUNDLE, Header, Kind, Opened, WireError, open};
-use crate::paxos::{Message, Node, Panic, Record, State, Storage, Timer};
-
-/// An actor that a host can run.
-pub trait Member:
-    Actor<Msg = Message, Timer = Timer, State = State, Storage = Storage> + Send + 'static
-{
-    /// Whether `src` may say this to this member.
-    fn admits(&self, src: Id, message: &Message) -> bool;
-}
-
-impl Member for Node {
-    fn admits(&self, src: Id, message: &Message) -> bool {
-        Node::admits(self, src, message)
-    }
-}
-
-/// Why a node stops by itself.
-#[derive(Debug, Error)]
-pub enum HostError {
-    /// What had to be durable could not be made so.
-    #[error("cannot save, so nothing more is sent: {0}; mend the disk, then start the node again")]
-    Journal(#[source] io::Error),
-    /// A peer remembers a different journal for this role.
-    #[error(
-        "{member} has run before with another journal ({peer} remembers it): its disk is lost, and so is \
-         what it promised, so it must not vote again: leave it down, the others go on without it. \
-         RECOVERY.md says more"
-    )]
-    Lost {
-        /// The role that has run before.
-        member: String,
-        /// The role that remembers it.
-        peer: String,
-    },
-    /// A peer remembers that this role's journal was longer.
-    #[error(
-        "{member} began with a journal of {found} entries, and {peer} remembers that it had {remembered}: \
-         this is an older copy, such as a backup, and what it promised since is not in it, so it must not \
-         vote again: leave it down, the others go on without it. RECOVERY.md says more"
-    )]
-    WentBack {
-        /// The role whose journal it is.
-        member: String,
-        /// The role that remembers it.
-        peer: String,
-        /// The age that is remembered, in entries.
-        remembered: u64,
-        /// The age that it has.
-        found: u64,
-    },
-}
-
-impl HostError {
-    /// True if the member may be started again; false if others refuse it for what is on its disk.
-    pub fn may_pass(&self) -> bool {
-        match self {
-            HostError::Journal(_) => true,
-            HostError::Lost { .. } | HostError::WentBack { .. } => false,
-        }
-    }
-}
+use crate::paxos::{Message, Panic, Record, State, Timer};
 
 /// One actor with its journal, its transport and its timers.
 #[derive(Debug)]
-pub struct Host<A: Member, O, J> {
+pub struct Host<A: HostedActor, T, J> {
     me: Me,
     /// As the actor knows itself.
     id: Id,
     actor: A,
     state: Cow<'static, State>,
     journal: J,
-    transport: O,
+    transport: T,
+    environment: Environment,
     timers: Timers,
     counters: Arc<Counters>,
     admission: Option<Admission>,
     pace: Pace,
+    /// When the last sync began, and how long it took.
+    last_sync: Option<(Instant, Duration)>,
     /// The most bytes of a frame of several messages.
     bundle: usize,
     assembly: Assembly,
@@ -135,23 +81,24 @@ struct Effects {
     handshakes: Vec<(Party, Handshake)>,
 }
 
-impl<A: Member, O: Transport, J: Journal> Host<A, O, J> {
+impl<A: HostedActor, T: Transport, J: Journal> Host<A, T, J> {
     /// Starts the actor with what it saved in earlier lives. It takes part once it is admitted, if
     /// somebody decides that.
     pub fn start(
-        (me, admission): (Me, Option<Admission>),
-        actor: A,
-        storage: Option<Storage>,
-        (transport, journal): (O, J),
+        ready: Ready<A, J>,
+        transport: T,
         counters: Arc<Counters>,
+        environment: Environment,
     ) -> Result<Self, HostError> {
+        let Ready { me, admission, actor, storage, journal } = ready;
         let mut out = Out::new();
         let id = me.party().id().unwrap_or_default();
         let state = Cow::Owned(actor.on_start(id, &storage, &mut out));
         let timers = Timers::default();
         let pace = Pace::new(me.cluster().quorums);
         let network = transport.network();
-        let (bundle, drops) = (network.datagram.min(BUNDLE), Drops::new(network));
+        let (bundle, drops) =
+            (network.datagram.min(BUNDLE), Drops::new(network, environment.now()));
         let assembly = Assembly::default();
         let (notices, warnings) = (Notices::new(), Rate::of_warnings());
         let monitor = Monitor::new(me.party(), me.cluster());
@@ -165,10 +112,12 @@ impl<A: Member, O: Transport, J: Journal> Host<A, O, J> {
             state,
             journal,
             transport,
+            environment,
             timers,
             counters,
             admission,
             pace,
+            last_sync: None,
             bundle,
             assembly,
             drops,
@@ -240,7 +189,7 @@ impl<A: Member, O: Transport, J: Journal> Host<A, O, J> {
         effects: &mut Effects,
     ) -> Result<(), HostError> {
         let given_up = self.assembly.given_up();
-        let added = self.assembly.add(from, opened, Instant::now());
+        let added = self.assembly.add(from, opened, self.environment.now());
         self.counters.incomplete.add(self.assembly.given_up() - given_up);
         match added {
             Ok(None) => Ok(()),
@@ -259,7 +208,7 @@ impl<A: Member, O: Transport, J: Journal> Host<A, O, J> {
         effects: &mut Effects,
     ) -> Result<(), WireError> {
         let Header { from, life, age, sync, .. } = opened.header;
-        let (messages, now) = (opened.messages()?, Instant::now());
+        let (messages, now) = (opened.messages()?, self.environment.now());
         self.pace.hear(from, Duration::from_millis(sync.into()));
         let trusted = self.admission.as_mut().is_none_or(|admission| {
             admission.note(from, (life, age), now);
@@ -272,7 +221,7 @@ impl<A: Member, O: Transport, J: Journal> Host<A, O, J> {
             }
             self.monitor.hear(from, &message, now);
             let mut out = Out::new();
-            self.actor.on_msg(self.id, &mut self.state, src, message, &mut out);
+            self.actor.on_admitted(self.id, &mut self.state, src, message, &mut out);
             effects.add(out);
         }
         Ok(())
@@ -287,7 +236,7 @@ impl<A: Member, O: Transport, J: Journal> Host<A, O, J> {
         let Header { from, age, .. } = *header;
         let answer = match self.admission.as_mut() {
             None => Answer::Rejected,
-            Some(admission) => admission.hear((from, age), handshake, Instant::now())?,
+            Some(admission) => admission.hear((from, age), handshake, self.environment.now())?,
         };
         match answer {
             Answer::Handshake(answer) => effects.handshakes.push((from, answer)),
@@ -311,33 +260,47 @@ impl<A: Member, O: Transport, J: Journal> Host<A, O, J> {
     fn perform(&mut self, effects: Effects) -> Result<(), HostError> {
         let Effects { saves, sends, timers, inquiries, handshakes } = effects;
         if !saves.is_empty() {
-            let start = Instant::now();
+            let began = self.environment.now();
             self.journal.append(saves).map_err(HostError::Journal)?;
-            self.pace.measure(start.elapsed());
+            let took = self.environment.now().saturating_duration_since(began);
+            self.pace.measure(took);
+            self.last_sync = Some((began, took));
         }
-        let now = Instant::now();
+        let now = self.environment.now();
         sends.iter().for_each(|(to, message)| self.monitor.send(Party::of(*to), message, now));
         self.send(sends);
         // What is reported may have been learned in this very turn, so it comes after the saves.
         for (to, inquiry) in inquiries {
-            let network = self.drops.network(&self.transport, Instant::now());
-            let host = (self.counters.read(), network, self.journal.stats(), self.waits_for());
+            let network = self.drops.network(&self.transport, now);
+            let host = (self.counters.read(), network, self.journal_stats(now), self.waits_for());
             let report = report(inquiry, (&self.state, &self.chain), host);
             self.send_one(to, &report);
         }
         for (to, handshake) in handshakes {
             to.id().into_iter().for_each(|to| self.send_one(to, &handshake));
         }
-        let now = Instant::now();
         for (timer, range) in timers {
-            let range = range.map(|range| self.pace.stretch(timer, range));
-            self.timers.change(timer, range, now);
+            match range.map(|range| self.pace.stretch(timer, range)) {
+                Some(range) => self.timers.set(timer, range, &self.environment),
+                None => self.timers.cancel(timer),
+            }
         }
         Ok(())
     }
+
+    /// What the journal says of itself, and how long it takes.
+    fn journal_stats(&self, now: Instant) -> Option<JournalStats> {
+        let (stats, last) = (self.journal.stats()?, self.last_sync);
+        let ago = |(began, took): (Instant, Duration)| now.saturating_duration_since(began + took);
+        Some(JournalStats {
+            last_sync_us: last.map_or(0, |(_, took)| took.as_micros() as u64),
+            last_sync_ms_ago: last.map(|last| ago(last).as_millis() as u64),
+            ..stats
+        })
+    }
 }
 
-impl<A: Member, O: Transport, J: Journal> Turn for Host<A, O, J> {
+impl<A: HostedActor, T: Transport, J: Journal> Turn for Host<A, T, J> {
     type Error = HostError;
 
     fn deadline(&self) -> Option<Instant> {
@@ -351,22 +314,21 @@ impl<A: Member, O: Transport, J: Journal> Turn for Host<A, O, J> {
         let turned = self.take_turn(batch);
         if let Some(leader) = self.state.as_leader() {
             self.chain.follow(leader.learner().prefix());
-            self.monitor.look(leader, Instant::now());
+            self.monitor.look(leader, self.environment.now());
         }
         let (last, count) = self.panics();
-        if count > panics && self.warnings.allows(Instant::now()) {
+        if count > panics && self.warnings.allows(self.environment.now()) {
             tracing::error!("{}: {last}; {count} panics so far", self.me.name());
         }
-        for words in
-            self.drops.look(&self.transport, self.counters.incomplete.get(), Instant::now())
-        {
+        let (incomplete, now) = (self.counters.incomplete.get(), self.environment.now());
+        for words in self.drops.look(&self.transport, incomplete, now) {
             tracing::warn!("{}: {words}", self.me.name());
         }
         turned
     }
 }
 
-impl<A: Member, O: Transport, J: Journal> Host<A, O, J> {
+impl<A: HostedActor, T: Transport, J: Journal> Host<A, T, J> {
     /// The last panic of the state machine in words, and how many there were.
     fn panics(&self) -> (String, u64) {
         let (last, count) =
@@ -377,7 +339,7 @@ impl<A: Member, O: Transport, J: Journal> Host<A, O, J> {
     fn take_turn(&mut self, batch: &mut Vec<Datagram>) -> Result<(), HostError> {
         // A timer that runs out while this turn saves is for the next one: what came meanwhile, such as
         // a heartbeat, is heard first.
-        let began = Instant::now();
+        let began = self.environment.now();
         let mut effects = Effects::default();
         for datagram in batch.drain(..) {
             self.hear(&datagram, &mut effects)?;
@@ -396,11 +358,11 @@ impl<A: Member, O: Transport, J: Journal> Host<A, O, J> {
     }
 }
 
-impl<A: Member, O: Transport, J: Journal> Host<A, O, J> {
+impl<A: HostedActor, T: Transport, J: Journal> Host<A, T, J> {
     /// Asks those whom it is time to ask, and starts to take part once enough have answered. True if
     /// it takes part.
     fn take_part(&mut self) -> Result<bool, HostError> {
-        let now = Instant::now();
+        let now = self.environment.now();
         if let Some(admission) = &mut self.admission {
             if let Err(error) = admission.save(now)
                 && self.warnings.allows(now)
@@ -426,7 +388,7 @@ impl<A: Member, O: Transport, J: Journal> Host<A, O, J> {
 }
 
 impl Effects {
-    fn add<A: Member>(&mut self, out: Out<A>) {
+    fn add<A: HostedActor>(&mut self, out: Out<A>) {
         for command in out {
             match command {
                 Command::Save(storage) => self.saves.extend(storage.0),

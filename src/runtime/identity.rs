@@ -12,16 +12,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::environment::{Random, SystemRandom};
 use super::party::Party;
 use crate::paxos::{AcceptorId, LeaderId};
-
-/// A number of 128 bits from the system's source of randomness: the name of something that nobody
-/// else may have. It does not depend on the time, so it differs between machines that start at once.
-pub fn unique() -> io::Result<u128> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
-    Ok(u128::from_le_bytes(bytes))
-}
 
 /// The name that `synod init` draws for a cluster. Two clusters never share one, whatever people
 /// call them.
@@ -29,9 +22,9 @@ pub fn unique() -> io::Result<u128> {
 pub struct ClusterId(pub u128);
 
 impl ClusterId {
-    /// A new one.
+    /// A new one, by the system's randomness.
     pub fn draw() -> io::Result<Self> {
-        unique().map(ClusterId)
+        SystemRandom.unique().map(ClusterId)
     }
 
     /// The first eight digits, by which people tell clusters apart.

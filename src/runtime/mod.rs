@@ -7,6 +7,7 @@
 pub mod addresses;
 pub mod chain;
 pub mod counters;
+pub mod environment;
 pub mod handoff;
 pub mod handshake;
 pub mod host;

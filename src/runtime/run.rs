@@ -9,14 +9,13 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::{Receiver, bounded};
 
 use super::counters::Counters;
-use super::handshake::Admission;
-use super::host::{Host, HostError, Member};
+use super::environment::Environment;
+use super::host::{Host, HostError, HostedActor, Ready};
 use super::journal::Journal;
-use super::me::Me;
 use super::pump::{End, Pump, Source};
 use super::threads::Native;
 use super::udp::Udp;
-use crate::paxos::{State, Storage};
+use crate::paxos::State;
 
 /// How many datagrams may wait between the socket and the actor.
 pub const QUEUE: usize = 4 * 1024;
@@ -40,20 +39,17 @@ pub struct Ended {
     pub state: Option<State>,
 }
 
-/// Runs a role of a member, or a client, on this socket, with what it saved in earlier lives. It
-/// hears what `source` lets through, which is the socket itself or stands before it.
-pub fn run<A: Member, S: Source>(
-    me: (Me, Option<Admission>),
-    actor: A,
+/// Runs a role of a member, or a client, on this socket. It hears what `source` lets through, which is the socket itself or stands before it.
+pub fn run<A: HostedActor, S: Source>(
+    ready: Ready<A, impl Journal + 'static>,
     (socket, source): (Arc<Udp>, Arc<S>),
-    storage: Option<Storage>,
-    journal: impl Journal + 'static,
+    environment: Environment,
 ) -> io::Result<Running> {
     let (address, counters) = (socket.address(), Arc::new(Counters::default()));
-    let name = format!("synod-{}", actor.name());
+    let name = format!("synod-{}", ready.actor.name());
     let counted = Arc::clone(&counters);
     let (alive, ended) = bounded(0);
-    let start = move || Host::start(me, actor, storage, (socket, journal), counted);
+    let start = move || Host::start(ready, socket, counted, environment);
     let pump: Pump<Native, S> = Pump::new(source, QUEUE, Arc::clone(&counters));
     let stopper = pump.stopper();
     let body = move || {
@@ -65,7 +61,7 @@ pub fn run<A: Member, S: Source>(
     Ok(Running { address, counters, stop: Box::new(move || stopper.stop()), thread, ended })
 }
 
-fn live<A: Member, S: Source, J: Journal + 'static>(
+fn live<A: HostedActor, S: Source, J: Journal + 'static>(
     pump: Pump<Native, S>,
     start: impl FnOnce() -> Result<Host<A, Arc<Udp>, J>, HostError>,
 ) -> Ended {

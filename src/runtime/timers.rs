@@ -4,25 +4,25 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use super::environment::Environment;
 use crate::paxos::Timer;
 
 /// The timers that are set, with when they are due.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     due: BTreeMap<Timer, Instant>,
-    random: fastrand::Rng,
 }
 
 impl Timers {
-    /// Sets a timer anew, to take so long; or cancels it.
-    pub(super) fn change(&mut self, timer: Timer, to: Option<Range<Duration>>, now: Instant) {
-        match to {
-            None => drop(self.due.remove(&timer)),
-            Some(Range { start, end }) => {
-                let spread = end.saturating_sub(start).mul_f64(self.random.f64());
-                self.due.insert(timer, now + start + spread);
-            }
-        }
+    /// Sets a timer anew, to run out at some time in this range from now on.
+    pub(super) fn set(&mut self, timer: Timer, after: Range<Duration>, environment: &Environment) {
+        let Range { start, end } = after;
+        let spread = end.saturating_sub(start).mul_f64(environment.fraction());
+        self.due.insert(timer, environment.now() + start + spread);
+    }
+
+    pub(super) fn cancel(&mut self, timer: Timer) {
+        self.due.remove(&timer);
     }
 
     pub(super) fn earliest(&self) -> Option<Instant> {

@@ -6,13 +6,13 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 use stateright::actor::Id;
 
 use super::addresses::Addresses;
-use super::identity::unique;
+use super::environment::{Clock, Random, SystemClock, SystemRandom};
 use super::parts;
 use super::pump::{Received, Source};
 
@@ -71,7 +71,7 @@ impl Udp {
         socket.set_read_timeout(Some(PATIENCE))?;
         let (address, addresses) = (socket.local_addr()?, Addresses::default());
         addresses.keep(address);
-        let name = AtomicU64::new(unique()? as u64);
+        let name = AtomicU64::new(SystemRandom.unique()? as u64);
         Ok(Udp { socket, address, addresses, path, buffer, name })
     }
 
@@ -96,6 +96,14 @@ impl Udp {
     /// The actor id that stands for its address.
     pub fn id(&self) -> Id {
         self.addresses.id(self.address)
+    }
+
+    /// Waits for a datagram, which it writes to the front of `buffer`, but no longer than until then.
+    pub fn receive_by(&self, buffer: &mut [u8], until: Instant) -> io::Result<Received> {
+        let left = until.saturating_duration_since(SystemClock.now());
+        // A time-out of zero would be none.
+        self.set_patience(left.max(Duration::from_millis(1)))?;
+        self.receive(buffer)
     }
 
     /// Waits no longer than this for a datagram.

@@ -19,6 +19,7 @@
 //! cluster, and of what.
 
 use std::marker::PhantomData;
+use std::net::SocketAddr;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -26,6 +27,7 @@ use thiserror::Error;
 
 use super::identity::{ClusterDigest, DIGEST};
 use super::party::{PARTY, Party};
+use super::pump::Datagram;
 use crate::codec::{self, DecodeError, EncodeError};
 use crate::paxos::Message;
 use crate::paxos::limits::MAX_DATAGRAM;
@@ -249,6 +251,31 @@ pub struct Opened<'a> {
     pub header: Header,
     /// What comes after the header: at least a byte.
     pub(super) body: &'a [u8],
+}
+
+/// A datagram whose header was read, with its bytes.
+#[derive(Clone, Debug)]
+pub struct OpenedDatagram {
+    /// Where it says that it comes from.
+    pub from: SocketAddr,
+    kind: Kind,
+    header: Header,
+    bytes: Vec<u8>,
+}
+
+impl OpenedDatagram {
+    /// Reads the header of a datagram.
+    pub fn new(datagram: Datagram) -> Result<Self, WireError> {
+        let Datagram { from, bytes } = datagram;
+        let Opened { kind, header, .. } = open(&bytes)?;
+        Ok(OpenedDatagram { from, kind, header, bytes })
+    }
+
+    /// Its header and its contents, as they were read.
+    pub fn opened(&self) -> Opened<'_> {
+        let body = self.bytes.get(HEADER..).unwrap_or_default();
+        Opened { kind: self.kind, header: self.header, body }
+    }
 }
 
 /// Reads a datagram's header. What is in it is read only if somebody wants to know.

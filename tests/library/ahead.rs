@@ -14,6 +14,7 @@ use crate::paxos::{
 use crate::runtime::journal::Journal;
 use crate::runtime::journal::disk::{DiskJournal, SEGMENT, create};
 use crate::runtime::journal::folder::{Directory, Folder};
+use crate::runtime::journal::identity::JournalId;
 use crate::runtime::journal::segment::SMALLEST_SEGMENT;
 use crate::tests::common::identity;
 use crate::tests::disk::{Disk, SECTOR};
@@ -32,14 +33,14 @@ fn batches() -> Vec<Vec<Record>> {
     (0..9).map(|number| vec![vote(number, 18_000), vote(100 + number, 40)]).collect()
 }
 
-fn open(disk: &Disk) -> (DiskJournal<Disk>, Vec<Record>) {
-    let (journal, recovered) = DiskJournal::open(disk.clone(), &identity()).unwrap();
+fn open(disk: &Disk) -> (DiskJournal, Vec<Record>) {
+    let (journal, recovered) = DiskJournal::open(Box::new(disk.clone()), &identity()).unwrap();
     (journal, recovered.storage.unwrap_or_default().0)
 }
 
 fn new_disk(schedule: &[usize]) -> Disk {
     let mut disk = Disk::default();
-    create(&mut disk, &identity(), SMALLEST_SEGMENT).unwrap();
+    create(&mut disk, &identity(), SMALLEST_SEGMENT, JournalId(7)).unwrap();
     disk.helps(schedule);
     disk
 }
@@ -86,7 +87,7 @@ fn nothing_is_lost_at_whatever_call_it_ends() {
             let disk = new_disk(&schedule);
             disk.works(Some(works));
             let mut acknowledged = 0;
-            if let Ok((mut journal, _)) = DiskJournal::open(disk.clone(), &identity()) {
+            if let Ok((mut journal, _)) = DiskJournal::open(Box::new(disk.clone()), &identity()) {
                 let appended = |batch: Vec<Record>| journal.append(batch).is_ok();
                 acknowledged = batches().into_iter().map(appended).take_while(|it| *it).count();
             }
@@ -110,7 +111,7 @@ fn a_segment_that_was_renamed_before_it_was_durable_would_be_noticed() {
     disk.rename(SPARE, "journal-00000002").unwrap();
     disk.sync().unwrap();
     drop(journal);
-    assert!(DiskJournal::open(disk.cut_power(|_| false), &identity()).is_err());
+    assert!(DiskJournal::open(Box::new(disk.cut_power(|_| false)), &identity()).is_err());
 }
 
 /// What is left over of a segment is no part of the journal, whatever is in it, and is removed.
@@ -209,13 +210,13 @@ impl Temporary {
         let path = std::env::temp_dir().join(format!("synod-ahead-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
-        create(&mut Directory::lock(&path).unwrap(), &identity(), segment).unwrap();
+        create(&mut Directory::lock(&path).unwrap(), &identity(), segment, JournalId(7)).unwrap();
         Temporary(path)
     }
 
-    fn open(&self) -> (DiskJournal<Directory>, Vec<Record>) {
+    fn open(&self) -> (DiskJournal, Vec<Record>) {
         let lock = Directory::lock(&self.0).unwrap();
-        let (journal, recovered) = DiskJournal::open(lock, &identity()).unwrap();
+        let (journal, recovered) = DiskJournal::open(Box::new(lock), &identity()).unwrap();
         (journal, recovered.storage.unwrap_or_default().0)
     }
 }

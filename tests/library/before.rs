@@ -40,7 +40,7 @@ impl Before {
         let me = Identity { cluster, member: "n1/acceptor".to_owned() };
         let looked = inspect(&Directory::look(&self.0)).unwrap();
         assert!(looked.recovered.storage.unwrap().0 == expected);
-        let open = || DiskJournal::open(Directory::lock(&self.0).unwrap(), &me).unwrap();
+        let open = || DiskJournal::open(Box::new(Directory::lock(&self.0).unwrap()), &me).unwrap();
         let (mut journal, recovered) = open();
         assert!(recovered.storage.unwrap().0 == expected);
         let more = vec![noop(9), Record::Round(4)];

@@ -7,19 +7,20 @@ use std::time::Duration;
 
 use crate::runtime::journal::ahead::{Filling, Made, Maker};
 use crate::runtime::journal::folder::{Folder, Medium};
+use crate::tests::simulated::VirtualClock;
 
 /// What a disk writes whole or not at all.
 pub(crate) const SECTOR: usize = 512;
 
 /// A disk with one folder. Of what was not synced, a power cut keeps any part: any sectors of files, and
 /// any of the changes of names.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Disk {
     state: Arc<Mutex<State>>,
     helper: Arc<Mutex<Helper>>,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 struct State {
     files: Vec<Contents>,
     /// What names stand for, for as long as there is power.
@@ -31,10 +32,12 @@ struct State {
     works: Option<usize>,
     /// The calls that were made, whether they succeeded or not.
     calls: usize,
+    /// The time that a sync of a file takes, and by which clock.
+    sync_takes: Option<(VirtualClock, Duration)>,
 }
 
 /// The contents of a file.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 struct Contents {
     durable: Vec<u8>,
     /// What is read, for as long as there is power: what was written, durable or not.
@@ -48,14 +51,15 @@ struct Contents {
 
 /// The file that is being made ahead. How many of its calls come before each call of the others is said by
 /// a schedule, so that no thread is needed.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Helper {
-    filling: Option<Filling<DiskFile>>,
-    filled: Option<io::Result<DiskFile>>,
+    filling: Option<Filling>,
+    filled: Option<io::Result<Box<dyn Medium>>>,
     schedule: Vec<usize>,
     turn: usize,
 }
 
+#[derive(Debug)]
 pub(crate) struct DiskFile {
     disk: Disk,
     file: usize,
@@ -136,6 +140,11 @@ impl Disk {
     /// So many calls succeed from now on, and then none; all, if no number is given.
     pub(crate) fn works(&self, calls: Option<usize>) {
         self.state.lock().unwrap().works = calls;
+    }
+
+    /// A sync of a file takes so long from now on.
+    pub(crate) fn syncs_take(&self, clock: &VirtualClock, time: Duration) {
+        self.state.lock().unwrap().sync_takes = Some((clock.clone(), time));
     }
 
     /// The number of calls that were made.
@@ -233,15 +242,16 @@ impl Helper {
 }
 
 /// Makes files ahead, as the disk's schedule says. What is not finished when this goes stays so.
+#[derive(Debug)]
 pub(crate) struct Scheduled(Disk);
 
-impl Maker<DiskFile> for Scheduled {
-    fn begin(&mut self, filling: Filling<DiskFile>) -> io::Result<()> {
+impl Maker for Scheduled {
+    fn begin(&mut self, filling: Filling) -> io::Result<()> {
         self.0.helper.lock().unwrap().filling = Some(filling);
         Ok(())
     }
 
-    fn finish(&mut self, _: Duration) -> Option<Made<DiskFile>> {
+    fn finish(&mut self, _: Duration) -> Option<Made> {
         let mut helper = std::mem::take(&mut *self.0.helper.lock().unwrap());
         let late = helper.filling.is_some();
         while helper.filling.is_some() {
@@ -261,9 +271,6 @@ impl Drop for Scheduled {
 }
 
 impl Folder for Disk {
-    type File = DiskFile;
-    type Maker = Scheduled;
-
     fn names(&self) -> io::Result<Vec<String>> {
         Ok(self.state.lock().unwrap().names.keys().cloned().collect())
     }
@@ -274,19 +281,22 @@ impl Folder for Disk {
         (bytes.len() <= most).then(|| bytes.clone()).ok_or(io::ErrorKind::InvalidData.into())
     }
 
-    fn make(&mut self, name: &str) -> io::Result<DiskFile> {
+    fn make(&mut self, name: &str) -> io::Result<Box<dyn Medium>> {
         let disk = self.clone();
         self.call(|state| {
             let file = state.files.len();
             state.files.push(Contents::default());
             state.rename(vec![(name.to_owned(), Some(file))]);
-            Ok(DiskFile { disk, file })
+            Ok(Box::new(DiskFile { disk, file }) as Box<dyn Medium>)
         })
     }
 
-    fn open(&mut self, name: &str) -> io::Result<DiskFile> {
+    fn open(&mut self, name: &str) -> io::Result<Box<dyn Medium>> {
         let disk = self.clone();
-        self.call(|state| Ok(DiskFile { disk, file: state.named(name)? }))
+        self.call(|state| {
+            let file = state.named(name)?;
+            Ok(Box::new(DiskFile { disk, file }) as Box<dyn Medium>)
+        })
     }
 
     fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
@@ -314,8 +324,8 @@ impl Folder for Disk {
         })
     }
 
-    fn maker(&self) -> Scheduled {
-        Scheduled(self.clone())
+    fn maker(&self) -> Box<dyn Maker> {
+        Box::new(Scheduled(self.clone()))
     }
 }
 
@@ -337,6 +347,9 @@ impl Medium for DiskFile {
         self.disk.help();
         let state = &mut *self.disk.state.lock().unwrap();
         let result = state.call();
+        if let Some((clock, time)) = &state.sync_takes {
+            clock.pass(*time);
+        }
         let file = &mut state.files[self.file];
         match result {
             Ok(()) => file.sync(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::cluster::client::{Client, Outcome};
 use crate::cluster::config::{ClusterConfig, MemberConfig};
-use crate::cluster::member::RunningRole;
+use crate::cluster::member::Member;
 use crate::lab::processes::free_ports;
 use crate::machine::kv::{KvCommand, KvStore};
 use crate::paxos::AnyStateMachine;
@@ -23,8 +23,9 @@ fn config(name: &str) -> ClusterConfig {
     file.parse().unwrap()
 }
 
-fn start(config: &ClusterConfig, base: &Path, member: &MemberConfig) -> Vec<RunningRole> {
-    config.start(base, &member.name, &AnyStateMachine::new(KvStore::default())).unwrap()
+fn start(config: &ClusterConfig, base: &Path, member: &MemberConfig) -> Member {
+    let machine = AnyStateMachine::new(KvStore::default());
+    Member::start(config, base, &member.name, &machine).unwrap()
 }
 
 /// What a member saves as it stops is saved when it is gone, so that it can be started again, and its
@@ -33,7 +34,7 @@ fn start(config: &ClusterConfig, base: &Path, member: &MemberConfig) -> Vec<Runn
 fn members_that_are_dropped_start_again_at_once_and_leave_nothing_behind() {
     let (base, config) = (folder("dropped"), config("dropped"));
     for member in &config.members {
-        config.create_journals(&base, &member.name).unwrap();
+        Member::create(&config, &base, &member.name).unwrap();
     }
     drop(start(&config, &base, &config.members[0])); // it has heard of nobody yet
     let mut members: Vec<_> = config.members.iter().map(|it| start(&config, &base, it)).collect();
@@ -43,8 +44,8 @@ fn members_that_are_dropped_start_again_at_once_and_leave_nothing_behind() {
         let outcome = client.propose(&put.encode().unwrap(), WITHIN).unwrap();
         assert!(matches!(outcome, Outcome::Done(_)), "round {round}: {outcome:?}");
         let member = usize::from(round % 3);
-        members[member].clear();
-        members[member] = start(&config, &base, &config.members[member]);
+        drop(members.remove(member));
+        members.insert(member, start(&config, &base, &config.members[member]));
     }
     drop(members);
     std::fs::remove_dir_all(base).unwrap();

@@ -7,14 +7,16 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use crate::paxos::{
     Acceptor, AcceptorId, Ballot, Decree, Instance, LeaderId, Limits, Members, Message, Node,
     Quorums, Record, Role, Saving, Setup, Timing,
 };
 use crate::runtime::counters::Counters;
+use crate::runtime::environment::Environment;
 use crate::runtime::handshake::{Admission, Handshake, Opened};
-use crate::runtime::host::{Host, HostError};
+use crate::runtime::host::{Host, HostError, Ready};
 use crate::runtime::journal::folder::Directory;
 use crate::runtime::journal::identity::{Identity, JournalId};
 use crate::runtime::journal::peers::{Peers, Remembered};
@@ -137,14 +139,16 @@ fn acceptor(name: &str, age: u64) -> Acceptor3 {
     let node = Node::new(role, Saving::Changes, Timing::NEVER);
     let me = me(ACCEPTOR);
     let owner = Identity { cluster: me.cluster().clone(), member: "n1/acceptor".to_owned() };
-    let peers = Peers::open(Directory::look(&folder), &owner).unwrap();
+    let peers = Peers::open(Box::new(Directory::look(&folder)), &owner).unwrap();
     let opened = Opened { journal: JournalId(3), life: LIFE, began: age };
-    let admission = Admission::new(ACCEPTOR, opened, peers, &BTreeSet::new());
+    let admission = Admission::new((ACCEPTOR, opened), peers, &BTreeSet::new(), Instant::now());
     let (sent, journal) = (Sent::default(), Counted::default());
     *journal.1.lock().unwrap() = age;
-    let (parts, counters) = ((sent.clone(), journal.clone()), Arc::new(Counters::default()));
-    let host =
-        Host::start((me, Some(admission)), node, None, parts, Arc::clone(&counters)).unwrap();
+    let counters = Arc::new(Counters::default());
+    let (admission, journal_) = (Some(admission), journal.clone());
+    let ready = Ready { me, admission, actor: node, storage: None, journal: journal_ };
+    let environment = Environment::system();
+    let host = Host::start(ready, sent.clone(), Arc::clone(&counters), environment).unwrap();
     let hello = sent.take();
     let to: Vec<Party> = hello.iter().map(|(to, _)| *to).collect();
     assert_eq!(to, [OWN_LEADER, PEER], "it asks all others once");

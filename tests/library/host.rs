@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::paxos::limits::MAX_COMMAND;
 use crate::paxos::{
@@ -13,10 +13,11 @@ use crate::paxos::{
     Saving, Setup, Start, State, Storage, Timer, Timing, Vote,
 };
 use crate::runtime::counters::Counters;
-use crate::runtime::host::{Host, HostError};
+use crate::runtime::environment::Environment;
+use crate::runtime::host::{Host, HostError, HostedActor, Ready};
 use crate::runtime::journal::disk::{DiskJournal, SEGMENT, create};
 use crate::runtime::journal::folder::Directory;
-use crate::runtime::journal::identity::Identity;
+use crate::runtime::journal::identity::{Identity, JournalId};
 use crate::runtime::journal::{Journal, MemoryJournal};
 use crate::runtime::me::Me;
 use crate::runtime::notice::Notice;
@@ -25,6 +26,7 @@ use crate::runtime::pump::{BATCH, Datagram, Turn};
 use crate::runtime::udp::Transport;
 use crate::runtime::wire::{BUNDLE, Frame, Header, Kind, encode_one, open};
 use crate::tests::common::identity_of;
+use crate::tests::simulated::{VirtualClock, environment};
 use stateright::actor::{self, Actor, Id, Out};
 
 /// What happened, in order.
@@ -120,10 +122,20 @@ fn accept(leader: u16) -> Message {
     Message::Accept { ballot: ballot(leader), instance: Instance(0), decree: Decree::Noop }
 }
 
+/// Starts an acceptor.
+fn start<J: Journal>(
+    storage: Option<Storage>,
+    journal: J,
+    log: &Log,
+    counters: Arc<Counters>,
+) -> Result<Host<Node, Log, J>, HostError> {
+    let (me, actor) = (me(ACCEPTOR), acceptor());
+    let ready = Ready { me, admission: None, actor, storage, journal };
+    Host::start(ready, log.clone(), counters, Environment::system())
+}
+
 fn host<J: Journal>(storage: Option<Storage>, journal: J, log: &Log) -> Host<Node, Log, J> {
-    let counters = Arc::new(Counters::default());
-    Host::start((me(ACCEPTOR), None), acceptor(), storage, (log.clone(), journal), counters)
-        .unwrap()
+    start(storage, journal, log, Arc::default()).unwrap()
 }
 
 /// A turn of 256 datagrams: their votes are all in the journal, which opens again.
@@ -132,8 +144,8 @@ fn is_saved_and_read(name: &str, messages: impl Fn(u64) -> Vec<Message>) {
     std::fs::create_dir_all(&path).unwrap();
     let cluster = me(ACCEPTOR).cluster().clone();
     let identity = Identity { cluster, member: "n1/acceptor".to_owned() };
-    create(&mut Directory::lock(&path).unwrap(), &identity, SEGMENT).unwrap();
-    let open = || DiskJournal::open(Directory::lock(&path).unwrap(), &identity).unwrap();
+    create(&mut Directory::lock(&path).unwrap(), &identity, SEGMENT, JournalId(7)).unwrap();
+    let open = || DiskJournal::open(Box::new(Directory::lock(&path).unwrap()), &identity).unwrap();
     let mut host = host(None, open().0, &Log::default());
     let mut batch = (0..BATCH as u64).map(|n| datagram(0, &messages(n))).collect();
     host.turn(&mut batch).unwrap();
@@ -216,9 +228,8 @@ fn an_acceptor_remembers_over_a_crash_what_it_has_promised_and_voted() {
 fn what_cannot_be_read_or_may_not_be_said_is_counted_and_the_rest_is_heard() {
     let log = Log::default();
     let counters = Arc::new(Counters::default());
-    let parts = (log.clone(), MemoryJournal::default());
-    let mut host =
-        Host::start((me(ACCEPTOR), None), acceptor(), None, parts, Arc::clone(&counters)).unwrap();
+    let journal = MemoryJournal::default();
+    let mut host = start(None, journal, &log, Arc::clone(&counters)).unwrap();
     let noise = Datagram { from: "127.0.0.1:7".parse().unwrap(), bytes: vec![7; 40] };
     let v6 = Datagram { from: "[::1]:9".parse().unwrap(), bytes: noise.bytes.clone() };
     let forged = datagram(1, &[prepare(0), prepare(1)]);
@@ -234,9 +245,8 @@ fn what_cannot_be_read_or_may_not_be_said_is_counted_and_the_rest_is_heard() {
 fn strangers_are_counted_and_whoever_asks_is_told_at_a_bounded_rate() {
     let log = Log::default();
     let counters = Arc::new(Counters::default());
-    let parts = (log.clone(), MemoryJournal::default());
-    let start = Host::start((me(ACCEPTOR), None), acceptor(), None, parts, Arc::clone(&counters));
-    let mut host = start.unwrap();
+    let journal = MemoryJournal::default();
+    let mut host = start(None, journal, &log, Arc::clone(&counters)).unwrap();
     let mut other = identity_of(&[("n1", true, true), ("n2", true, false)]);
     other.members.swap(0, 1);
     let other = Arc::new(other);
@@ -285,12 +295,9 @@ impl Actor for SavesRequests {
         message: Message,
         out: &mut Out<Self>,
     ) {
-        if matches!(message, Message::Request(_)) {
-            return out.save(Storage(vec![Record::Promised(ballot(0))]));
+        if self.admits(src, &message) {
+            self.on_admitted(id, state, src, message, out);
         }
-        let mut of_node = Out::new();
-        self.0.on_msg(id, state, src, message, &mut of_node);
-        pass_on(of_node, out);
     }
 
     fn on_timeout(&self, id: Id, state: &mut Cow<'_, State>, timer: &Timer, out: &mut Out<Self>) {
@@ -312,28 +319,36 @@ fn pass_on(from: Out<Node>, to: &mut Out<SavesRequests>) {
     }
 }
 
-impl crate::runtime::host::Member for SavesRequests {
+impl HostedActor for SavesRequests {
     fn admits(&self, src: Id, message: &Message) -> bool {
         self.0.admits(src, message)
+    }
+
+    fn on_admitted(
+        &self,
+        _: Id,
+        state: &mut Cow<'_, State>,
+        src: Id,
+        message: Message,
+        out: &mut Out<Self>,
+    ) {
+        if matches!(message, Message::Request(_)) {
+            return out.save(Storage(vec![Record::Promised(ballot(0))]));
+        }
+        let mut of_node = Out::new();
+        self.0.on_admitted(state, src, message, &mut of_node);
+        pass_on(of_node, out);
     }
 }
 
 /// A disk whose syncs take longer than an election timeout.
-struct Slow;
+struct Slow(VirtualClock);
 
 const ELECTION: Duration = Duration::from_millis(20);
 
-/// Lets time pass, as a disk does.
-fn pass(time: Duration) {
-    let began = Instant::now();
-    while began.elapsed() < time {
-        std::hint::spin_loop();
-    }
-}
-
 impl Journal for Slow {
     fn append(&mut self, _: Vec<Record>) -> io::Result<()> {
-        pass(3 * ELECTION);
+        self.0.pass(3 * ELECTION);
         Ok(())
     }
 }
@@ -356,9 +371,11 @@ fn what_came_while_a_turn_saved_is_heard_before_a_timer_that_ran_out_meanwhile()
     });
     let timing = Timing { election: Some(ELECTION..2 * ELECTION), ..Timing::NEVER };
     let node = SavesRequests(Node::new(role, Saving::Changes, timing));
-    let (log, counters) = (Log::default(), Arc::new(Counters::default()));
-    let started = Host::start((me(leader(1)), None), node, None, (log.clone(), Slow), counters);
-    let mut host = started.unwrap();
+    let (log, clock) = (Log::default(), VirtualClock::default());
+    let journal = Slow(clock.clone());
+    let ready = Ready { me: me(leader(1)), admission: None, actor: node, storage: None, journal };
+    let environment = environment(&clock, 1);
+    let mut host = Host::start(ready, log.clone(), Arc::default(), environment).unwrap();
     let said = |messages| from(me(leader(0)).header(leader(1), 0), messages);
     let id = RequestId { client: ClientId::original(1), sequence: 0 };
     let request = Message::Request(Command { id, acknowledged: 0, payload: [].into() });
@@ -375,7 +392,7 @@ fn what_came_while_a_turn_saved_is_heard_before_a_timer_that_ran_out_meanwhile()
     };
     assert_eq!(campaigns(log.take()), 0);
     // Without one it does.
-    pass(3 * ELECTION);
+    clock.pass(3 * ELECTION);
     host.turn(&mut Vec::new()).unwrap();
     assert_eq!(campaigns(log.take()), 1);
 }

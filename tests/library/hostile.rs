@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::cluster::client::{Client, Outcome};
 use crate::cluster::config::ClusterConfig;
-use crate::cluster::member::RunningRole;
+use crate::cluster::member::Member;
 use crate::lab::demo::{Cluster, Config, Handle, Runtime};
 use crate::lab::processes::free_ports;
 use crate::machine::kv::{KvCommand, KvReply, KvStore};
@@ -180,10 +180,10 @@ fn ten_thousand_poisoned_commands_leave_a_store_that_answers() {
     let file = ClusterConfig::sample_at("poison", 3, || ports.next().unwrap()).unwrap();
     let config: ClusterConfig = file.parse().unwrap();
     let machine = AnyStateMachine::new(KvStore::default());
-    let mut members: Vec<RunningRole> = Vec::new();
+    let mut members: Vec<Member> = Vec::new();
     for member in &config.members {
-        config.create_journals(&base, &member.name).unwrap();
-        members.extend(config.start(&base, &member.name, &machine).unwrap());
+        Member::create(&config, &base, &member.name).unwrap();
+        members.push(Member::start(&config, &base, &member.name, &machine).unwrap());
     }
     let mut client = Client::new(&config).unwrap();
     let mut ask = |command: KvCommand| {
@@ -214,12 +214,13 @@ fn ten_thousand_poisoned_commands_leave_a_store_that_answers() {
             let request = Message::Request(Command { id, acknowledged: 0, payload });
             encode_one(header, &request).unwrap()
         };
-        let member = members.iter().find(|it| it.running.address() == leader).unwrap();
-        salvo(leader, next, || Some(member.running.counters().read().received));
+        let mut roles = members.iter().flat_map(Member::roles);
+        let role = roles.find(|it| it.running.address() == leader).unwrap();
+        salvo(leader, next, || Some(role.running.counters().read().received));
     }
     assert_eq!(ask(KvCommand::Get { key: key.clone() }), Some(KvReply::Value(Some(value))));
-    let ended = members.into_iter().map(|playing| playing.running.stop().unwrap());
-    let states: Vec<_> = ended.map(|ended| ended.state.unwrap()).collect();
+    let ended = members.into_iter().flat_map(Member::stop);
+    let states: Vec<_> = ended.map(|(_, ended)| ended.unwrap().state.unwrap()).collect();
     let applied =
         states.iter().filter_map(|state| Some(state.as_leader()?.executor().applied().len()));
     let applied: Vec<usize> = applied.collect();

@@ -9,7 +9,7 @@ use crate::paxos::{
 use crate::runtime::journal::Journal;
 use crate::runtime::journal::disk::{DiskJournal, JournalError, SEGMENT, create, inspect};
 use crate::runtime::journal::folder::{Directory, Folder};
-use crate::runtime::journal::identity::Identity;
+use crate::runtime::journal::identity::{Identity, JournalId};
 use crate::runtime::journal::segment::SMALLEST_SEGMENT;
 use crate::tests::disk::{Disk, SECTOR};
 use proptest::prelude::*;
@@ -21,8 +21,8 @@ fn identity() -> Identity {
     }
 }
 
-fn open(disk: &Disk) -> Result<(DiskJournal<Disk>, Vec<Record>), JournalError> {
-    let (journal, recovered) = DiskJournal::open(disk.clone(), &identity())?;
+fn open(disk: &Disk) -> Result<(DiskJournal, Vec<Record>), JournalError> {
+    let (journal, recovered) = DiskJournal::open(Box::new(disk.clone()), &identity())?;
     Ok((journal, recovered.storage.unwrap_or_default().0))
 }
 
@@ -34,14 +34,14 @@ fn vote(instance: u64, payload: Vec<u8>) -> Record {
 }
 
 /// A journal with these batches.
-fn journal_with(batches: &[Vec<Record>]) -> (Disk, DiskJournal<Disk>) {
+fn journal_with(batches: &[Vec<Record>]) -> (Disk, DiskJournal) {
     journal_of(SMALLEST_SEGMENT, batches)
 }
 
 /// The same, in segments of so many bytes.
-fn journal_of(segment: usize, batches: &[Vec<Record>]) -> (Disk, DiskJournal<Disk>) {
+fn journal_of(segment: usize, batches: &[Vec<Record>]) -> (Disk, DiskJournal) {
     let mut disk = Disk::default();
-    create(&mut disk, &identity(), segment).unwrap();
+    create(&mut disk, &identity(), segment, JournalId(7)).unwrap();
     let (mut journal, _) = open(&disk).unwrap();
     batches.iter().for_each(|batch| journal.append(batch.clone()).unwrap());
     (disk, journal)
@@ -187,11 +187,11 @@ fn what_is_missing_or_foreign_is_refused_by_name() {
         assert!(matches!(less, Err(JournalError::Damaged { .. })), "without {file}");
     }
     let other = Identity { member: "A2".to_owned(), ..identity() };
-    let foreign = DiskJournal::open(disk.clone(), &other).map(|_| ());
+    let foreign = DiskJournal::open(Box::new(disk.clone()), &other).map(|_| ());
     let error = foreign.unwrap_err().to_string();
     assert!(error.contains("the journal of A1, not of A2"), "{error}");
     assert!(matches!(
-        create(&mut disk.clone(), &identity(), SMALLEST_SEGMENT),
+        create(&mut disk.clone(), &identity(), SMALLEST_SEGMENT, JournalId(7)),
         Err(JournalError::Exists(_))
     ));
 }
@@ -261,7 +261,7 @@ fn the_most_that_one_turn_can_bring_is_read() {
 fn a_record_that_is_too_long_is_refused_and_the_journal_is_as_it_was() {
     for segment in [SMALLEST_SEGMENT, SMALLEST_SEGMENT + 1, 1 << 20, SEGMENT] {
         let (disk, mut journal) = journal_of(segment, &[vec![Record::Round(1)]]);
-        let append = |journal: &mut DiskJournal<Disk>, payload: usize| {
+        let append = |journal: &mut DiskJournal, payload: usize| {
             journal.append(vec![vote(1, vec![7; 9]), vote(2, vec![7; payload])])
         };
         let (mut fits, mut too_long) = (MAX_DATAGRAM - 13, segment.max(1 << 20));
@@ -297,7 +297,7 @@ fn a_record_that_is_too_long_is_refused_and_the_journal_is_as_it_was() {
 #[test]
 fn a_segment_has_room_for_whatever_a_datagram_can_bring() {
     let mut disk = Disk::default();
-    let refused = create(&mut disk, &identity(), SMALLEST_SEGMENT - 1).unwrap_err();
+    let refused = create(&mut disk, &identity(), SMALLEST_SEGMENT - 1, JournalId(7)).unwrap_err();
     assert!(matches!(refused, JournalError::SegmentSize(_)), "{refused}");
     assert!(disk.names().unwrap().is_empty(), "nothing was made");
     let (disk, mut journal) = journal_with(&[]);
@@ -311,8 +311,10 @@ fn a_directory_is_a_folder_for_one_process() {
     let path = std::env::temp_dir().join(format!("synod-journal-{}", std::process::id()));
     std::fs::create_dir_all(&path).unwrap();
     let batches: Vec<_> = (0..40).map(|instance| vec![vote(instance, vec![7; 14_000])]).collect();
-    create(&mut Directory::lock(&path).unwrap(), &identity(), SMALLEST_SEGMENT).unwrap();
-    let (mut journal, _) = DiskJournal::open(Directory::lock(&path).unwrap(), &identity()).unwrap();
+    create(&mut Directory::lock(&path).unwrap(), &identity(), SMALLEST_SEGMENT, JournalId(7))
+        .unwrap();
+    let (mut journal, _) =
+        DiskJournal::open(Box::new(Directory::lock(&path).unwrap()), &identity()).unwrap();
     batches.iter().for_each(|batch| journal.append(batch.clone()).unwrap());
     let taken = Directory::lock(&path).unwrap_err();
     assert_eq!(taken.kind(), io::ErrorKind::WouldBlock);
@@ -321,7 +323,8 @@ fn a_directory_is_a_folder_for_one_process() {
     assert_eq!(looked.cluster, "'test' (id 00000001...)");
     assert_eq!((looked.recovered.entries, looked.recovered.torn), (40, 0));
     drop(journal);
-    let (_, found) = DiskJournal::open(Directory::lock(&path).unwrap(), &identity()).unwrap();
+    let (_, found) =
+        DiskJournal::open(Box::new(Directory::lock(&path).unwrap()), &identity()).unwrap();
     assert_eq!(found, looked.recovered);
     assert_eq!(found.storage.unwrap().0, batches.concat());
     std::fs::remove_dir_all(&path).unwrap();

@@ -7,17 +7,17 @@ use crate::paxos::{Ballot, LeaderId, Record};
 use crate::runtime::journal::Journal;
 use crate::runtime::journal::disk::{DiskJournal, JournalError, create, is_made};
 use crate::runtime::journal::folder::Folder;
-use crate::runtime::journal::identity::Identity;
+use crate::runtime::journal::identity::{Identity, JournalId};
 use crate::runtime::journal::segment::SMALLEST_SEGMENT;
 use crate::tests::common::identity;
 use crate::tests::disk::Disk;
 
 fn make(disk: &Disk) -> Result<(), JournalError> {
-    create(&mut disk.clone(), &identity(), SMALLEST_SEGMENT)
+    create(&mut disk.clone(), &identity(), SMALLEST_SEGMENT, JournalId(7))
 }
 
 fn open(disk: &Disk) -> Result<Vec<Record>, JournalError> {
-    let (_, recovered) = DiskJournal::open(disk.clone(), &identity())?;
+    let (_, recovered) = DiskJournal::open(Box::new(disk.clone()), &identity())?;
     Ok(recovered.storage.unwrap_or_default().0)
 }
 
@@ -34,7 +34,7 @@ fn can_begin(disk: &Disk, words: &str) {
         Err(other) => panic!("{words}: {other}"),
     }
     make(disk).unwrap_or_else(|error| panic!("{words}: {error}"));
-    let (mut journal, _) = DiskJournal::open(disk.clone(), &identity()).unwrap();
+    let (mut journal, _) = DiskJournal::open(Box::new(disk.clone()), &identity()).unwrap();
     journal.append(promised()).unwrap();
     drop(journal);
     let disk = disk.cut_power(|_| false);
@@ -78,7 +78,7 @@ fn is_whole(disk: &Disk) -> bool {
 fn a_member_that_has_run_is_never_taken_for_new() {
     let disk = Disk::default();
     make(&disk).unwrap();
-    let (mut journal, _) = DiskJournal::open(disk.clone(), &identity()).unwrap();
+    let (mut journal, _) = DiskJournal::open(Box::new(disk.clone()), &identity()).unwrap();
     journal.append(promised()).unwrap();
     drop(journal);
     let names: Vec<String> = disk.files().into_keys().collect();
@@ -119,7 +119,7 @@ fn a_whole_journal_of_somebody_else_is_not_taken() {
     let disk = Disk::default();
     make(&disk).unwrap();
     let other = Identity { member: "n2/acceptor".to_owned(), ..identity() };
-    let refused = create(&mut disk.clone(), &other, SMALLEST_SEGMENT);
+    let refused = create(&mut disk.clone(), &other, SMALLEST_SEGMENT, JournalId(7));
     assert!(matches!(refused, Err(JournalError::OtherMember { .. })));
 }
 
@@ -128,13 +128,13 @@ fn a_whole_journal_of_somebody_else_is_not_taken() {
 fn foreign_files_are_left_alone_and_named() {
     let disk = Disk::default();
     make(&disk).unwrap();
-    let (mut journal, _) = DiskJournal::open(disk.clone(), &identity()).unwrap();
+    let (mut journal, _) = DiskJournal::open(Box::new(disk.clone()), &identity()).unwrap();
     journal.append(promised()).unwrap();
     drop(journal);
     let names = ["journal-00000001.bak", "journal-2", "identity~", ".peers.swp", "lost+found", "é"];
     for name in names {
         let disk = disk.add(name, b"anything");
-        let (_, recovered) = DiskJournal::open(disk.clone(), &identity()).unwrap();
+        let (_, recovered) = DiskJournal::open(Box::new(disk.clone()), &identity()).unwrap();
         assert_eq!(recovered.foreign, [name]);
         assert_eq!(recovered.storage.unwrap().0, promised());
         assert_eq!(disk.files()[name], b"anything");

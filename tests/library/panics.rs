@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::cluster::client::{Client, Outcome};
 use crate::cluster::config::ClusterConfig;
-use crate::cluster::member::{RoleKind, RunningRole};
+use crate::cluster::member::{Member, RoleKind};
 use crate::lab::processes::free_ports;
 use crate::paxos::{Answer, AnyStateMachine};
 use crate::tests::touchy::Touchy;
@@ -22,16 +22,16 @@ impl Drop for Base {
     }
 }
 
-fn start(config: &ClusterConfig, base: &Path) -> Vec<RunningRole> {
+fn start(config: &ClusterConfig, base: &Path) -> Vec<Member> {
     let machine = AnyStateMachine::new(Touchy::new(|command| command.starts_with(b"boom")));
     let members = config.members.iter();
-    members.flat_map(|member| config.start(base, &member.name, &machine).unwrap()).collect()
+    members.map(|it| Member::start(config, base, &it.name, &machine).unwrap()).collect()
 }
 
 /// Stops all; the leaders' machines.
-fn stop(members: Vec<RunningRole>) -> Vec<Vec<u8>> {
-    let ended = members.into_iter().map(|playing| (playing.part, playing.running.stop()));
-    let leaders = ended.filter(|(part, _)| *part == RoleKind::Leader);
+fn stop(members: Vec<Member>) -> Vec<Vec<u8>> {
+    let ended = members.into_iter().flat_map(Member::stop);
+    let leaders = ended.filter(|(kind, _)| *kind == RoleKind::Leader);
     let state = |(_, ended): (RoleKind, Option<crate::runtime::run::Ended>)| ended.unwrap().state;
     let machine =
         |state: crate::paxos::State| state.as_leader().unwrap().executor().machine().snapshot();
@@ -52,7 +52,7 @@ fn a_command_that_panics_has_no_effect_and_ends_nobody_also_after_a_restart_of_a
     let file = ClusterConfig::sample_at("touchy", 3, || ports.next().unwrap()).unwrap();
     let config: ClusterConfig = file.parse().unwrap();
     for member in &config.members {
-        config.create_journals(&base.0, &member.name).unwrap();
+        Member::create(&config, &base.0, &member.name).unwrap();
     }
     let reply = |bytes: &[u8]| Answer::Reply(bytes.into());
     let members = start(&config, &base.0);

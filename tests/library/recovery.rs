@@ -10,6 +10,7 @@ use crate::paxos::{
 use crate::runtime::journal::Journal;
 use crate::runtime::journal::disk::{DiskJournal, JournalError, create, inspect};
 use crate::runtime::journal::folder::Directory;
+use crate::runtime::journal::identity::JournalId;
 use crate::runtime::journal::segment::SMALLEST_SEGMENT;
 use crate::tests::common::identity;
 
@@ -58,9 +59,15 @@ impl Written {
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         let folder = Folder(folder);
-        create(&mut Directory::lock(&folder.0).unwrap(), &identity(), SMALLEST_SEGMENT).unwrap();
+        create(
+            &mut Directory::lock(&folder.0).unwrap(),
+            &identity(),
+            SMALLEST_SEGMENT,
+            JournalId(7),
+        )
+        .unwrap();
         let lock = Directory::lock(&folder.0).unwrap();
-        let (mut journal, _) = DiskJournal::open(lock, &identity()).unwrap();
+        let (mut journal, _) = DiskJournal::open(Box::new(lock), &identity()).unwrap();
         let mut places: Vec<(PathBuf, usize, usize)> = Vec::new();
         for batch in &batches {
             journal.append(batch.clone()).unwrap();
@@ -117,7 +124,7 @@ fn look(path: &Path) -> Result<Vec<Record>, JournalError> {
 
 /// What a start finds. It clears what is torn.
 fn open(path: &Path) -> Result<Vec<Record>, JournalError> {
-    let (_, recovered) = DiskJournal::open(Directory::lock(path).unwrap(), &identity())?;
+    let (_, recovered) = DiskJournal::open(Box::new(Directory::lock(path).unwrap()), &identity())?;
     Ok(recovered.storage.unwrap_or_default().0)
 }
 

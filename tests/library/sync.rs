@@ -9,7 +9,8 @@ use crate::paxos::{
     Acceptor, AcceptorId, Ballot, Decree, Instance, LeaderId, Limits, Members, Message, Node,
     Quorums, Record, Role, Saving, Setup, Timing,
 };
-use crate::runtime::host::HostError;
+use crate::runtime::environment::Environment;
+use crate::runtime::host::{HostError, Ready};
 use crate::runtime::journal::Journal;
 use crate::runtime::me::Me;
 use crate::runtime::party::Party;
@@ -45,7 +46,8 @@ fn acceptor(leader: &UdpSocket, journal: Works) -> Running {
     let setup = Arc::new(Setup::new(members, Limits::default()));
     let role = Role::Acceptor(Acceptor { me: AcceptorId(0), setup });
     let node = Node::new(role, Saving::Changes, Timing::NEVER);
-    run((me(own), None), node, (Arc::clone(&socket), socket), None, journal).unwrap()
+    let ready = Ready { me: me(own), admission: None, actor: node, storage: None, journal };
+    run(ready, (Arc::clone(&socket), socket), Environment::system()).unwrap()
 }
 
 /// What could not be saved is not said, by any datagram; and the node ends with the error.

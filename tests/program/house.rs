@@ -95,7 +95,7 @@ fn data_flows_one_way() {
 #[test]
 fn no_name_is_drawn_by_a_generator_that_the_clock_seeds() {
     let may = [
-        "runtime/timers.rs",
+        "runtime/environment.rs",
         "runtime/lossy.rs",
         "lab/demo/adversary.rs",
         "lab/processes.rs",
@@ -111,6 +111,51 @@ fn no_name_is_drawn_by_a_generator_that_the_clock_seeds() {
         found += usize::from(draws);
     }
     assert!(found >= may.len(), "the search finds what there is");
+}
+
+/// Time, chance and waiting that are not the environment's.
+const OUTSIDE: [&str; 8] = [
+    "Instant::now",
+    ".elapsed()",
+    "SystemTime::now",
+    "thread::sleep",
+    "fastrand::",
+    "getrandom",
+    "SystemClock",
+    "SystemRandom",
+];
+
+/// The places where the system is asked: whatever else runs can be simulated.
+const EDGES: [&str; 5] = [
+    "runtime/environment.rs",
+    "runtime/threads.rs",
+    "runtime/udp.rs",
+    "runtime/identity.rs",
+    "cluster/resolver.rs",
+];
+
+/// The seeded generator of a network that is bad on purpose.
+const SEEDED: &str = "runtime/lossy.rs";
+
+#[test]
+fn whatever_runs_takes_time_and_chance_from_its_environment() {
+    let mut edges = Vec::new();
+    for (path, text) in sources(&["src/runtime", "src/cluster"]) {
+        let path = path.to_string_lossy().into_owned();
+        let is_test = path.ends_with("/tests.rs") || path.contains("/tests/");
+        let found = offences(&text, &OUTSIDE);
+        if is_test || path.ends_with(SEEDED) || found.is_empty() {
+            continue;
+        }
+        match EDGES.iter().find(|edge| path.ends_with(*edge)) {
+            Some(edge) => edges.push(*edge),
+            None => panic!("{path} asks the system: {found:?}"),
+        }
+    }
+    assert_eq!(edges.len(), EDGES.len(), "one of the edges is none any more: {edges:?}");
+    let waits = "while since.elapsed() < time { std::thread::sleep(REST); }";
+    assert_eq!(offences(waits, &OUTSIDE), [".elapsed()", "thread::sleep"]);
+    assert_eq!(offences("let now = environment.now();", &OUTSIDE), [""; 0]);
 }
 
 /// The proof speaks of no code, so that nothing in the code can make it true.

@@ -9,7 +9,7 @@ use crate::common::{Cluster, Member, text, wait_for};
 use serde_json::{Value, json};
 use synod::internals::{
     Ballot, ClientId, Command, Decree, Directory, DiskJournal, Identity, Instance, Journal,
-    LeaderId, Record, RequestId, SMALLEST_SEGMENT, Vote, create,
+    JournalId, LeaderId, Record, RequestId, SMALLEST_SEGMENT, Vote, create,
 };
 
 /// Every file below a folder, with its contents and the time when it was changed.
@@ -50,8 +50,8 @@ fn written(cluster: &Cluster) -> PathBuf {
         Identity { cluster: cluster.config().identity(), member: "n9/acceptor".to_owned() };
     // Locked once: a process that another test starts may hold a lock on for a moment.
     let mut folder = Directory::lock(&path).unwrap();
-    create(&mut folder, &identity, SMALLEST_SEGMENT).unwrap();
-    let (mut journal, _) = DiskJournal::open(folder, &identity).unwrap();
+    create(&mut folder, &identity, SMALLEST_SEGMENT, JournalId(7)).unwrap();
+    let (mut journal, _) = DiskJournal::open(Box::new(folder), &identity).unwrap();
     journal.append(vec![Record::Promised(ballot(3)), Record::Promised(ballot(2))]).unwrap();
     for instance in 4..14 {
         let id = RequestId { client: ClientId::original(6), sequence: instance };

@@ -26,7 +26,7 @@ fn vote(instance: u64) -> Vote {
 fn write(cluster: &Cluster, role: &str, votes: impl Iterator<Item = u64>) {
     let identity = Identity { cluster: cluster.config().identity(), member: role.to_owned() };
     let folder = Directory::lock(&cluster.data(role)).unwrap();
-    let (mut journal, _) = DiskJournal::open(folder, &identity).unwrap();
+    let (mut journal, _) = DiskJournal::open(Box::new(folder), &identity).unwrap();
     journal.append(vec![Record::Promised(BALLOT)]).unwrap();
     let votes: Vec<u64> = votes.collect();
     for some in votes.chunks(2_000) {

@@ -63,7 +63,7 @@ fn a_member_of_which_one_role_has_run_is_not_new() {
     let acceptor = cluster.data("n1/acceptor");
     let folder = Directory::lock(&acceptor).unwrap();
     let me = Identity { cluster: cluster.config().identity(), member: "n1/acceptor".to_owned() };
-    let (mut journal, _) = DiskJournal::open(folder, &me).unwrap();
+    let (mut journal, _) = DiskJournal::open(Box::new(folder), &me).unwrap();
     let ballot = Ballot { round: 1, leader: LeaderId(0) };
     journal.append(vec![Record::Promised(ballot)]).unwrap();
     drop(journal);

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use crate::common::{Cluster, Member, text, wait_for};
-use synod::internals::{Directory, Identity, SMALLEST_SEGMENT, create};
+use synod::internals::{Directory, Identity, JournalId, SMALLEST_SEGMENT, create};
 
 type Line = (&'static str, String);
 
@@ -133,7 +133,8 @@ fn the_other_role_of_the_same_member_is_enough_to_notice() {
         fs::rename(&path, &aside).unwrap();
         fs::create_dir(&path).unwrap();
         let identity = Identity { cluster: identity.clone(), member: role.to_owned() };
-        create(&mut Directory::lock(&path).unwrap(), &identity, SMALLEST_SEGMENT).unwrap();
+        create(&mut Directory::lock(&path).unwrap(), &identity, SMALLEST_SEGMENT, JournalId(7))
+            .unwrap();
         is_refused(&cluster.synod(&["node", "n2", "--config", "test/cluster.toml"]), role);
         fs::remove_dir_all(&path).unwrap();
         fs::rename(&aside, &path).unwrap();

@@ -17,6 +17,8 @@ use crate::paxos::{
     Members, MembersError, Node, Quorums, Role, Saving, Setup, Start, State, Timing,
 };
 use crate::runtime::counters::{Counters, Counts};
+use crate::runtime::environment::Environment;
+use crate::runtime::host::Ready;
 use crate::runtime::identity::{ClusterId, ClusterIdentity, MemberRoles};
 use crate::runtime::journal::MemoryJournal;
 use crate::runtime::me::Me;
@@ -165,7 +167,7 @@ impl Cluster {
         let mut spawned = Vec::new();
         let parties = parties().chain([Party::Client]).collect::<Vec<_>>();
         for (((number, member), party), socket) in (0..).zip(members).zip(parties).zip(sockets) {
-            let me = (Me::new(party, Arc::clone(&cluster)), None);
+            let me = Me::new(party, Arc::clone(&cluster));
             let (name, address) = (member.name, socket.address());
             let leaves_word = config.runtime == Runtime::Spawn;
             let probe = Probe::new(member.node, Arc::clone(&member.view), leaves_word);
@@ -176,14 +178,15 @@ impl Cluster {
                     How::Spawned
                 }
                 Runtime::Pump => {
-                    let (seed, journal) =
-                        (config.seed.wrapping_add(number), MemoryJournal::default());
-                    let own = Arc::clone(&socket);
+                    let seed = config.seed.wrapping_add(number);
+                    let journal = MemoryJournal::default();
+                    let ready = Ready { me, admission: None, actor: probe, storage: None, journal };
+                    let (own, environment) = (Arc::clone(&socket), Environment::system());
                     How::Pumped(if config.adversarial {
                         let source = Adversary::new(own, seed, Arc::clone(&impairments));
-                        run(me, probe, (socket, Arc::new(source)), None, journal)?
+                        run(ready, (socket, Arc::new(source)), environment)?
                     } else {
-                        run(me, probe, (socket, own), None, journal)?
+                        run(ready, (socket, own), environment)?
                     })
                 }
             };

@@ -12,7 +12,7 @@ use stateright::actor::{Actor, Command, Id, Out};
 
 use crate::paxos::leader::Stance;
 use crate::paxos::{Message, Node, State, Storage, Timer};
-use crate::runtime::host::Member;
+use crate::runtime::host::HostedActor;
 
 /// The longest latency that is told apart from longer ones, in microseconds: an hour.
 const LONGEST_LATENCY: u64 = 3_600_000_000;
@@ -197,12 +197,9 @@ impl Actor for Probe {
         message: Message,
         out: &mut Out<Self>,
     ) {
-        if let Some(mut client) = self.view.client()
-            && self.node.admits(src, &message)
-        {
-            client.see_received(&message);
+        if self.node.admits(src, &message) {
+            self.on_admitted(id, state, src, message, out);
         }
-        self.watch(state, out, |state, out| self.node.on_msg(id, state, src, message, out));
     }
 
     fn on_timeout(&self, id: Id, state: &mut Cow<State>, timer: &Timer, out: &mut Out<Self>) {
@@ -214,8 +211,22 @@ impl Actor for Probe {
     }
 }
 
-impl Member for Probe {
+impl HostedActor for Probe {
     fn admits(&self, src: Id, message: &Message) -> bool {
         self.node.admits(src, message)
+    }
+
+    fn on_admitted(
+        &self,
+        _: Id,
+        state: &mut Cow<State>,
+        src: Id,
+        message: Message,
+        out: &mut Out<Self>,
+    ) {
+        if let Some(mut client) = self.view.client() {
+            client.see_received(&message);
+        }
+        self.watch(state, out, |state, out| self.node.on_admitted(state, src, message, out));
     }
 }

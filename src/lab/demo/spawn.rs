@@ -10,12 +10,12 @@ use std::thread;
 
 use stateright::actor::Id;
 
-use crate::runtime::host::Member;
+use crate::runtime::host::HostedActor;
 use crate::runtime::wire::{self, Header, WireError};
 
 /// Runs members over UDP, each bound to the address that its id stands for, on threads that live
 /// as long as the process.
-pub(super) fn spawn<A: Member>(members: Vec<(Id, A)>) -> io::Result<()> {
+pub(super) fn spawn<A: HostedActor>(members: Vec<(Id, A)>) -> io::Result<()> {
     let body = move || {
         let ended = stateright::actor::spawn(
             |message| wire::encode_one(Header::NOBODYS, message),

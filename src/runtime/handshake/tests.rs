@@ -4,6 +4,7 @@ mod ages;
 
 use super::*;
 use crate::paxos::{AcceptorId, LeaderId};
+use crate::runtime::environment::{Random, SystemRandom};
 use crate::runtime::identity::{ClusterId, ClusterIdentity, MemberRoles};
 use crate::runtime::journal::folder::Directory;
 use crate::runtime::journal::identity::Identity;
@@ -65,11 +66,11 @@ impl Disks {
     fn start(&self, role: Party, journal: u128, age: u64, without: &[&str]) -> Up {
         let (cluster, member) = (self.cluster.clone(), self.cluster.role_name(role));
         let folder = Directory::look(&self.path(role));
-        let peers = Peers::open(folder, &Identity { cluster, member }).unwrap();
+        let peers = Peers::open(Box::new(folder), &Identity { cluster, member }).unwrap();
         let without = without.iter().map(|name| (*name).to_owned()).collect();
-        let life = crate::runtime::identity::unique().unwrap();
+        let life = SystemRandom.unique().unwrap();
         let opened = Opened { journal: JournalId(journal), life, began: age };
-        Up { admission: Admission::new(role, opened, peers, &without), age }
+        Up { admission: Admission::new((role, opened), peers, &without, Instant::now()), age }
     }
 }
 

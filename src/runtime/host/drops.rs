@@ -24,8 +24,8 @@ pub(super) struct Drops {
 
 impl Drops {
     /// Counts from what was dropped by now.
-    pub(super) fn new(network: Network) -> Self {
-        let (now, dropped) = (Instant::now(), network.dropped.unwrap_or_default());
+    pub(super) fn new(network: Network, now: Instant) -> Self {
+        let dropped = network.dropped.unwrap_or_default();
         Drops { looks_at: now + EVERY, said: (network, now), dropped, incomplete: 0 }
     }
 
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn what_is_dropped_is_told_once_and_what_to_do_depends_on_the_buffer() {
         let (transport, start) = (Dropping(Cell::new(Some(7)), 208 << 10), Instant::now());
-        let mut drops = Drops::new(transport.network());
+        let mut drops = Drops::new(transport.network(), start);
         let mut look = |at: u64, incomplete: u64| -> String {
             drops.look(&transport, incomplete, start + Duration::from_secs(at)).collect()
         };
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn the_system_is_asked_once_a_second() {
         let (transport, start) = (Dropping(Cell::new(Some(7)), 1), Instant::now());
-        let mut drops = Drops::new(transport.network());
+        let mut drops = Drops::new(transport.network(), start);
         transport.0.set(Some(8));
         let mut dropped = |after| drops.network(&transport, start + after).dropped;
         assert_eq!(dropped(GOOD / 2), Some(7));

@@ -9,10 +9,10 @@ use super::super::journal::Journal;
 use super::super::party::Party;
 use super::super::udp::Transport;
 use super::super::wire::{Encoded, Frame, Framed, Header, WireError, encode_one};
-use super::{Host, Member};
+use super::{Host, HostedActor};
 use crate::paxos::Message;
 
-impl<A: Member, O: Transport, J: Journal> Host<A, O, J> {
+impl<A: HostedActor, T: Transport, J: Journal> Host<A, T, J> {
     /// Sends messages to the same destination together, in order.
     pub(super) fn send(&self, sends: Vec<(Id, Message)>) {
         let mut frames: BTreeMap<Id, Frame> = BTreeMap::new();

@@ -1,16 +1,14 @@
 //! What a host makes of those who are not meant to be here.
 
-use std::time::Instant;
-
 use super::super::journal::Journal;
 use super::super::notice::Notice;
 use super::super::party::Party;
 use super::super::pump::Datagram;
 use super::super::udp::Transport;
 use super::super::wire::{Header, Kind, Opened, encode_one};
-use super::{Host, Member};
+use super::{Host, HostedActor};
 
-impl<A: Member, O: Transport, J: Journal> Host<A, O, J> {
+impl<A: HostedActor, T: Transport, J: Journal> Host<A, T, J> {
     /// A datagram of another cluster, or for another role: whoever wants something by it is told who
     /// is here, and everybody is ignored.
     pub(super) fn hear_stranger(&mut self, datagram: &Datagram, opened: &Opened<'_>) {
@@ -19,7 +17,10 @@ impl<A: Member, O: Transport, J: Journal> Host<A, O, J> {
         let from = opened.header.from;
         let asks = matches!(opened.kind, Kind::StatusRequest | Kind::Handshake)
             || matches!(opened.kind, Kind::Protocol | Kind::Part) && from == Party::Client;
-        if asks && self.me.party() != Party::Client && self.notices.allow(from, Instant::now()) {
+        if asks
+            && self.me.party() != Party::Client
+            && self.notices.allow(from, self.environment.now())
+        {
             let here = self.me.name();
             let notice = Notice { here, cluster: self.me.cluster().brief() };
             // Strangers are not told the digest.
@@ -38,7 +39,7 @@ impl<A: Member, O: Transport, J: Journal> Host<A, O, J> {
         if let Some(admission) = &mut self.admission {
             admission.hear_of(&notice.cluster);
         }
-        if self.warnings.allows(Instant::now()) {
+        if self.warnings.allows(self.environment.now()) {
             let words = notice.in_words("a member", self.me.cluster());
             tracing::warn!(at = %datagram.from, "{words}");
         }

@@ -5,6 +5,7 @@
 //! It is one file at a time, under a name that no journal reads (`spare.unfinished`), so that nothing is lost
 //! with it: one that is left over is removed at the next start.
 
+use std::fmt::Debug;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,16 +28,16 @@ pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// A file that is being filled with zeros, one system call at a time.
 #[derive(Debug)]
-pub struct Filling<F> {
-    file: F,
+pub struct Filling {
+    file: Box<dyn Medium>,
     size: usize,
     written: usize,
     synced: usize,
 }
 
-impl<F: Medium> Filling<F> {
+impl Filling {
     /// An empty file that is to have so many zeros.
-    pub(super) fn new(file: F, size: usize) -> Self {
+    pub(super) fn new(file: Box<dyn Medium>, size: usize) -> Self {
         Filling { file, size, written: 0, synced: 0 }
     }
 
@@ -54,12 +55,12 @@ impl<F: Medium> Filling<F> {
     }
 
     /// The file.
-    pub fn into_file(self) -> F {
+    pub fn into_file(self) -> Box<dyn Medium> {
         self.file
     }
 
     /// Fills it in one go, with one wait for the disk.
-    pub(super) fn at_once(mut self) -> io::Result<F> {
+    pub(super) fn at_once(mut self) -> io::Result<Box<dyn Medium>> {
         self.file.write_at(self.written, &vec![0; self.size - self.written])?;
         self.file.sync()?;
         Ok(self.file)
@@ -68,43 +69,37 @@ impl<F: Medium> Filling<F> {
 
 /// A file that was made ahead.
 #[derive(Debug)]
-pub struct Made<F> {
+pub struct Made {
     /// The file, full and durable.
-    pub file: io::Result<F>,
+    pub file: io::Result<Box<dyn Medium>>,
     /// True if it had to be waited for.
     pub late: bool,
 }
 
 /// Fills files while others do something else.
-pub trait Maker<F>: Send {
+pub trait Maker: Debug + Send {
     /// Begins to fill a file. Only once the one before was taken by [`finish`](Maker::finish).
-    fn begin(&mut self, filling: Filling<F>) -> io::Result<()>;
+    fn begin(&mut self, filling: Filling) -> io::Result<()>;
 
     /// Takes the file that was begun, and waits for it, but no longer than `most`. None if none was begun.
-    fn finish(&mut self, most: Duration) -> Option<Made<F>>;
+    fn finish(&mut self, most: Duration) -> Option<Made>;
 }
 
 /// Fills files on a thread, which there is only while a file is being filled. Dropping this ends it, and
 /// waits for it.
-#[derive(Debug)]
-pub struct Helper<F>(Option<Task<F>>);
+#[derive(Debug, Default)]
+pub struct Helper(Option<Task>);
 
 #[derive(Debug)]
-struct Task<F> {
-    filled: Receiver<io::Result<F>>,
+struct Task {
+    filled: Receiver<io::Result<Box<dyn Medium>>>,
     stop: Arc<AtomicBool>,
     /// None once it was waited for.
     thread: Option<JoinHandle<()>>,
 }
 
-impl<F> Default for Helper<F> {
-    fn default() -> Self {
-        Helper(None)
-    }
-}
-
-impl<F: Medium> Maker<F> for Helper<F> {
-    fn begin(&mut self, filling: Filling<F>) -> io::Result<()> {
+impl Maker for Helper {
+    fn begin(&mut self, filling: Filling) -> io::Result<()> {
         let (tell, filled) = bounded(1);
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
@@ -118,7 +113,7 @@ impl<F: Medium> Maker<F> for Helper<F> {
         Ok(())
     }
 
-    fn finish(&mut self, most: Duration) -> Option<Made<F>> {
+    fn finish(&mut self, most: Duration) -> Option<Made> {
         let task = self.0.as_ref()?;
         let late = task.filled.is_empty();
         let file = match task.filled.recv_timeout(most) {
@@ -140,7 +135,7 @@ impl<F: Medium> Maker<F> for Helper<F> {
 }
 
 /// None if it was stopped.
-fn fill<F: Medium>(mut filling: Filling<F>, stopped: &AtomicBool) -> Option<io::Result<F>> {
+fn fill(mut filling: Filling, stopped: &AtomicBool) -> Option<io::Result<Box<dyn Medium>>> {
     while !stopped.load(Ordering::Relaxed) {
         match filling.step() {
             Ok(false) => {}
@@ -158,7 +153,7 @@ fn fill<F: Medium>(mut filling: Filling<F>, stopped: &AtomicBool) -> Option<io::
     None
 }
 
-impl<F> Drop for Task<F> {
+impl Drop for Task {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {

@@ -8,7 +8,6 @@
 //! it had been appended in this life.
 
 use std::io;
-use std::time::{Duration, Instant};
 
 use tracing::warn;
 
@@ -29,28 +28,26 @@ use crate::paxos::Record;
 
 /// A journal on disk.
 #[derive(Debug)]
-pub struct DiskJournal<D: Folder> {
+pub struct DiskJournal {
     /// Makes the next segment. It ends before the folder is unlocked, since it stands before it.
-    ahead: Ahead<D::Maker>,
-    folder: D,
+    ahead: Ahead,
+    folder: Box<dyn Folder>,
     id: JournalId,
     owner: Vec<u8>,
     /// How many bytes a segment has.
     size: usize,
-    open: Open<D::File>,
+    open: Open,
     /// The sequence of the next entry.
     next: u64,
     /// Once something went wrong, nobody knows what is durable.
     failed: bool,
     syncs: u64,
-    /// When the last one began, and how long it took.
-    last_sync: Option<(Instant, Duration)>,
 }
 
 /// The next segment, which is made ahead once half of this one is full.
 #[derive(Debug)]
-struct Ahead<M> {
-    maker: M,
+struct Ahead {
+    maker: Box<dyn Maker>,
     /// True once it was begun, or could not be begun.
     tried: bool,
     /// The number of segments that a turn had to wait for.
@@ -59,20 +56,20 @@ struct Ahead<M> {
 
 /// The segment that is written to.
 #[derive(Debug)]
-struct Open<F> {
-    file: F,
+struct Open {
+    file: Box<dyn Medium>,
     number: u64,
     /// Where the next entry goes.
     end: usize,
 }
 
 /// Turns a file full of zeros into a segment, which is durable when this returns.
-pub(super) fn begin_segment<D: Folder>(
-    folder: &mut D,
-    mut file: D::File,
+pub(super) fn begin_segment(
+    folder: &mut dyn Folder,
+    mut file: Box<dyn Medium>,
     owner: &[u8],
     (number, first): (u64, u64),
-) -> io::Result<D::File> {
+) -> io::Result<Box<dyn Medium>> {
     file.write_at(0, &segment::head(owner, number, first))?;
     file.sync()?;
     folder.rename(SPARE, &segment_name(number))?;
@@ -80,13 +77,16 @@ pub(super) fn begin_segment<D: Folder>(
     Ok(file)
 }
 
-impl<D: Folder> DiskJournal<D> {
+impl DiskJournal {
     /// Opens the journal of a member that was made by [`create`], and reads it. When this returns, all
     /// that was found is durable; what is left over of a batch that was never acknowledged is
     /// cleared.
-    pub fn open(mut folder: D, identity: &Identity) -> Result<(Self, Recovered), JournalError> {
-        let read = read(&folder, Some(identity))?;
-        clear_up(&mut folder, identity, &read)?;
+    pub fn open(
+        mut folder: Box<dyn Folder>,
+        identity: &Identity,
+    ) -> Result<(Self, Recovered), JournalError> {
+        let read = read(&*folder, Some(identity))?;
+        clear_up(&mut *folder, identity, &read)?;
         let after = FIRST + read.scanned.len() as u64;
         let mut next = FIRST;
         let mut now = None;
@@ -110,9 +110,8 @@ impl<D: Folder> DiskJournal<D> {
         let ahead = Ahead { maker: folder.maker(), tried: false, late: 0 };
         let (id, owner, size) =
             (read.owner.label.id, read.owner.bytes.clone(), read.owner.label.segment);
-        let (failed, syncs, last_sync) = (false, 0, None);
-        let mut journal =
-            DiskJournal { ahead, folder, id, owner, size, open, next, failed, syncs, last_sync };
+        let (failed, syncs) = (false, 0);
+        let mut journal = DiskJournal { ahead, folder, id, owner, size, open, next, failed, syncs };
         journal.begin_ahead();
         Ok((journal, read.recovered()))
     }
@@ -169,7 +168,7 @@ impl<D: Folder> DiskJournal<D> {
     fn begin_segment(&mut self) -> io::Result<()> {
         let (number, first) = (self.open.number + 1, self.next + 1);
         let file = self.spare()?;
-        let file = begin_segment(&mut self.folder, file, &self.owner, (number, first))?;
+        let file = begin_segment(&mut *self.folder, file, &self.owner, (number, first))?;
         self.open.seal(&self.owner, &mut self.next)?;
         self.open = Open { file, number, end: segment::START };
         self.ahead.tried = false;
@@ -177,7 +176,7 @@ impl<D: Folder> DiskJournal<D> {
     }
 
     /// The file that was made ahead. If there is none, for whatever reason, it is made now.
-    fn spare(&mut self) -> io::Result<D::File> {
+    fn spare(&mut self) -> io::Result<Box<dyn Medium>> {
         match self.ahead.maker.finish(LONGEST_WAIT) {
             Some(Made { file: Ok(file), late }) => {
                 self.ahead.late += u64::from(late);
@@ -211,11 +210,7 @@ impl<D: Folder> DiskJournal<D> {
 }
 
 /// Makes names durable, should whoever made them not have come to that, and removes what says nothing.
-fn clear_up<D: Folder>(
-    folder: &mut D,
-    identity: &Identity,
-    read: &Read,
-) -> Result<(), JournalError> {
+fn clear_up(folder: &mut dyn Folder, identity: &Identity, read: &Read) -> Result<(), JournalError> {
     let foreign = &read.listing.foreign;
     if !foreign.is_empty() {
         let (member, files) = (&identity.member, foreign.join(", "));
@@ -227,7 +222,7 @@ fn clear_up<D: Folder>(
     folder.sync().map_err(at("the data directory"))
 }
 
-impl<F: Medium> Open<F> {
+impl Open {
     /// Makes durable what was read, and clears what is torn. If the last life ended before a sync
     /// had returned, its last batch may have been read from the system's memory only; and after a
     /// sync that failed, the system may hold that batch for written. So it is written again.
@@ -256,7 +251,7 @@ impl<F: Medium> Open<F> {
     }
 }
 
-impl<D: Folder> Journal for DiskJournal<D> {
+impl Journal for DiskJournal {
     fn append(&mut self, records: Vec<Record>) -> io::Result<()> {
         if records.is_empty() {
             return Ok(());
@@ -269,10 +264,8 @@ impl<D: Folder> Journal for DiskJournal<D> {
         let payloads = entry::payloads(&records, most)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         self.failed = true;
-        let start = Instant::now();
         self.write(&records, &payloads)?;
         self.failed = false;
-        self.last_sync = Some((start, start.elapsed()));
         self.begin_ahead();
         Ok(())
     }
@@ -282,15 +275,13 @@ impl<D: Folder> Journal for DiskJournal<D> {
     }
 
     fn stats(&self) -> Option<JournalStats> {
-        let ago = |(at, took): (Instant, Duration)| at.elapsed().saturating_sub(took);
         Some(JournalStats {
             bytes: self.open.number * self.size as u64,
             used: (self.open.number - FIRST) * self.size as u64 + self.open.end as u64,
             entries: self.age(),
             syncs: self.syncs,
             late_segments: self.ahead.late,
-            last_sync_us: self.last_sync.map_or(0, |(_, took)| took.as_micros() as u64),
-            last_sync_ms_ago: self.last_sync.map(|last| ago(last).as_millis() as u64),
+            ..JournalStats::default()
         })
     }
 }

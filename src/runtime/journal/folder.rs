@@ -1,6 +1,7 @@
 //! The folder that a journal is in: the few things that it asks of a file system, one system call each,
 //! so that tests can end a process, or the power, between any two of them.
 
+use std::fmt::Debug;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::ahead::{Helper, Maker};
 
 /// A file that is written to in place.
-pub trait Medium: Send + 'static {
+pub trait Medium: Debug + Send {
     /// Writes at this place. What is between the end of the file and there is zeros then.
     fn write_at(&mut self, offset: usize, bytes: &[u8]) -> io::Result<()>;
 
@@ -19,12 +20,7 @@ pub trait Medium: Send + 'static {
 
 /// Where files are. Of what is done with names, any part may be undone by a power cut until
 /// [`sync`](Folder::sync) returns.
-pub trait Folder: Send {
-    /// A file that can be written to.
-    type File: Medium;
-    /// What fills files with zeros beside everything else.
-    type Maker: Maker<Self::File>;
-
+pub trait Folder: Debug + Send {
     /// The names of all files, in their order.
     fn names(&self) -> io::Result<Vec<String>>;
 
@@ -33,10 +29,10 @@ pub trait Folder: Send {
     fn read(&self, name: &str, most: usize) -> io::Result<Vec<u8>>;
 
     /// Makes an empty file, or empties the one that is there.
-    fn make(&mut self, name: &str) -> io::Result<Self::File>;
+    fn make(&mut self, name: &str) -> io::Result<Box<dyn Medium>>;
 
     /// Opens a file that exists.
-    fn open(&mut self, name: &str) -> io::Result<Self::File>;
+    fn open(&mut self, name: &str) -> io::Result<Box<dyn Medium>>;
 
     /// Gives a file another name, whose file is gone then, if there was one.
     fn rename(&mut self, from: &str, to: &str) -> io::Result<()>;
@@ -47,8 +43,8 @@ pub trait Folder: Send {
     /// Makes the names of all files durable.
     fn sync(&mut self) -> io::Result<()>;
 
-    /// A maker of files for this folder.
-    fn maker(&self) -> Self::Maker;
+    /// A maker of files for this folder, which fills them with zeros beside everything else.
+    fn maker(&self) -> Box<dyn Maker>;
 
     /// Writes a file, which may exist: after a crash it has the old contents or the new, and once
     /// this returns, the new.
@@ -64,6 +60,38 @@ pub trait Folder: Send {
         file.write_at(0, contents)?;
         file.sync()?;
         self.rename(&unfinished, name)
+    }
+}
+
+/// Where folders are.
+pub trait FileSystem: Debug + Send + Sync {
+    /// Makes a folder, and those that it is in, for this user alone. They are durable when this returns.
+    /// Those that exist stay as they are.
+    fn create(&self, path: &Path) -> io::Result<()>;
+
+    /// Locks a folder, which must exist. An error of kind [`WouldBlock`](io::ErrorKind::WouldBlock) says
+    /// that somebody else has it.
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Folder>>;
+
+    /// A folder without its lock: only to look, or for whoever has it already.
+    fn look(&self, path: &Path) -> Box<dyn Folder>;
+}
+
+/// The file system of the operating system.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemFiles;
+
+impl FileSystem for SystemFiles {
+    fn create(&self, path: &Path) -> io::Result<()> {
+        create_private(path)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Folder>> {
+        Ok(Box::new(Directory::lock(path)?))
+    }
+
+    fn look(&self, path: &Path) -> Box<dyn Folder> {
+        Box::new(Directory::look(path))
     }
 }
 
@@ -130,9 +158,6 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 }
 
 impl Folder for Directory {
-    type File = File;
-    type Maker = Helper<File>;
-
     fn names(&self) -> io::Result<Vec<String>> {
         let name = |found: io::Result<fs::DirEntry>| {
             found.map(|found| found.file_name().to_string_lossy().into_owned())
@@ -157,12 +182,12 @@ impl Folder for Directory {
         Ok(bytes)
     }
 
-    fn make(&mut self, name: &str) -> io::Result<File> {
-        private().truncate(true).open(self.path.join(name))
+    fn make(&mut self, name: &str) -> io::Result<Box<dyn Medium>> {
+        Ok(Box::new(private().truncate(true).open(self.path.join(name))?))
     }
 
-    fn open(&mut self, name: &str) -> io::Result<File> {
-        OpenOptions::new().read(true).write(true).open(self.path.join(name))
+    fn open(&mut self, name: &str) -> io::Result<Box<dyn Medium>> {
+        Ok(Box::new(OpenOptions::new().read(true).write(true).open(self.path.join(name))?))
     }
 
     fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
@@ -177,8 +202,8 @@ impl Folder for Directory {
         sync_folder(&self.path)
     }
 
-    fn maker(&self) -> Helper<File> {
-        Helper::default()
+    fn maker(&self) -> Box<dyn Maker> {
+        Box::new(Helper::default())
     }
 }
 

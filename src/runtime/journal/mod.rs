@@ -46,7 +46,8 @@ pub trait Journal: Send {
         0
     }
 
-    /// How large it is, and what it costs; none if it is not on disk.
+    /// How large it is, and what it costs; none if it is not on disk. It knows no clock, so how long it
+    /// takes is for the host to say.
     fn stats(&self) -> Option<JournalStats> {
         None
     }

@@ -8,23 +8,24 @@ use super::ahead::{Filling, SPARE};
 use super::disk::begin_segment;
 use super::error::{JournalError, at};
 use super::folder::Folder;
-use super::identity::Identity;
+use super::identity::{Identity, JournalId};
 use super::listing::{FIRST, IDENTITY, segment_name};
 use super::owner::{bind, new_label, write_label};
 use super::peers::has_joined;
 use super::read::{is_half_made, list, read};
 
-/// Makes an empty journal, in segments of so many bytes, for a member that has never run, unless it has
-/// one. They must not be fewer than [`SMALLEST_SEGMENT`](super::disk::SMALLEST_SEGMENT).
-pub fn create<D: Folder>(
-    folder: &mut D,
+/// Makes an empty journal of this id, in segments of so many bytes, for a member that has never run, unless
+/// it has one. They must not be fewer than [`SMALLEST_SEGMENT`](super::disk::SMALLEST_SEGMENT).
+pub fn create(
+    folder: &mut dyn Folder,
     identity: &Identity,
     segment: usize,
+    id: JournalId,
 ) -> Result<(), JournalError> {
     if is_made(folder, identity)? {
         return folder.sync().map_err(at("the data directory"));
     }
-    let label = new_label(identity, segment)?;
+    let label = new_label(identity, segment, id)?;
     let first = segment_name(FIRST);
     let file = folder.make(SPARE).and_then(|file| Filling::new(file, segment).at_once());
     let made = file
@@ -36,7 +37,7 @@ pub fn create<D: Folder>(
 
 /// True if there is a journal for a member that has never run, and false if there is none, or none that
 /// was finished. An error if it has run, or is not this member's.
-pub fn is_made<D: Folder>(folder: &D, identity: &Identity) -> Result<bool, JournalError> {
+pub fn is_made(folder: &dyn Folder, identity: &Identity) -> Result<bool, JournalError> {
     let listing = list(folder)?;
     if listing.identity {
         let unused = read(folder, Some(identity))?.is_unused() && !has_joined(folder);

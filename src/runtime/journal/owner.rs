@@ -8,35 +8,35 @@ use super::folder::Folder;
 use super::identity::{Bound, Identity, JournalId, Label, MAX_TEXT, SEGMENTS, seal, unseal};
 use super::listing::{CLUSTER, IDENTITY, Listing};
 use super::segment::SMALLEST_SEGMENT;
-use crate::runtime::identity::{ClusterIdentity, TITLE, VERSION, unique};
+use crate::runtime::identity::{ClusterIdentity, TITLE, VERSION};
 
 /// A label for a new journal of a role, in segments of so many bytes.
-pub(super) fn new_label(identity: &Identity, segment: usize) -> Result<Label, JournalError> {
+pub(super) fn new_label(
+    identity: &Identity,
+    segment: usize,
+    id: JournalId,
+) -> Result<Label, JournalError> {
     if !(SMALLEST_SEGMENT..=*SEGMENTS.end()).contains(&segment) {
         return Err(JournalError::SegmentSize(segment));
     }
-    let id = JournalId(unique().map_err(at("the system's randomness"))?);
     let Identity { cluster, member } = identity;
     Ok(Label { cluster: Bound::To(cluster.digest()), member: member.clone(), segment, id })
 }
 
 /// Writes down whose a journal is. That is what makes it one, so all else is there already.
-pub(super) fn write_label<D: Folder>(folder: &mut D, label: &Label) -> Result<(), JournalError> {
+pub(super) fn write_label(folder: &mut dyn Folder, label: &Label) -> Result<(), JournalError> {
     folder.replace(IDENTITY, label.encode().as_bytes()).map_err(at(IDENTITY))
 }
 
 /// Writes down which cluster a journal is of, for people and for error texts.
-pub(super) fn bind<D: Folder>(
-    folder: &mut D,
-    cluster: &ClusterIdentity,
-) -> Result<(), JournalError> {
+pub(super) fn bind(folder: &mut dyn Folder, cluster: &ClusterIdentity) -> Result<(), JournalError> {
     folder.replace(CLUSTER, seal(&cluster.to_string()).as_bytes()).map_err(at(CLUSTER))
 }
 
 /// Binds a journal of version 1 to the cluster that its role has been admitted to. Nothing is done if
 /// it is bound already.
-pub(super) fn bind_if_unbound<D: Folder>(
-    folder: &mut D,
+pub(super) fn bind_if_unbound(
+    folder: &mut dyn Folder,
     cluster: &ClusterIdentity,
 ) -> io::Result<()> {
     let bound = folder.names()?.iter().any(|name| name == CLUSTER);
@@ -53,8 +53,8 @@ pub(super) struct Owner {
 }
 
 /// Reads whose journal it is, which must be this role's, if one is named.
-pub(super) fn read_label<D: Folder>(
-    folder: &D,
+pub(super) fn read_label(
+    folder: &dyn Folder,
     listing: &Listing,
     expected: Option<&Identity>,
 ) -> Result<Owner, JournalError> {
@@ -71,8 +71,8 @@ pub(super) fn read_label<D: Folder>(
     Ok(Owner { bytes, label, cluster })
 }
 
-fn read_cluster<D: Folder>(
-    folder: &D,
+fn read_cluster(
+    folder: &dyn Folder,
     listing: &Listing,
 ) -> Result<Option<ClusterIdentity>, JournalError> {
     if !listing.cluster {
@@ -158,7 +158,8 @@ mod tests {
         let path = version_1("binds");
         let open = |cluster| {
             let identity = Identity { cluster, member: "n1/leader".to_owned() };
-            DiskJournal::open(Directory::lock(&path).unwrap(), &identity).map(|(it, _)| it.id())
+            DiskJournal::open(Box::new(Directory::lock(&path).unwrap()), &identity)
+                .map(|(it, _)| it.id())
         };
         let other_lease = ClusterIdentity { lease: 8, ..cluster(1) };
         let error = open(other_lease).unwrap_err().to_string();
@@ -190,8 +191,8 @@ mod tests {
         fs::create_dir_all(&path).unwrap();
         let identity = |cluster| Identity { cluster, member: "n1/leader".to_owned() };
         let lock = || Directory::lock(&path).unwrap();
-        create(&mut lock(), &identity(cluster(1)), SMALLEST_SEGMENT).unwrap();
-        let open = |cluster| DiskJournal::open(lock(), &identity(cluster)).map(|_| ());
+        create(&mut lock(), &identity(cluster(1)), SMALLEST_SEGMENT, JournalId(1)).unwrap();
+        let open = |cluster| DiskJournal::open(Box::new(lock()), &identity(cluster)).map(|_| ());
         let text = fs::read(path.join(CLUSTER)).unwrap();
         for words in [None, Some(&text[..60]), Some(&[0xff; 9][..])] {
             fs::remove_file(path.join(CLUSTER)).unwrap();

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::error::advice;
-use super::folder::{Directory, Folder};
+use super::folder::Folder;
 use super::identity::{BadText, Bound, Identity, JournalId, MAX_TEXT, seal, unseal};
 use super::listing::PEERS as FILE;
 use super::owner::bind_if_unbound;
@@ -66,7 +66,7 @@ const VERSION: u32 = 2;
 pub const LAG: Duration = Duration::from_secs(2);
 
 /// True if a role has taken part, or if that cannot be known.
-pub(super) fn has_joined<D: Folder>(folder: &D) -> bool {
+pub(super) fn has_joined(folder: &dyn Folder) -> bool {
     match folder.read(FILE, MAX_TEXT) {
         Err(error) => error.kind() != io::ErrorKind::NotFound,
         Ok(bytes) => Known::decode(&bytes).map_or(true, |known| known.joined),
@@ -76,7 +76,7 @@ pub(super) fn has_joined<D: Folder>(folder: &D) -> bool {
 /// What one role remembers of the others.
 #[derive(Debug)]
 pub struct Peers {
-    folder: Directory,
+    folder: Box<dyn Folder>,
     owner: Identity,
     known: Known,
     /// When the ages are to be made durable; none if they are.
@@ -108,7 +108,7 @@ struct Known {
 impl Peers {
     /// Reads what `owner` knows, which is nothing if there is no file. The folder is that of its
     /// journal, whose lock the caller has.
-    pub fn open(folder: Directory, owner: &Identity) -> Result<Self, PeersError> {
+    pub fn open(mut folder: Box<dyn Folder>, owner: &Identity) -> Result<Self, PeersError> {
         let cluster = Bound::To(owner.cluster.digest());
         let known = match folder.read(FILE, MAX_TEXT) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -123,7 +123,6 @@ impl Peers {
         if known.member != owner.member {
             return Err(PeersError::OtherMember(known.member));
         }
-        let mut folder = folder;
         // Whoever wrote the file may not have come to that.
         folder.sync()?;
         let known = Known { cluster, ..known };
@@ -153,7 +152,7 @@ impl Peers {
     /// Writes down that the role takes part from now on, and in which cluster, should its journal be of
     /// version 1, which does not say. Durable when this returns.
     pub fn join(&mut self) -> io::Result<()> {
-        bind_if_unbound(&mut self.folder, &self.owner.cluster)?;
+        bind_if_unbound(&mut *self.folder, &self.owner.cluster)?;
         if self.known.joined { Ok(()) } else { self.change(|known| known.joined = true) }
     }
 
@@ -264,6 +263,7 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
+    use super::super::folder::Directory;
     use super::*;
     use crate::runtime::identity::{ClusterDigest, ClusterId};
     use proptest::prelude::*;
@@ -343,7 +343,7 @@ mod tests {
     #[test]
     fn what_is_remembered_stays_and_is_there_in_the_next_life() {
         let path = folder("stays");
-        let open = || Peers::open(Directory::look(&path), &owner("n1/leader")).unwrap();
+        let open = || Peers::open(Box::new(Directory::look(&path)), &owner("n1/leader")).unwrap();
         let mut peers = open();
         assert_eq!((peers.of("n2/leader"), peers.joined()), (None, false));
         assert_eq!(peers.remember("n2/leader", at(7, 1, 3)).unwrap(), at(7, 1, 3));
@@ -361,7 +361,7 @@ mod tests {
     #[test]
     fn ages_only_grow_and_are_saved_within_the_lag_or_at_the_end() {
         let path = folder("ages");
-        let open = || Peers::open(Directory::look(&path), &owner("n1/leader")).unwrap();
+        let open = || Peers::open(Box::new(Directory::look(&path)), &owner("n1/leader")).unwrap();
         let known = |peers: &Peers| peers.of("n2/leader").unwrap();
         let (mut peers, now) = (open(), Instant::now());
         peers.remember("n2/leader", at(7, 1, 3)).unwrap();
@@ -396,7 +396,7 @@ mod tests {
             );
             fs::write(path.join(FILE), seal(&text)).unwrap();
         };
-        let open = || Peers::open(Directory::look(&path), &owner("n1/leader"));
+        let open = || Peers::open(Box::new(Directory::look(&path)), &owner("n1/leader"));
         write(7);
         let known = open().unwrap().of("n2/leader");
         assert_eq!(known, Some(at(7, 0, 0)));
@@ -412,7 +412,7 @@ mod tests {
     #[test]
     fn what_is_damaged_or_somebody_elses_is_refused_and_the_error_says_what_to_do() {
         let path = folder("refused");
-        let open = |member| Peers::open(Directory::look(&path), &owner(member));
+        let open = |member| Peers::open(Box::new(Directory::look(&path)), &owner(member));
         open("n1/leader").unwrap().remember("n2/leader", at(7, 1, 0)).unwrap();
         let error = open("n2/leader").unwrap_err().to_string();
         assert!(error.contains("is that of n1/leader: look"), "{error}");

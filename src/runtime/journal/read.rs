@@ -43,7 +43,7 @@ pub struct Inspected {
 
 /// Reads anybody's journal, and changes nothing. If a node is writing to it meanwhile, damage may
 /// be seen that is none, and is gone when one looks again.
-pub fn inspect<D: Folder>(folder: &D) -> Result<Inspected, JournalError> {
+pub fn inspect(folder: &dyn Folder) -> Result<Inspected, JournalError> {
     let read = read(folder, None)?;
     let Label { member, segment, cluster, .. } = read.owner.label.clone();
     let cluster = match (&read.owner.cluster, cluster) {
@@ -57,15 +57,12 @@ pub fn inspect<D: Folder>(folder: &D) -> Result<Inspected, JournalError> {
 }
 
 /// The files in a folder.
-pub(super) fn list<D: Folder>(folder: &D) -> Result<Listing, JournalError> {
+pub(super) fn list(folder: &dyn Folder) -> Result<Listing, JournalError> {
     folder.names().map(Listing::of).map_err(at("the data directory"))
 }
 
 /// Reads a journal, which must be of this member, if one is named.
-pub(super) fn read<D: Folder>(
-    folder: &D,
-    expected: Option<&Identity>,
-) -> Result<Read, JournalError> {
+pub(super) fn read(folder: &dyn Folder, expected: Option<&Identity>) -> Result<Read, JournalError> {
     let listing = list(folder)?;
     if listing.is_empty() {
         return Err(JournalError::Missing);
@@ -116,7 +113,7 @@ pub(super) fn read<D: Folder>(
 
 /// True for what a process leaves that was ended while it made a journal. Whoever has run has left
 /// more: a label, what it remembers of the others, or an entry.
-pub(super) fn is_half_made<D: Folder>(folder: &D, listing: &Listing) -> Result<bool, JournalError> {
+pub(super) fn is_half_made(folder: &dyn Folder, listing: &Listing) -> Result<bool, JournalError> {
     if listing.identity || listing.segments > 1 || listing.trace().is_some() {
         return Ok(false);
     }

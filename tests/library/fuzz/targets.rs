@@ -12,10 +12,10 @@ use crate::paxos::{Message, StateMachine};
 use crate::runtime::handshake::Handshake;
 use crate::runtime::identity::ClusterIdentity;
 use crate::runtime::inquiry::{Report, StatusRequest};
-use crate::runtime::journal::ahead::Helper;
+use crate::runtime::journal::ahead::{Helper, Maker};
 use crate::runtime::journal::disk::{JournalError, create, inspect};
 use crate::runtime::journal::folder::{Folder, Medium};
-use crate::runtime::journal::identity::Identity;
+use crate::runtime::journal::identity::{Identity, JournalId};
 use crate::runtime::journal::segment::SMALLEST_SEGMENT;
 use crate::runtime::notice::Notice;
 use crate::runtime::parts::{Assembly, LEAST_PATH, cut};
@@ -212,13 +212,10 @@ fn header(samples: &[Handshake]) -> Target {
 }
 
 /// A journal in memory.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 struct Memory(BTreeMap<String, Vec<u8>>);
 
 impl Folder for Memory {
-    type File = NoFile;
-    type Maker = Helper<NoFile>;
-
     fn names(&self) -> io::Result<Vec<String>> {
         Ok(self.0.keys().cloned().collect())
     }
@@ -228,11 +225,11 @@ impl Folder for Memory {
         bytes.cloned().ok_or(io::ErrorKind::NotFound.into())
     }
 
-    fn make(&mut self, _: &str) -> io::Result<NoFile> {
+    fn make(&mut self, _: &str) -> io::Result<Box<dyn Medium>> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    fn open(&mut self, _: &str) -> io::Result<NoFile> {
+    fn open(&mut self, _: &str) -> io::Result<Box<dyn Medium>> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
@@ -248,21 +245,8 @@ impl Folder for Memory {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    fn maker(&self) -> Helper<NoFile> {
-        Helper::default()
-    }
-}
-
-/// Nothing is written to.
-struct NoFile;
-
-impl Medium for NoFile {
-    fn write_at(&mut self, _: usize, _: &[u8]) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
+    fn maker(&self) -> Box<dyn Maker> {
+        Box::new(Helper::default())
     }
 }
 
@@ -295,7 +279,7 @@ fn empty_journal() -> Memory {
     let cluster = identity(&mut fastrand::Rng::with_seed(1));
     let identity = Identity { cluster, member: "A1".to_owned() };
     let mut disk = Disk::default();
-    create(&mut disk, &identity, SMALLEST_SEGMENT).unwrap();
+    create(&mut disk, &identity, SMALLEST_SEGMENT, JournalId(7)).unwrap();
     Memory(disk.files())
 }
 

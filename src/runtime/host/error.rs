@@ -1,0 +1,51 @@
+//! The errors that end a host.
+
+use std::io;
+
+use thiserror::Error;
+
+/// Why a node stops by itself.
+#[derive(Debug, Error)]
+pub enum HostError {
+    /// What had to be durable could not be made so.
+    #[error("cannot save, so nothing more is sent: {0}; mend the disk, then start the node again")]
+    Journal(#[source] io::Error),
+    /// A peer remembers a different journal for this role.
+    #[error(
+        "{member} has run before with another journal ({peer} remembers it): its disk is lost, and so is \
+         what it promised, so it must not vote again: leave it down, the others go on without it. \
+         RECOVERY.md says more"
+    )]
+    Lost {
+        /// The role that has run before.
+        member: String,
+        /// The role that remembers it.
+        peer: String,
+    },
+    /// A peer remembers that this role's journal was longer.
+    #[error(
+        "{member} began with a journal of {found} entries, and {peer} remembers that it had {remembered}: \
+         this is an older copy, such as a backup, and what it promised since is not in it, so it must not \
+         vote again: leave it down, the others go on without it. RECOVERY.md says more"
+    )]
+    WentBack {
+        /// The role whose journal it is.
+        member: String,
+        /// The role that remembers it.
+        peer: String,
+        /// The age that is remembered, in entries.
+        remembered: u64,
+        /// The age that it has.
+        found: u64,
+    },
+}
+
+impl HostError {
+    /// True if the member may be started again; false if others refuse it for what is on its disk.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            HostError::Journal(_) => true,
+            HostError::Lost { .. } | HostError::WentBack { .. } => false,
+        }
+    }
+}
