@@ -14,7 +14,6 @@ use crate::paxos::{
     Quorums, Record, Role, Saving, Setup, Timing,
 };
 use crate::runtime::counters::Counters;
-use crate::runtime::environment::Environment;
 use crate::runtime::handshake::{Admission, Handshake, Opened};
 use crate::runtime::host::{Host, HostError, Ready};
 use crate::runtime::journal::folder::Directory;
@@ -27,6 +26,7 @@ use crate::runtime::pump::{Datagram, Turn};
 use crate::runtime::udp::Transport;
 use crate::runtime::wire::{BUNDLE, Frame, Framed, Header, encode_one, open};
 use crate::tests::common::identity_of;
+use crate::tests::simulated::{VirtualClock, environment};
 use stateright::actor::Id;
 
 /// What was sent to whom, in order.
@@ -147,7 +147,8 @@ fn acceptor(name: &str, age: u64) -> Acceptor3 {
     let counters = Arc::new(Counters::default());
     let (admission, journal_) = (Some(admission), journal.clone());
     let ready = Ready { me, admission, actor: node, storage: None, journal: journal_ };
-    let environment = Environment::system();
+    // Time stands still, however slow this machine is.
+    let environment = environment(&VirtualClock::default(), 1);
     let host = Host::start(ready, sent.clone(), Arc::clone(&counters), environment).unwrap();
     let hello = sent.take();
     let to: Vec<Party> = hello.iter().map(|(to, _)| *to).collect();
