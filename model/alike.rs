@@ -2,8 +2,10 @@
 //!
 //! Leaders are not alike: their names break ties between ballots.
 
+use super::backend::Backend;
 use super::engine::symmetry::Symmetry;
-use super::system::{Bounds, Crashes};
+use super::error::CheckError;
+use super::system::{Bounds, Crashes, System};
 use crate::paxos::{AcceptorId, Message, Node, Quorums, Rulebook, State, Storage};
 
 /// The acceptors of a system may change places.
@@ -75,4 +77,16 @@ impl<R: Rulebook> Symmetry<Node<R>> for Alike {
     fn message(&self, message: &Message, _: &[usize]) -> Message {
         message.clone()
     }
+}
+
+/// How the acceptors of a system may change places, if that is asked for.
+pub(super) fn alike(
+    system: &'static System,
+    backend: Backend,
+) -> Result<Option<Alike>, CheckError> {
+    if backend != Backend::Alike {
+        return Ok(None);
+    }
+    let alike = Alike::acceptors(&system.bounds).ok_or(CheckError::NotAlike(system.name))?;
+    Ok(Some(alike))
 }

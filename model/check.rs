@@ -4,20 +4,20 @@ use std::time::{Duration, Instant};
 
 use num_bigint::BigUint;
 use stateright::HasDiscoveries;
-use thiserror::Error;
 
-use super::alike::Alike;
+use super::alike::alike;
+use super::backend::{Backend, Held};
 use super::bfs;
 use super::engine::diagram::{EMPTY, Node as Set};
 use super::engine::explicit::{Until, explore_up_to};
 use super::engine::faults::DiskModel;
 use super::engine::observe::{Monitor, Scope};
-use super::engine::replay::ReplayError;
 use super::engine::symbolic::{Alone, Symbolic};
 use super::engine::symmetry::Symmetry;
-use super::engine::universe::{Universe, UniverseError};
-use super::facts::Lens;
+use super::engine::universe::Universe;
+use super::error::CheckError;
 use super::hunt::hunt;
+use super::lens::{Lens, watch};
 #[cfg(test)]
 use super::mutants::Mutant;
 use super::properties::{Kind, Property};
@@ -28,98 +28,7 @@ use super::system::System;
 #[cfg(test)]
 use super::systems::system;
 use super::trace::Trace;
-use crate::paxos::{Members, MembersError, Node, Paxos, Role, Rulebook};
-
-/// Why a check could not be run.
-#[derive(Debug, Error)]
-pub enum CheckError {
-    /// The system's members cannot form a cluster.
-    #[error("the system cannot be built: {0}")]
-    Members(#[from] MembersError),
-    /// The actors cannot be checked.
-    #[error(transparent)]
-    Universe(#[from] UniverseError),
-    /// A run that was found is none.
-    #[error(transparent)]
-    Replay(#[from] ReplayError),
-    /// A run that was found does not show what it was found for.
-    #[error("the run that was found for '{0}' does not show it: a fault of the checking engine")]
-    NotShown(&'static str),
-    /// An actor panicked; Stateright cannot say in which state.
-    #[error("an actor of system '{0}' panicked while stock Stateright checked it")]
-    Panicked(&'static str),
-    /// A search that did not visit every state.
-    #[error("the search for '{0}' ended before every state was visited: a fault of the engine")]
-    Unfinished(&'static str),
-    /// A mutant that names a system or property that does not exist.
-    #[error("mutant '{mutant}' names '{missing}', which does not exist")]
-    Misnamed {
-        /// The mutant.
-        mutant: &'static str,
-        /// The missing system or property.
-        missing: &'static str,
-    },
-    /// Acceptors that differ in more than their names.
-    #[error(
-        "the acceptors of system '{0}' are not alike: some are asked, or may crash, and others not, \
-         or a leader may crash between sending to one and to another"
-    )]
-    NotAlike(&'static str),
-    /// Stock Stateright can neither crash an actor within a step nor lose a save.
-    #[error("stock Stateright cannot run mutant '{0}', whose machine is at fault; use a back end")]
-    NotInStock(&'static str),
-    /// Stock Stateright does not show steps.
-    #[error(
-        "stock Stateright does not look at steps, so it cannot hold '{0}' to the specification"
-    )]
-    StepsInStock(&'static str),
-}
-
-/// What explores the states.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Backend {
-    /// The engine, state by state.
-    Explicit,
-    /// The engine, state by state, with symmetry reduction: of states that differ only in the acceptors'
-    /// names, one.
-    Alike,
-    /// The engine, on decision diagrams.
-    Symbolic,
-    /// Stateright's own actor model and checker.
-    Stock,
-}
-
-impl Backend {
-    /// Its name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Backend::Explicit => "explicit",
-            Backend::Alike => "alike",
-            Backend::Symbolic => "symbolic",
-            Backend::Stock => "stock",
-        }
-    }
-
-    /// The reason why it cannot judge properties of this kind, if it cannot.
-    fn cannot_look_at(self, kind: Kind) -> Option<&'static str> {
-        match (self, kind) {
-            (Backend::Stock, Kind::AlwaysWithHistory) => {
-                Some("its states do not remember the way to them")
-            }
-            (Backend::Stock, Kind::Eventually) => Some("its own check of fair runs misses some"),
-            _ => None,
-        }
-    }
-}
-
-/// What a system is held to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Held {
-    /// To its properties.
-    ToProperties,
-    /// To the specification that is proved: see [`refinement`](super::refinement).
-    ToSpecification,
-}
+use crate::paxos::{Members, Node, Paxos, Role, Rulebook};
 
 /// The properties of a check.
 struct Plan {
@@ -395,27 +304,7 @@ fn acceptors<R: Rulebook>(universe: &Universe<Node<R>>) -> Vec<usize> {
     nodes.filter(|(_, node)| matches!(node.role(), Role::Acceptor(_))).map(|(i, _)| i).collect()
 }
 
-/// How the acceptors of a system may change places, if that is asked for.
-pub(super) fn alike(
-    system: &'static System,
-    backend: Backend,
-) -> Result<Option<Alike>, CheckError> {
-    if backend != Backend::Alike {
-        return Ok(None);
-    }
-    let alike = Alike::acceptors(&system.bounds).ok_or(CheckError::NotAlike(system.name))?;
-    Ok(Some(alike))
-}
-
-pub(super) fn watch<R: Rulebook>(
-    property: &'static Property,
-    members: &Members,
-    universe: &Universe<Node<R>>,
-) -> Monitor<Node<R>, Lens> {
-    Monitor::new(Lens::new(property, members, universe.actors()))
-}
-
-/// Scope for a property of a whole diagram: everywhere at once, or at each place alone where
+/// Monitors for a property of a whole diagram: everywhere at once, or at each place alone where
 /// something can be proposed.
 fn watches<R: Rulebook>(
     system: &System,

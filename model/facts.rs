@@ -9,12 +9,10 @@ use std::sync::Arc;
 
 use stateright::actor::Id;
 
-use super::engine::observe::{Judged, Observer, Remember, Scope};
-use super::properties::{Kind, Property, StepSeen};
 use crate::paxos::leader::{self, Stance};
 use crate::paxos::{
     AcceptorId, Ballot, Command, Decree, Done, Executor, Instance, Leader, LeaderId, Members,
-    Message, Node, Record, Refusal, RequestId, Role, Rulebook, State, Storage, Vote,
+    Message, Record, Refusal, RequestId, Role, State, Storage, Vote,
 };
 
 /// Where an acceptor keeps what it goes by.
@@ -126,7 +124,7 @@ pub enum Fact {
 
 impl Fact {
     /// What it says of a ballot and an instance, if it is a proposal or a promise.
-    fn at(self, (ballot, instance): Place) -> Option<Fact> {
+    pub(super) fn at(self, (ballot, instance): Place) -> Option<Fact> {
         match self {
             Fact::Proposed(vote) if (vote.ballot, vote.instance) != (ballot, instance) => None,
             Fact::Page(_, to, ..) if to != ballot => None,
@@ -187,95 +185,8 @@ impl Observed<'_> {
     }
 }
 
-/// Scope for what a property looks for, whatever the states are stored in.
-#[derive(Debug)]
-pub struct Lens {
-    /// The property.
-    pub property: &'static Property,
-    members: Members,
-    roles: Vec<Role>,
-    /// By actor: whether it campaigns again and again.
-    insists: Vec<bool>,
-    /// Where alone it looks, if not everywhere.
-    place: Option<Place>,
-}
-
 /// Where one decree is proposed at most.
 pub type Place = (Ballot, Instance);
-
-impl Lens {
-    /// For a property of these nodes.
-    pub fn new<R: Rulebook>(
-        property: &'static Property,
-        members: &Members,
-        nodes: &[Node<R>],
-    ) -> Self {
-        let roles = nodes.iter().map(|node| node.role().clone()).collect();
-        let insists = nodes.iter().map(|node| node.timing().election.is_some()).collect();
-        Lens { property, members: members.clone(), roles, insists, place: None }
-    }
-
-    /// The same, but it sees of proposals and promises only what has to do with this place.
-    pub fn at(self, place: Place) -> Self {
-        Lens { place: Some(place), ..self }
-    }
-
-    /// Judges a state or an actor. What it finds there is in words.
-    pub fn judge(&self, facts: &Facts) -> Judged<String> {
-        self.property.judge(&self.members, facts)
-    }
-
-    /// Judges a step. What it finds there is in words.
-    pub fn judge_step(&self, step: &StepSeen<'_>) -> Judged<String> {
-        self.property.judge_step(&self.members, step)
-    }
-}
-
-impl<R: Rulebook> Observer<Node<R>> for Lens {
-    type Fact = Fact;
-
-    fn core(&self, actor: usize, state: Option<&State>, storage: Option<&Storage>) -> Vec<Fact> {
-        let mut facts = Facts::new();
-        if let Some(role) = self.roles.get(actor) {
-            Observed { role, state, storage }.observe(self.property.topics, &mut facts);
-            if let Role::Leader(leader) = role
-                && self.property.topics.contains(&Topic::Insisted)
-                && self.insists.get(actor) == Some(&true)
-            {
-                facts.extend(leader.backlog.iter().cloned().map(Fact::Insisted));
-            }
-        }
-        facts.into_iter().collect()
-    }
-
-    fn message(&self, from: usize, message: &Message) -> Vec<Fact> {
-        let facts = said(&self.members, Id::from(from), message, self.property.topics);
-        let Some(place) = self.place else { return facts };
-        facts.into_iter().filter_map(|fact| fact.at(place)).collect()
-    }
-
-    fn looks_at(&self) -> Scope {
-        self.property.looks_at()
-    }
-
-    fn judge(&self, facts: &Facts) -> Judged {
-        Lens::judge(self, facts).bare()
-    }
-
-    fn judge_step(&self, all: &Facts, before: &Facts, after: &Facts) -> Judged {
-        Lens::judge_step(self, &StepSeen { all, before, after }).bare()
-    }
-}
-
-impl<R: Rulebook> Remember<Node<R>> for Lens {
-    fn remembers(&self) -> bool {
-        self.property.kind == Kind::AlwaysWithHistory
-    }
-
-    fn remember(&self, before: &Facts, after: &Facts) -> Vec<Fact> {
-        (self.property.remember)(&self.members, before, after)
-    }
-}
 
 fn observe_memory(
     me: AcceptorId,

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use num_bigint::BigUint;
 use stateright::{Expectation, HasDiscoveries, Model};
 
+use super::alike::alike;
+use super::backend::Backend;
 use super::bfs;
-use super::check::{Backend, CheckError, alike, watch};
 use super::engine::bridge::Bridge;
 use super::engine::explicit::{Until, explore_up_to};
 use super::engine::faults::DiskModel;
@@ -18,11 +19,12 @@ use super::engine::run::Run;
 use super::engine::symbolic::Symbolic;
 use super::engine::symmetry::Symmetry;
 use super::engine::universe::Universe;
-use super::facts::Lens;
+use super::error::CheckError;
+use super::lens::{Lens, watch};
 use super::mutants::Mutant;
 use super::properties::{Kind, Property, property};
 use super::refinement::{STATES, STEPS};
-use super::stock;
+use super::stock::{self, StockHunt};
 use super::system::System;
 use super::systems::system;
 use super::trace::{InWords, Trace};
@@ -45,7 +47,14 @@ pub struct Hunt {
     pub elapsed: Duration,
 }
 
-/// Scope for a shortest run that breaks a property, or shows an example of it, and stops at the
+impl Hunt {
+    fn of_stock<R: Rulebook>(hunt: &StockHunt<R>, elapsed: Duration) -> Self {
+        let (system, property, trace) = (hunt.model.cfg.system, hunt.property, hunt.trace());
+        Hunt { system, property, trace, states: hunt.states.into(), looked: hunt.looked, elapsed }
+    }
+}
+
+/// Looks for a shortest run that breaks a property, or shows an example of it, and stops at the
 /// first.
 ///
 /// Some kinds of properties have one judge, whatever the back end: [`Kind::AlwaysWithHistory`] Stateright's
@@ -64,7 +73,7 @@ pub fn hunt<R: Rulebook>(
         && !matches!(property.kind, Kind::AlwaysWithHistory | Kind::Eventually)
     {
         return stock::hunt(system, rulebook, property, &|n| progress(&n.into()))
-            .map(|hunt| hunt.into_hunt(start.elapsed()));
+            .map(|hunt| Hunt::of_stock(&hunt, start.elapsed()));
     }
     let sought = search(system, rulebook, machine, property, backend, progress)?;
     let Sought { trace, states, looked, .. } = sought;

@@ -2,11 +2,11 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | [`facts`] | what can be observed of a system |
+//! | [`facts`], [`lens`] | what can be observed of a system, and who looks |
 //! | [`properties`] | what must hold, what must be reachable, what must stay so; `findings` and `order` look for it |
 //! | [`system`], [`systems`] | small clusters, with their bounds and numbers of states |
 //! | [`mutants`] | faults that the checks must find |
-//! | [`check`], [`hunt`] | run the checks, and look for counterexamples |
+//! | [`check`], [`hunt`] | run the checks, and look for counterexamples; on a [`backend`], with an [`error`] if they cannot |
 //! | [`report`] | what a check showed, and of how much |
 //! | [`bfs`] | Stateright's own search |
 //! | [`walk`] | walks through at random what is too large |
@@ -18,12 +18,15 @@
 //! | [`scope`] | what was checked and what was not, as a table |
 
 pub mod alike;
+pub mod backend;
 pub mod bfs;
 pub mod check;
 pub mod engine;
+pub mod error;
 pub mod facts;
 mod findings;
 pub mod hunt;
+pub mod lens;
 pub mod mutants;
 mod order;
 pub mod properties;

@@ -4,8 +4,8 @@
 //! rule or two of [`PAXOS`], and nothing else. A mutant is a [`Rulebook`] of its own, so a mutated
 //! node is of another type than one that the runtime can run.
 
-use super::check::CheckError;
 use super::engine::faults::DiskModel;
+use super::error::CheckError;
 use crate::paxos::learner::Learner;
 use crate::paxos::{
     AcceptorId, AcceptorSet, Adopted, Decree, Instance, Limits, PAXOS, Record, Retention, Rulebook,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
-use super::check::Backend;
+use super::backend::Backend;
 use super::properties::Property;
 use super::system::System;
 use super::trace::Trace;

@@ -6,24 +6,29 @@
 //! not.
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use stateright::actor::{ActorModel, ActorModelState, Id, Network};
+use stateright::actor::{ActorModel, ActorModelAction, ActorModelState, Envelope, Id, Network};
 use stateright::{Expectation, HasDiscoveries, Model, Path};
 
 use super::bfs;
-use super::check::CheckError;
 use super::engine::bridge::numbered::{self, Numbered};
 use super::engine::observe::Judged;
+use super::error::CheckError;
 use super::facts::{Facts, Observed, Topic, said};
-use super::hunt::Hunt;
 use super::properties::{Kind, Property};
 use super::reach::stays_reachable;
-use super::system::{Crashes, System};
-use super::trace::{Action, StockRun, Trace, finding};
-use crate::paxos::{Members, Node, Rulebook};
+use super::system::{Bounds, Crashes, System};
+use super::trace::{Trace, TraceStep, event_of, finding, in_words, newly_saved};
+use crate::paxos::{Members, Message, Node, Rulebook, Timer};
+
+/// An action of a stock model.
+pub type Action = ActorModelAction<Message, Timer, ()>;
+
+/// A run of a stock model.
+pub type StockRun<R> = Path<StockState<R>, Action>;
 
 /// What a property needs to know of the system that it is evaluated in.
 #[derive(Clone, Debug)]
@@ -156,17 +161,11 @@ impl<R: Rulebook> StockHunt<R> {
     pub fn trace(&self) -> Option<Trace> {
         let run = self.run.as_ref()?;
         let found = judge(self.property, &self.model, run.last_state()).found();
-        Some(Trace::of_stock(&self.model, run, finding(self.property, found)))
-    }
-
-    /// The same, without the model.
-    pub fn into_hunt(self, elapsed: Duration) -> Hunt {
-        let (system, property, trace) = (self.model.cfg.system, self.property, self.trace());
-        Hunt { system, property, trace, states: self.states.into(), looked: self.looked, elapsed }
+        Some(told(&self.model, run, finding(self.property, found)))
     }
 }
 
-/// Scope for the shortest run that breaks a property, and stops at the first.
+/// Looks for the shortest run that breaks a property, and stops at the first.
 pub fn hunt<R: Rulebook>(
     system: &'static System,
     rulebook: &R,
@@ -190,6 +189,43 @@ pub fn hunt<R: Rulebook>(
         (finished.runs.get(property.name).cloned(), finished.unique_states)
     };
     Ok(StockHunt { looked: looked.get(), model, property, run, states })
+}
+
+/// Puts a run of a stock model into words.
+fn told<R: Rulebook>(model: &Stock<R>, run: &StockRun<R>, finding: String) -> Trace {
+    let bounds = &model.cfg.system.bounds;
+    let mut delivered = HashSet::new();
+    let (mut start, mut steps) = (Vec::new(), Vec::new());
+    let mut before: Option<(StockState<R>, Action)> = None;
+    for (state, action) in run.clone().into_vec() {
+        let old = before.as_ref().map(|(state, _)| state);
+        let sent = newly_sent(bounds, old, &state);
+        let on_disk = old.map_or(&[][..], |state| &state.actor_storages);
+        let saved = newly_saved(bounds, on_disk, &state.actor_storages);
+        match before {
+            None => start = [saved, sent].concat(),
+            Some((_, action)) => {
+                let again = !delivered.insert(action.clone());
+                let event = event_of(bounds, &action, again);
+                steps.push(TraceStep { event, saved, sent });
+            }
+        }
+        before = action.map(|action| (state, action));
+    }
+    Trace { start, steps, finding }
+}
+
+/// The messages that are in the network for the first time, those to several actors together.
+fn newly_sent<R: Rulebook>(
+    bounds: &Bounds,
+    before: Option<&StockState<R>>,
+    after: &StockState<R>,
+) -> Vec<String> {
+    let old: HashSet<Envelope<&Message>> =
+        before.iter().flat_map(|state| state.network.iter_all()).collect();
+    let new = after.network.iter_all().filter(|envelope| !old.contains(envelope));
+    let new = new.map(|e| (usize::from(e.src), usize::from(e.dst), e.msg.clone()));
+    in_words(bounds, &new.collect::<Vec<_>>())
 }
 
 /// The run through these states.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde::Serialize;
 use stateright::actor::{Id, model_timeout};
 
-use super::check::CheckError;
 use super::engine::faults::{DiskModel, Faults};
 use super::engine::universe::Universe;
+use super::error::CheckError;
 use super::facts::Place;
 use super::properties::{Kind, PROPERTIES, Property};
 use crate::machine::ledger::Ledger;

@@ -3,26 +3,19 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
-use stateright::Path;
-use stateright::actor::{ActorModelAction, Envelope, Id};
+use stateright::actor::{ActorModelAction, Id};
 
-use super::check::CheckError;
 use super::engine::bridge::Words;
 use super::engine::observe::{Observer, Remember};
 use super::engine::replay::{Replay, Replayed};
 use super::engine::run::Run;
 use super::engine::universe::{Event, Universe};
-use super::facts::{Facts, Lens};
+use super::error::CheckError;
+use super::facts::Facts;
+use super::lens::Lens;
 use super::properties::{Kind, Property, StepSeen};
-use super::stock::{Stock, StockState};
 use super::system::{Bounds, System};
 use crate::paxos::{Members, Message, Node, Rulebook, Storage, Timer};
-
-/// An action of a stock model.
-pub type Action = ActorModelAction<Message, Timer, ()>;
-
-/// A run of a stock model.
-pub type StockRun<R> = Path<StockState<R>, Action>;
 
 /// One step of a run, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,30 +93,6 @@ impl Trace {
         }
         Ok(Trace { start, steps, finding: finding(property, found) })
     }
-
-    /// Puts a run of a stock model into words.
-    pub fn of_stock<R: Rulebook>(model: &Stock<R>, run: &StockRun<R>, finding: String) -> Self {
-        let bounds = &model.cfg.system.bounds;
-        let mut delivered = HashSet::new();
-        let (mut start, mut steps) = (Vec::new(), Vec::new());
-        let mut before: Option<(StockState<R>, Action)> = None;
-        for (state, action) in run.clone().into_vec() {
-            let old = before.as_ref().map(|(state, _)| state);
-            let sent = newly_sent(bounds, old, &state);
-            let on_disk = old.map_or(&[][..], |state| &state.actor_storages);
-            let saved = newly_saved(bounds, on_disk, &state.actor_storages);
-            match before {
-                None => start = [saved, sent].concat(),
-                Some((_, action)) => {
-                    let again = !delivered.insert(action.clone());
-                    let event = event_of(bounds, &action, again);
-                    steps.push(TraceStep { event, saved, sent });
-                }
-            }
-            before = action.map(|action| (state, action));
-        }
-        Trace { start, steps, finding }
-    }
 }
 
 /// What is to be seen in the actors themselves, and in what each has sent.
@@ -190,7 +159,11 @@ fn event_in_words<R: Rulebook>(
     event_of(bounds, &action, again)
 }
 
-fn event_of(bounds: &Bounds, action: &Action, again: bool) -> String {
+pub(super) fn event_of(
+    bounds: &Bounds,
+    action: &ActorModelAction<Message, Timer, ()>,
+    again: bool,
+) -> String {
     let name = |id: &Id| bounds.name(*id);
     match action {
         ActorModelAction::Deliver { src, dst, msg } => {
@@ -216,7 +189,7 @@ fn event_of(bounds: &Bounds, action: &Action, again: bool) -> String {
 }
 
 /// The records that are on the actors' disks and were not before.
-fn newly_saved(
+pub(super) fn newly_saved(
     bounds: &Bounds,
     before: &[Option<Storage>],
     after: &[Option<Storage>],
@@ -233,21 +206,8 @@ fn newly_saved(
     (0..after.len()).flat_map(new).collect()
 }
 
-/// The messages that are in the network for the first time, those to several actors together.
-fn newly_sent<R: Rulebook>(
-    bounds: &Bounds,
-    before: Option<&StockState<R>>,
-    after: &StockState<R>,
-) -> Vec<String> {
-    let old: HashSet<Envelope<&Message>> =
-        before.iter().flat_map(|state| state.network.iter_all()).collect();
-    let new = after.network.iter_all().filter(|envelope| !old.contains(envelope));
-    let new = new.map(|e| (usize::from(e.src), usize::from(e.dst), e.msg.clone()));
-    in_words(bounds, &new.collect::<Vec<_>>())
-}
-
 /// Messages with their senders and addressees; the same to several of these together.
-fn in_words(bounds: &Bounds, messages: &[(usize, usize, Message)]) -> Vec<String> {
+pub(super) fn in_words(bounds: &Bounds, messages: &[(usize, usize, Message)]) -> Vec<String> {
     let mut sent: BTreeMap<(usize, &Message), Vec<usize>> = BTreeMap::new();
     for (from, to, message) in messages {
         sent.entry((*from, message)).or_default().push(*to);

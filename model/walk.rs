@@ -1,8 +1,9 @@
 //! Random walks through systems that are too large to be exhausted.
 
-use super::check::{CheckError, watch};
 use super::engine::faults::DiskModel;
 use super::engine::swarm::{Swarmed, Walks, swarm};
+use super::error::CheckError;
+use super::lens::watch;
 use super::properties::{Kind, Property};
 use super::system::System;
 use super::trace::Trace;

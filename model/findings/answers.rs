@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::engine::observe::Judged;
 use super::super::facts::{Fact, Facts};
-use super::{chosen, commands};
+use super::chosen::{chosen, commands};
 use crate::paxos::{Answer, Decree, Done, Executor, LeaderId, Members, Refusal, RequestId};
 
 /// The answers that clients were told.

@@ -4,49 +4,17 @@
 //! found, and there is no second list of it.
 
 mod answers;
+mod chosen;
 mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::chosen::{Choice, chosen, commands, is_chosen};
 use super::engine::observe::Judged;
 use super::facts::{Fact, Facts, Memory};
-use crate::paxos::{
-    AcceptorId, AcceptorSet, Ballot, Command, Decree, Instance, LeaderId, Members, RequestId, Vote,
-};
+use crate::paxos::{AcceptorId, Ballot, Decree, Instance, LeaderId, Members, RequestId, Vote};
 pub(super) use answers::*;
 pub(super) use wanted::*;
-
-/// Every vote that was ever cast, with who cast it. What an acceptor goes by may have replaced a
-/// vote; what it has said stays said.
-fn votes(facts: &Facts) -> BTreeSet<(&Vote, AcceptorId)> {
-    let vote = |fact| match fact {
-        &Fact::Cast(acceptor, ref vote) => Some((vote, acceptor)),
-        _ => None,
-    };
-    facts.iter().filter_map(vote).collect()
-}
-
-/// A decree that a phase-2 quorum has voted for under one ballot.
-type Choice<'a> = (Instance, &'a Decree, Ballot, AcceptorSet);
-
-/// What is chosen: decided by the votes alone, not by what any leader believes (PMS 2.3).
-fn chosen<'a>(members: &Members, facts: &'a Facts) -> Vec<Choice<'a>> {
-    let mut voters: BTreeMap<&Vote, AcceptorSet> = BTreeMap::new();
-    for (vote, acceptor) in votes(facts) {
-        voters.entry(vote).or_default().insert(acceptor);
-    }
-    let quorums = voters.into_iter().filter(|(_, voters)| members.phase2(*voters));
-    quorums.map(|(vote, voters)| (vote.instance, &vote.decree, vote.ballot, voters)).collect()
-}
-
-/// The commands among them.
-fn commands<'a>(chosen: &[Choice<'a>]) -> impl Iterator<Item = (Instance, &'a Command)> {
-    chosen.iter().filter_map(|(instance, decree, ..)| Some((*instance, decree.command()?)))
-}
-
-fn is_chosen(chosen: &[Choice<'_>], instance: Instance, decree: &Decree) -> bool {
-    chosen.iter().any(|choice| (choice.0, choice.1) == (instance, decree))
-}
 
 pub(super) fn two_values_chosen(members: &Members, facts: &Facts) -> Judged<String> {
     let chosen = chosen(members, facts);
@@ -242,7 +210,7 @@ pub(super) fn chosen_otherwise_before(_: &Members, facts: &Facts) -> Judged<Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::paxos::{ClientId, Quorums};
+    use crate::paxos::{ClientId, Command, Quorums};
 
     pub(super) fn members() -> Members {
         Members::new(vec![0.into()], vec![1.into()], Quorums::Majority).unwrap()

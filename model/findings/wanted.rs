@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::engine::observe::Judged;
 use super::super::facts::{Fact, Facts};
 use super::answers::answers;
-use super::{chosen, commands, votes};
+use super::chosen::{chosen, commands, votes};
 use crate::paxos::{AcceptorId, Command, Decree, Members, Vote};
 
 pub(in crate::model) fn command_chosen(members: &Members, facts: &Facts) -> Judged<String> {

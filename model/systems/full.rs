@@ -1,7 +1,7 @@
 //! Systems for the engine; but for the last, every leader asks every acceptor.
 
 use super::super::system::{Bounds, ClientBounds, Crashes, Effort, LeaderBounds, LeftOut, System};
-use super::{BASE, CLIENT, NO_CLIENTS, RETRYING, campaigner, elector};
+use super::base::{BASE, CLIENT, NO_CLIENTS, RETRYING, campaigner, elector};
 use crate::paxos::{Audience, Quorums, Timer};
 
 const ONE_PROPOSES: &str = "only the first leader proposes anything: nobody asks the second one, and what the \

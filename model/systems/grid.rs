@@ -2,7 +2,7 @@
 //! memory grow.
 
 use super::super::system::{Bounds, Crashes, Effort, LeaderBounds, System};
-use super::{BASE, NO_CLIENTS, campaigner};
+use super::base::{BASE, NO_CLIENTS, campaigner};
 use crate::paxos::Timer;
 
 /// A system, where it lies.

@@ -1,7 +1,7 @@
 //! Systems that nobody can exhaust: for random walks.
 
 use super::super::system::{Bounds, ClientBounds, Crashes, Effort, LeaderBounds, System};
-use super::{BASE, RETRYING};
+use super::base::{BASE, RETRYING};
 use crate::paxos::{LeaderId, Quorums, Start, Timer};
 
 /// Every timer that a leader has.

@@ -8,69 +8,17 @@
 //! | `upkeep` | pages of promises, campaigns that are heard of, votes that are made up for |
 //! | `large` | what nobody can exhaust; for random walks |
 
+mod base;
 mod full;
 mod grid;
 mod large;
 mod small;
 mod upkeep;
 
-use super::system::{Bounds, ClientBounds, Crashes, LeaderBounds, LeftOut, System};
-use crate::paxos::{Audience, LeaderId, Quorums, Start, Timer};
+use super::system::System;
 
 pub use grid::{GRID, Point};
 pub use large::LARGE;
-
-/// A leader that campaigns at once, with commands of its own and no timers.
-pub(super) const fn campaigner(asks: &'static [u8], commands: u64) -> LeaderBounds {
-    LeaderBounds { start: Start::Campaign, asks, commands, timers: &[] }
-}
-
-/// A leader that waits for heartbeats, campaigns when none come, and sends them as primary.
-pub(super) const fn elector(asks: &'static [u8], commands: u64) -> LeaderBounds {
-    let timers = &[Timer::Election, Timer::Heartbeat];
-    LeaderBounds { start: Start::Follow, asks, commands, timers }
-}
-
-/// Bounds that most systems share.
-pub(super) const BASE: Bounds = Bounds {
-    leaders: &[],
-    acceptors: 3,
-    quorums: &Quorums::Majority,
-    instances: 1,
-    window: u64::MAX,
-    waiting: usize::MAX,
-    client_window: u64::MAX,
-    lease: u64::MAX,
-    reply_bytes: u64::MAX,
-    rounds: 1,
-    audience: Audience::AllLeaders,
-    nacks: true,
-    candidacies: false,
-    upkeep: false,
-    page: usize::MAX,
-    pages: 1,
-    clients: &[],
-    crashes: Crashes::NONE,
-};
-
-/// The properties that a system without clients cannot show.
-pub(super) const NO_CLIENTS: &[LeftOut] = &[
-    LeftOut { property: "what is answered is chosen", why: "there are no clients to be answered" },
-    LeftOut { property: "one answer per request", why: "there are no clients to be answered" },
-];
-
-/// A client that is there from the start, wants one command done, and waits for the answer.
-pub(super) const CLIENT: ClientBounds = ClientBounds {
-    first: LeaderId(0),
-    commands: 1,
-    at_once: 1,
-    timers: &[],
-    is_original: true,
-    resumes: &[],
-};
-
-/// The same, and it asks again.
-pub(super) const RETRYING: ClientBounds = ClientBounds { timers: &[Timer::Retry], ..CLIENT };
 
 /// All systems that are exhausted.
 pub fn systems() -> impl Iterator<Item = &'static System> {

@@ -1,7 +1,7 @@
 //! Systems that stock Stateright can exhaust too, in seconds.
 
 use super::super::system::{Bounds, ClientBounds, Crashes, Effort, LeaderBounds, LeftOut, System};
-use super::{BASE, CLIENT, NO_CLIENTS, RETRYING, campaigner, elector};
+use super::base::{BASE, CLIENT, NO_CLIENTS, RETRYING, campaigner, elector};
 use crate::paxos::{Audience, LeaderId, Timer};
 
 pub(super) static SMALL: [System; 12] = [

@@ -2,7 +2,7 @@
 //! more than safety needs.
 
 use super::super::system::{Bounds, Effort, System};
-use super::{BASE, NO_CLIENTS, campaigner, elector};
+use super::base::{BASE, NO_CLIENTS, campaigner, elector};
 use crate::paxos::{Audience, Quorums};
 
 pub(super) static UPKEEP: [System; 6] = [

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::check::{Backend, Held, check};
+use crate::model::backend::{Backend, Held};
+use crate::model::check::check;
 use crate::model::refinement::STATES;
 use crate::model::report::{Report, Verdict};
 use crate::model::system::{LeftOut, System};

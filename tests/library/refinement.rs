@@ -1,8 +1,10 @@
 //! What runs is what was proved: every state and every step of the actors is one of the
 //! specification; with a fault that endangers agreement, some step is not.
 
-use crate::model::check::{Backend, CheckError, Held, check, check_mutant};
+use crate::model::backend::{Backend, Held};
+use crate::model::check::{check, check_mutant};
 use crate::model::engine::faults::DiskModel;
+use crate::model::error::CheckError;
 use crate::model::hunt::{catch_by_specification, hunt};
 use crate::model::mutants::{MUTANTS, mutant};
 use crate::model::refinement::{self, ALONE, STATES, STEPS};

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::worker::{Checked, Died, Ended, check_in_child};
 use crate::cli::output::{Bars, fail, grouped, json, say, table};
 use crate::cli::verdict::Verdict;
-use crate::model::check::{Backend, Held};
+use crate::model::backend::{Backend, Held};
 use crate::model::system::System;
 
 /// Stock Stateright is given up after this many times the time of the faster back end, but not

@@ -8,7 +8,7 @@ use super::check::Choice;
 use super::parallel;
 use crate::cli::output::{Bars, fail, grouped, json, say, table};
 use crate::cli::verdict::Verdict;
-use crate::model::check::CheckError;
+use crate::model::error::CheckError;
 use crate::model::hunt::{catch, catch_by_specification};
 use crate::model::mutants::{MUTANTS, Mutant};
 

@@ -4,10 +4,12 @@ mod mutants;
 
 use std::collections::BTreeSet;
 
-use crate::model::check::{Backend, CheckError, Held, check};
+use crate::model::backend::{Backend, Held};
+use crate::model::check::check;
 use crate::model::engine::faults::DiskModel;
 use crate::model::engine::observe::Judged;
 use crate::model::engine::swarm::Walks;
+use crate::model::error::CheckError;
 use crate::model::facts::Facts;
 use crate::model::hunt::{catch, explorable, search};
 use crate::model::mutants::{MUTANTS, mutant};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::check::Backend;
+use crate::model::backend::Backend;
 use crate::model::engine::faults::DiskModel;
 use crate::model::hunt::{Hunt, catch, hunt};
 use crate::model::mutants::{MUTANTS, mutant};

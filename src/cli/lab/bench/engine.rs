@@ -12,7 +12,7 @@ use super::super::new_file::NewFile;
 use super::super::worker::{Checked, Died, Ended, check_in_child};
 use crate::cli::output::{Bars, fail, grouped, json, say, table};
 use crate::cli::verdict::Verdict;
-use crate::model::check::{Backend, Held};
+use crate::model::backend::{Backend, Held};
 use crate::model::systems::{GRID, Point};
 
 /// Measure the checking engine: states per second, bytes per state, nodes of diagrams, and how they

@@ -69,7 +69,8 @@ fn outcome(checked: &Checked) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::check::{Backend, Held, check};
+    use crate::model::backend::{Backend, Held};
+    use crate::model::check::check;
     use crate::model::system::System;
     use crate::model::systems::system;
 

@@ -15,7 +15,7 @@ use super::{compare, parallel, swarm};
 use crate::cli::output::{Bars, fail, json};
 use crate::cli::verdict::Verdict;
 use crate::model::alike::Alike;
-use crate::model::check::{Backend, Held};
+use crate::model::backend::{Backend, Held};
 use crate::model::mutants::{MUTANTS, Mutant, mutant};
 use crate::model::system::System;
 use crate::model::systems::{measured_system, system, systems};

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Args;
 use crate::cli::output::{Bars, fail, grouped, json, say};
 use crate::cli::verdict::Verdict;
-use crate::model::check::Held;
+use crate::model::backend::Held;
 use crate::model::hunt::{Hunt, catch, catch_by_specification};
 use crate::model::mutants::Mutant;
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::super::worker::{Checked, CheckedProperty, Entry};
 use crate::cli::output::{grouped, json, say, table};
-use crate::model::check::Backend;
+use crate::model::backend::Backend;
 use crate::model::report::Verdict;
 use crate::model::system::{LeftOut, System};
 use crate::model::systems::systems;
