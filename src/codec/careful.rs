@@ -1,8 +1,9 @@
-//! A wrapper of any deserializer that believes no length.
+//! A wrapper around any deserializer that trusts no length it reads.
 //!
-//! Bytes and strings are asked for as borrowed, which a reader of a slice compares with what is left
-//! before it hands them out; whoever wants them owned copies them then. The length of a sequence is
-//! not passed on as a hint, so that nobody allocates for elements before they are there.
+//! Bytes and strings are requested as borrowed: a slice reader then compares their length with the
+//! bytes that are left before it returns them, and an owned value is copied afterwards. The length
+//! of a sequence is not passed on as a hint, so nothing is allocated for elements before they are
+//! read.
 
 use std::fmt;
 
@@ -10,7 +11,8 @@ use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-/// Any of serde's parties in decoding, made careful: whatever it hands on is careful too.
+/// A serde deserializer, visitor, seed or access, wrapped so that everything it passes on is
+/// wrapped too.
 pub(super) struct Careful<T>(pub(super) T);
 
 macro_rules! forward {
@@ -157,7 +159,7 @@ impl<'de, T: DeserializeSeed<'de>> DeserializeSeed<'de> for Careful<T> {
     }
 }
 
-/// The length is not told: what is there is.
+/// Gives no size hint: elements are counted as they are read.
 impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Careful<A> {
     type Error = A::Error;
 

@@ -1,16 +1,16 @@
 //! The codec: plain data as bytes, for datagrams, journals and state machines.
 //!
-//! The bytes are those of bincode 2 in its standard configuration. What is different is what is
-//! believed, and how it is bounded:
+//! The bytes are those of bincode 2 in its standard configuration. The difference is in what is
+//! trusted, and how it is bounded:
 //!
-//! - A bound is a number of encoded bytes, for a writer and for a reader. (bincode's own limit counts
-//!   the memory that a reader may come to need, so that what one writes the other may refuse.)
+//! - A bound is a number of encoded bytes, the same for a writer and for a reader. (bincode's own
+//!   limit counts the memory that a reader may need, so a reader may refuse what a writer wrote.)
 //! - A length is compared with the bytes that are left before anything is allocated for it, and
-//!   sequences grow as their elements are read. So what a value takes in memory is at most some factor
-//!   of its bytes, whatever they say.
-//! - Bytes that are left over are an error.
+//!   sequences grow as their elements are read. So the memory that a value takes is at most a
+//!   constant factor of its encoded size.
+//! - Bytes left over after the value are an error.
 //!
-//! Elements of sequences must have at least one byte, which those of all our types have.
+//! Each element of a sequence must take at least one byte, which holds for all types used here.
 
 mod careful;
 
@@ -25,7 +25,7 @@ use thiserror::Error;
 
 use careful::Careful;
 
-/// The most bytes of a sequence's length.
+/// The most bytes that the encoded length of a sequence takes.
 pub(crate) const LENGTH: usize = 9;
 
 /// The reason why a value cannot be encoded.
@@ -45,7 +45,7 @@ pub enum DecodeError {
     /// There are more bytes than the bound.
     #[error("{bytes} bytes, and {most} are the most")]
     TooLong {
-        /// How many there are.
+        /// The number of bytes given.
         bytes: usize,
         /// The bound.
         most: usize,
@@ -53,18 +53,18 @@ pub enum DecodeError {
     /// Bytes follow the value.
     #[error("{0} bytes too many")]
     Trailing(usize),
-    /// The bytes end within the value, or say that it is longer than what is left.
+    /// The bytes end within the value, or a length in them goes beyond what is left.
     #[error("a length or a value goes beyond the {0} bytes that there are")]
     End(usize),
-    /// The bytes are of no value of this type.
+    /// The bytes encode no value of this type.
     #[error("{0}")]
     Value(String),
 }
 
-/// Appends to bytes, up to a bound.
+/// A writer that appends to a vector, up to a bound.
 struct Bounded<'a> {
     out: &'a mut Vec<u8>,
-    /// How long `out` may get.
+    /// The most bytes that `out` may have.
     end: usize,
     /// True once something did not fit.
     full: bool,
@@ -81,7 +81,7 @@ impl Writer for Bounded<'_> {
     }
 }
 
-/// Appends the encoding of a value, of at most `most` bytes. After an error `out` is as before.
+/// Appends the encoding of a value, of at most `most` bytes. After an error `out` is unchanged.
 pub(crate) fn encode<T: Serialize + ?Sized>(
     value: &T,
     most: usize,
@@ -106,7 +106,7 @@ pub(crate) fn to_vec<T: Serialize + ?Sized>(
     encode(value, most, &mut bytes).map(|()| bytes)
 }
 
-/// The value that these bytes are the encoding of: all of them, and no more than `most`.
+/// Decodes a value from all of these bytes, of which there may be at most `most`.
 pub(crate) fn decode<'de, T: Deserialize<'de>>(
     bytes: &'de [u8],
     most: usize,
@@ -119,7 +119,8 @@ pub(crate) fn decode<'de, T: Deserialize<'de>>(
     if rest.is_empty() { Ok(value) } else { Err(DecodeError::Trailing(rest.len())) }
 }
 
-/// Takes a value off the front of these bytes. After an error they are as before.
+/// Decodes a value from the front of these bytes and advances past it. After an error they are
+/// unchanged.
 pub(crate) fn take<'de, T: Deserialize<'de>>(bytes: &mut &'de [u8]) -> Result<T, DecodeError> {
     let decoded = seed_decode_from_slice(Careful(PhantomData::<T>), bytes, standard());
     let (value, used) = decoded.map_err(|error| match error {

@@ -1,4 +1,4 @@
-//! The codec against bincode by itself, and at its bounds.
+//! The codec compared with plain bincode, and at its bounds.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -71,13 +71,14 @@ fn by_bincode<T: Serialize>(value: &T) -> Vec<u8> {
     bincode::serde::encode_to_vec(value, bincode::config::standard()).unwrap()
 }
 
-/// What bincode makes of these bytes, all of them.
+/// Decodes a value with plain bincode; none on an error or if bytes are left over.
 fn from_bincode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     let decoded = bincode::serde::borrow_decode_from_slice(bytes, bincode::config::standard());
     decoded.ok().filter(|(_, used)| *used == bytes.len()).map(|(value, _)| value)
 }
 
-/// The same bytes as bincode, the same value back, within the very bound and not below it.
+/// Asserts equal bytes with bincode, a round trip, and that the size is accepted as a bound and one
+/// less is not.
 fn holds<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
     let bytes = by_bincode(value);
     let size = bytes.len();
@@ -108,7 +109,7 @@ proptest! {
         holds(&kind);
     }
 
-    /// Whatever was changed on the way, both make the same of it.
+    /// Decodes the same as bincode from bytes changed at random, and from noise.
     #[test]
     fn what_is_decoded_is_what_bincode_decodes(
         numbers in proptest::collection::vec(numbers(), 0..9),
@@ -130,7 +131,7 @@ proptest! {
     }
 }
 
-/// A length is true, or it is refused before anything is done with it.
+/// A length that is not true is refused before anything is allocated for it.
 #[test]
 fn a_length_is_compared_with_what_is_left() {
     let claims = [0, 1, 249, 250, 251, 1 << 16, 1 << 32, 1 << 63, u64::MAX];

@@ -16,49 +16,49 @@ use crate::paxos::{RestoreError, StateMachine};
 /// Keys and values are any bytes.
 pub type Bytes = Vec<u8>;
 
-/// What a client may ask for. Keys and values are owned, or borrowed from the command's bytes.
+/// A command to the store. Keys and values are owned, or borrowed from the command's bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(bound(
     serialize = "B: serde_bytes::Serialize",
     deserialize = "B: serde_bytes::Deserialize<'de>"
 ))]
 pub enum KvCommand<B = Bytes> {
-    /// What is there?
+    /// Reads the value of a key.
     Get {
-        /// Where.
+        /// The key to read.
         #[serde(with = "serde_bytes")]
         key: B,
     },
-    /// Put this there.
+    /// Sets the value of a key.
     Put {
-        /// Where.
+        /// The key to write.
         #[serde(with = "serde_bytes")]
         key: B,
-        /// What.
+        /// The new value.
         #[serde(with = "serde_bytes")]
         value: B,
     },
-    /// Take away what is there.
+    /// Removes a key.
     Delete {
-        /// Where.
+        /// The key to remove.
         #[serde(with = "serde_bytes")]
         key: B,
     },
-    /// Put this there, if that is there now.
+    /// Sets the value of a key if its current value is the expected one.
     CompareAndSet {
-        /// Where.
+        /// The key to write.
         #[serde(with = "serde_bytes")]
         key: B,
-        /// What must be there; nothing, if none.
+        /// The expected current value; none if the key must be absent.
         #[serde(with = "serde_bytes")]
         expected: Option<B>,
-        /// What to put there.
+        /// The new value.
         #[serde(with = "serde_bytes")]
         value: B,
     },
-    /// Which keys begin so? They are listed in the order of their bytes, a page at a time.
+    /// Lists the keys with a prefix, in the order of their bytes, a page at a time.
     List {
-        /// How they begin.
+        /// The prefix of the keys to list.
         #[serde(with = "serde_bytes")]
         prefix: B,
         /// The last key of the page before, without the prefix; none for the first page.
@@ -69,16 +69,16 @@ pub enum KvCommand<B = Bytes> {
     },
 }
 
-/// What a client is told.
+/// A reply of the store to a client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KvReply {
-    /// What is there; none if nothing is. The answer to a get.
+    /// The value of the key; none if it is absent. The reply to a get.
     Value(#[serde(with = "serde_bytes")] Option<Bytes>),
-    /// It was done; this was there before.
+    /// The command was applied; this was the value before.
     Replaced(#[serde(with = "serde_bytes")] Option<Bytes>),
-    /// Nothing was changed, since this is there, and not what was expected.
+    /// Nothing was changed: this is the current value, and not the expected one.
     Differs(#[serde(with = "serde_bytes")] Option<Bytes>),
-    /// This was no command.
+    /// The bytes were no command of this store.
     NoCommand,
     /// A page of keys. The answer to a list.
     Keys {
@@ -89,17 +89,17 @@ pub enum KvReply {
     },
 }
 
-/// Why a command cannot be sent.
+/// The error of a command that is too long to send.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("a command of {0} bytes is too long: keys and values together may have up to {MAX_ENTRY}")]
 pub struct TooLong(pub usize);
 
-/// The most bytes that a key and the values of a command may have together, so that the command
-/// can be sent, and a value can be read again.
+/// The most bytes that the key and the values of a command may have together, so that the command
+/// can be sent and a value can be read again.
 pub const MAX_ENTRY: usize = if MAX_COMMAND < MAX_REPLY { MAX_COMMAND } else { MAX_REPLY } - 64;
 
 impl KvCommand {
-    /// The bytes to send.
+    /// Encodes the command; an error if it is longer than can be sent.
     pub fn encode(&self) -> Result<Bytes, TooLong> {
         let bytes = encode(self);
         if bytes.len() > MAX_ENTRY + 64 { Err(TooLong(bytes.len())) } else { Ok(bytes) }
@@ -107,7 +107,7 @@ impl KvCommand {
 }
 
 impl<'a> KvCommand<&'a [u8]> {
-    /// What the bytes of a command say; none if they are not for this store.
+    /// Decodes a command; none if the bytes are not one of this store.
     pub fn decode(command: &'a [u8]) -> Option<Self> {
         codec::decode(command, MAX_COMMAND).ok()
     }
@@ -141,18 +141,18 @@ impl<B: AsRef<[u8]>> fmt::Display for KvCommand<B> {
 }
 
 impl KvReply {
-    /// The bytes that a client gets.
+    /// Encodes the reply.
     pub fn encode(&self) -> Bytes {
         encode(self)
     }
 
-    /// What the bytes of a reply say; none if they are not of this store.
+    /// Decodes a reply; none if the bytes are not one of this store.
     pub fn decode(reply: &[u8]) -> Option<Self> {
         codec::decode(reply, MAX_REPLY).ok()
     }
 }
 
-/// Keys with their values. All of them fit a command, and so a value fits a reply.
+/// A map from keys to values. Each entry came in one command, so each value fits a reply.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KvStore(BTreeMap<ByteBuf, ByteBuf>);
 
@@ -179,7 +179,7 @@ impl KvStore {
         let later = self.0.range::<serde_bytes::Bytes, _>((start, Bound::Unbounded));
         let (mut keys, mut room) = (Vec::new(), MAX_ENTRY);
         for (key, _) in later.take_while(|(key, _)| key.starts_with(prefix)) {
-            // The first key always fits, so that whoever asks gets on.
+            // The first key always fits, so that a client that lists page by page always advances.
             if keys.len() as u64 >= limit || (!keys.is_empty() && room < key.len() + LENGTH) {
                 return KvReply::Keys { keys, more: true };
             }

@@ -1,12 +1,12 @@
-//! The list of all commands, in order: what the teaching implementation replicates.
+//! The list of all commands, in order: the state machine of the models.
 
 use serde_bytes::ByteBuf;
 
 use super::{encode, restore};
 use crate::paxos::{RestoreError, StateMachine};
 
-/// Keeps every command. A command is answered with its place in the list, from 0, as a decimal
-/// number.
+/// A state machine that keeps every command. The reply to a command is its place in the list, from
+/// 0, as a decimal number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger(Vec<ByteBuf>);
 

@@ -1,5 +1,5 @@
-//! State machines that come with the crate. A user's own implements
-//! [`StateMachine`](crate::paxos::StateMachine) just as well.
+//! State machines that come with the crate. Users implement
+//! [`StateMachine`](crate::paxos::StateMachine) for their own.
 //!
 //! | file | what it holds |
 //! | --- | --- |
@@ -37,7 +37,7 @@ impl fmt::Display for Machine {
 }
 
 impl Machine {
-    /// One of it, as it is before the first command.
+    /// A new instance, in the state before the first command.
     pub fn start(self) -> AnyStateMachine {
         match self {
             Machine::Kv => AnyStateMachine::new(kv::KvStore::default()),
@@ -46,12 +46,12 @@ impl Machine {
     }
 }
 
-/// Plain data as bytes. It cannot fail: there is nothing in it that the codec cannot write.
+/// Encodes plain data. It cannot fail: the data has nothing that the codec cannot write.
 fn encode(value: &(impl Serialize + ?Sized)) -> Vec<u8> {
     codec::to_vec(value, usize::MAX).unwrap_or_default()
 }
 
-/// The data that a snapshot holds.
+/// Decodes the data of a snapshot.
 fn restore<'de, T: Deserialize<'de>>(snapshot: &'de [u8]) -> Result<T, RestoreError> {
     codec::decode(snapshot, usize::MAX).map_err(|error| RestoreError::new(error.to_string()))
 }

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Any commands, of keys and values of these bytes. Many keys meet, and some values are long.
+/// A strategy for commands with keys and values made of these bytes. Many keys coincide, and some
+/// values are long.
 pub(crate) fn commands(
     byte: impl Strategy<Value = u8> + Clone + 'static,
 ) -> impl Strategy<Value = KvCommand> {
@@ -57,8 +58,7 @@ fn the_longest_entry_can_be_put_and_read_again() {
     assert!(longer.encode().is_err());
 }
 
-/// An encoding, with each of its bytes in turn replaced by a claimed length: of every field of it,
-/// and of what is none.
+/// Copies of an encoding, each with one byte replaced by a claimed length, at every place.
 fn claims(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     (0..bytes.len()).flat_map(move |at| {
         let (before, after) = (&bytes[..at], &bytes[at + 1..]);
@@ -87,7 +87,7 @@ fn of_sizes(key: usize, value: usize) -> Vec<KvCommand> {
     ]
 }
 
-/// Ten bytes ended every leader: a get whose key is said to be longer than any memory.
+/// A regression: ten bytes, a get with a key said to be longer than any memory, ended every leader.
 #[test]
 fn a_length_that_is_not_true_is_no_command() {
     let mut store = KvStore::default();
@@ -157,8 +157,8 @@ fn whatever_can_be_put_can_be_read_again() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
-    /// Taken up from a snapshot, a store goes on as before; and equal stores have equal
-    /// snapshots, whatever led to them.
+    /// A store restored from a snapshot behaves as the original, and equal stores have equal
+    /// snapshots, whatever commands led to them.
     #[test]
     fn a_snapshot_is_the_whole_state(
         before in proptest::collection::vec(commands(0u8..3), 0..20),
@@ -174,8 +174,8 @@ proptest! {
         prop_assert_eq!(&store, &restored);
     }
 
-    /// Page by page, whatever their size, all keys that begin so are listed once, in order; and every
-    /// page fits a reply.
+    /// Pages of any size list every key with the prefix once, in order, and every page fits a
+    /// reply.
     #[test]
     fn pages_join_into_the_whole_list(
         keys in proptest::collection::btree_set(
