@@ -1,8 +1,9 @@
-//! Small structures in which a formula's hypotheses are true and the formula is not.
+//! Countermodels: small structures in which the hypotheses of an obligation are true and its goal
+//! is false.
 //!
-//! All structures of one size are looked through at once, by a SAT solver: quantifiers become
-//! conjunctions and disjunctions over the things that there are. What it proposes is evaluated
-//! before it is shown, so it need not be trusted.
+//! A SAT solver searches all structures of one size at once: quantifiers become conjunctions and
+//! disjunctions over the elements. Its answer is evaluated before it is shown, so the solver need
+//! not be trusted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,16 +11,17 @@ use super::ground::Sat;
 use super::logic::{Element, Formula, Relation, Sort, Structure, Valuation, Var};
 use super::obligation::Obligation;
 
-/// A structure in which the hypotheses of an obligation are true, and its goal is not.
+/// A countermodel: a structure in which the hypotheses of an obligation are true, and its goal is
+/// not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counter {
-    /// What holds.
+    /// The structure: the elements of each sort, and the relations between them.
     pub structure: Structure,
-    /// What the constants stand for.
+    /// The values of the constants.
     pub values: Valuation,
 }
 
-/// A truth value, or the number of a variable of the SAT solver that stands for one.
+/// A truth value, or the number of the SAT variable that stands for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Truth {
     False,
@@ -33,16 +35,16 @@ struct Encoding {
     numbers: i32,
     structure: Structure,
     atoms: BTreeMap<(&'static Relation, Vec<Element>), i32>,
-    /// For each constant, what stands for that it is each of the things of its sort.
+    /// For each constant, one SAT literal per possible element.
     constants: BTreeMap<Var, Vec<i32>>,
 }
 
-/// So many things of each sort.
+/// The number of elements of each sort.
 type Sizes = Vec<(Sort, Element)>;
 
 impl Obligation {
-    /// A smallest structure with at most so many things of each sort that shows that the goal does
-    /// not follow, if there is one.
+    /// Returns a smallest countermodel with at most so many elements of each sort; none if there is
+    /// none of that size.
     pub fn counter(&self, most: &[(Sort, Element)]) -> Option<Counter> {
         let mut sizes = vec![Sizes::new()];
         for (sort, most) in most {
@@ -59,14 +61,14 @@ impl Obligation {
         self.hypotheses.iter().map(|(_, formula)| formula).chain(&self.also)
     }
 
-    /// Whether the hypotheses are true there, and the goal is not.
+    /// True if the hypotheses are true in the structure, and the goal is not.
     pub fn is_countered_by(&self, counter: &Counter) -> bool {
         let Counter { structure, values } = counter;
         let is_true = |formula| structure.satisfies(formula, &mut values.clone());
         self.known().all(is_true) && !is_true(&self.goal)
     }
 
-    /// The same with as few tuples as will do.
+    /// A copy of the countermodel with tuples removed as long as it stays one.
     fn smaller(&self, mut counter: Counter) -> Counter {
         for relation in counter.structure.relations() {
             let tuples: Vec<_> = counter.structure.tuples(relation).map(<[_]>::to_vec).collect();
@@ -120,7 +122,7 @@ impl Encoding {
         self.numbers
     }
 
-    /// One of these must be true.
+    /// Adds a clause: one of these must be true.
     fn demand(&mut self, any: &[Truth]) {
         if any.contains(&Truth::True) {
             return;
@@ -160,7 +162,7 @@ impl Encoding {
         }
     }
 
-    /// The formula for all values of the variables.
+    /// The truth of the formula for each assignment of elements to the variables.
     fn instances(&mut self, vars: &[Var], formula: &Formula, bound: &mut Valuation) -> Vec<Truth> {
         let Some((var, rest)) = vars.split_first() else { return vec![self.truth(formula, bound)] };
         let mut all = Vec::new();
@@ -172,7 +174,7 @@ impl Encoding {
         all
     }
 
-    /// That it is so for some of these.
+    /// The disjunction of these.
     fn any(&mut self, mut all: Vec<Truth>) -> Truth {
         all.retain(|truth| *truth != Truth::False);
         all.sort_unstable();
@@ -195,7 +197,8 @@ impl Encoding {
         self.any(vec![one.not(), two.not()]).not()
     }
 
-    /// Whether the relation holds between `known` and these.
+    /// The truth of the relation, where `known` are the values of its first arguments and `args`
+    /// the rest.
     fn holds(
         &mut self,
         relation: &'static Relation,
@@ -230,7 +233,7 @@ impl Encoding {
         self.any(same)
     }
 
-    /// What a variable may stand for, and what must be true for that.
+    /// The elements that a variable may stand for, each with the condition under which it does.
     fn cases(&mut self, var: Var, bound: &Valuation) -> Vec<(Element, Truth)> {
         if let Some((_, element)) = bound.iter().rev().find(|(other, _)| *other == var) {
             return vec![(*element, Truth::True)];

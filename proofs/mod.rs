@@ -1,20 +1,20 @@
-//! Why what is chosen stays chosen, whatever the number of acceptors, quorums, ballots, instances
-//! and values: a proof by induction, in first-order logic.
+//! A proof by induction, in first-order logic, that what is chosen stays chosen, for any number of
+//! acceptors, quorums, ballots, instances and values.
 //!
-//! Nothing here knows the code that runs. That its steps are steps of what is proved is checked by
-//! `model/refinement`.
+//! Nothing here depends on the code that runs. `model/refinement` checks that each step of the code
+//! is a step of the specification.
 //!
 //! | folder | what it holds |
 //! | --- | --- |
 //! | [`logic`] | formulas, and finite structures in which they are true or false |
-//! | [`spec`] | the specification: what may happen, what always holds, what follows |
-//! | [`obligation`] | what is to be shown, one formula each |
-//! | [`ground`] | shows it: instances of the hypotheses that cannot all be true |
-//! | [`counter`] | small structures in which something does not follow |
-//! | [`sensitivity`] | that everything in it is needed, and that faults are found |
-//! | [`story`] | such a structure, in words |
+//! | [`spec`] | the specification: actions, invariant, safety properties |
+//! | [`obligation`] | the proof obligations, one formula each |
+//! | [`ground`] | the prover: instances of the hypotheses that cannot all be true |
+//! | [`counter`] | countermodels: small structures in which an obligation fails |
+//! | [`sensitivity`] | checks that every part is needed, and that faults are found |
+//! | [`story`] | the explanation of a countermodel in words |
 //! | [`smt`] | obligations for other solvers, as SMT-LIB 2 |
-//! | `pump` | another proof: loom scenarios of the message pump, compiled for tests only |
+//! | `pump` | a separate proof: loom scenarios of the message pump, compiled for tests only |
 
 pub mod counter;
 pub mod ground;

@@ -1,5 +1,5 @@
-//! What is to be shown: that the invariant holds at the start, that each action keeps it, and that
-//! it implies what the protocol is for. One formula each, with its hypotheses.
+//! The proof obligations: the invariant holds at the start, each action preserves it, and it
+//! implies the safety properties. Each is one formula with its hypotheses.
 
 use std::fmt;
 
@@ -7,29 +7,29 @@ use super::logic::{Formula, Relation, Var};
 use super::spec::vocabulary::{B, BELOW, X};
 use super::spec::{Action, Effect, Named, Specification};
 
-/// What an obligation is about.
+/// The moment at which an obligation's formula must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Moment {
-    /// It holds before anything has happened.
+    /// Before any action.
     Start,
-    /// It holds after this action, if the invariant held before.
+    /// After this action, if the invariant held before.
     After(&'static str),
-    /// It follows from the invariant.
+    /// In every state in which the invariant holds.
     Always,
 }
 
-/// Something to be shown: in every structure in which the hypotheses are true, so is the goal.
+/// A proof obligation: in every structure in which the hypotheses are true, so is the goal.
 #[derive(Clone, Debug)]
 pub struct Obligation {
-    /// What it is about.
+    /// The moment at which the formula must hold.
     pub moment: Moment,
-    /// The name of the formula that is to hold.
+    /// The name of the formula that must hold.
     pub holds: &'static str,
-    /// What is known, by name.
+    /// The hypotheses, by name.
     pub hypotheses: Vec<(&'static str, Formula)>,
-    /// What is to be shown.
+    /// The formula to be proved, in terms of the state before the action.
     pub goal: Formula,
-    /// What else is true. It may not be used; it keeps counterexamples from being strange.
+    /// Further axioms that no proof may use. They make countermodels realistic.
     pub also: Vec<Formula>,
 }
 
@@ -49,7 +49,7 @@ impl fmt::Display for Obligation {
     }
 }
 
-/// The relation holds between nothing.
+/// The hypothesis that the relation holds between no elements.
 fn empty(relation: &'static Relation) -> (&'static str, Formula) {
     let var = |(index, sort)| Var { name: "x", sort, index };
     let vars: Vec<Var> = (1..).zip(relation.sorts.iter().copied()).map(var).collect();
@@ -62,7 +62,7 @@ fn by_name(all: &[Named]) -> impl Iterator<Item = (&'static str, Formula)> {
 }
 
 impl Specification {
-    /// Everything that is to be shown.
+    /// All obligations of the specification.
     pub fn obligations(&self) -> Vec<Obligation> {
         let start = self.invariant.iter().map(|named| self.at_the_start(named));
         let each = |action| self.invariant.iter().map(move |named| self.after(action, named));
@@ -86,7 +86,7 @@ impl Specification {
         self.obligation(Moment::After(action.name), named.name, hypotheses.collect(), goal)
     }
 
-    /// That an action changes nothing, whenever it may happen. It should be wrong.
+    /// The obligation that an action changes nothing. It must fail: the action is possible.
     pub fn idle(&self, action: &Action) -> Obligation {
         let unchanged = action.changes.iter().map(|change| {
             let held = Formula::Holds(change.relation, change.vars.clone());
@@ -105,8 +105,9 @@ impl Specification {
         self.obligation(Moment::After(action.name), "nothing changes", hypotheses, goal)
     }
 
-    /// The same, where votes that are reported were cast under a lower ballot. The specification allows
-    /// others, as no proof needs it to forbid them, but nobody reports them.
+    /// The obligation of [`idle`](Self::idle), restricted to votes reported under a lower ballot.
+    /// The specification allows others, since no proof needs to forbid them, but no acceptor
+    /// reports them.
     pub fn example(&self, action: &Action) -> Obligation {
         let mut idle = self.idle(action);
         if [X, B].iter().all(|var| action.parameters.contains(var)) {

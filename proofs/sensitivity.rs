@@ -1,5 +1,5 @@
-//! That the proof is about something: each action can happen, nothing in the specification can be
-//! left out, and faults are found.
+//! Checks that the proof is not vacuous: each action is possible, no part of the specification can
+//! be left out, and every seeded fault is found.
 
 use std::fmt;
 
@@ -11,37 +11,37 @@ use super::spec::faults::{FAULTS, Fault};
 use super::spec::vocabulary::{BALLOT, INSTANCE, NODE, QUORUM1, QUORUM2, VALUE};
 use super::spec::{Specification, paxos};
 
-/// How large the structures are that show that something does not follow.
+/// The most elements of each sort in the countermodels of changed specifications.
 pub const SMALL: [(Sort, Element); 6] =
     [(NODE, 3), (BALLOT, 3), (INSTANCE, 1), (VALUE, 2), (QUORUM1, 2), (QUORUM2, 2)];
 
-/// What is changed.
+/// A change of the specification that must make it unprovable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Without {
-    /// Without this axiom.
+    /// The axiom of this name left out.
     Axiom(&'static str),
-    /// Without this part of the invariant.
+    /// The conjunct of the invariant of this name left out.
     Conjunct(&'static str),
-    /// Without this guard of this action.
+    /// The guard left out: the action's name, the guard's name.
     Guard(&'static str, &'static str),
-    /// With this fault.
+    /// The fault of this name put in.
     Fault(&'static str),
 }
 
-/// What is not provable any more.
+/// The effect of one change: the obligations that cannot be proved any more.
 #[derive(Debug)]
 pub struct Row {
-    /// What was changed.
+    /// The change.
     pub without: Without,
-    /// All that fails then.
+    /// All obligations that fail then.
     pub fails: Vec<Obligation>,
-    /// What shows that the first of these does, and which specification it shows it of.
+    /// A countermodel of the first of them, and the changed specification that it belongs to.
     pub counter: Option<(Specification, Counter)>,
 }
 
 impl Specification {
-    /// All that cannot be proved. Where a fault leaves the fragment in which a search for a proof
-    /// ends, that is: all that is wrong in some small structure.
+    /// All obligations that cannot be proved. Outside the fragment in which the search for a proof
+    /// ends, where some faults lead, those that have a small countermodel.
     pub fn unprovable(&self) -> Result<Vec<Obligation>, ProofError> {
         let mut fails = Vec::new();
         for obligation in self.obligations() {
@@ -59,7 +59,7 @@ impl Specification {
     }
 }
 
-/// All that can be changed.
+/// All changes: each axiom, conjunct and guard left out, and each fault put in.
 pub fn changes() -> Vec<Without> {
     let whole = paxos();
     let axioms = whole.axioms.iter().map(|axiom| Without::Axiom(axiom.name));
@@ -71,7 +71,7 @@ pub fn changes() -> Vec<Without> {
     axioms.chain(conjuncts).chain(guards).chain(faults).collect()
 }
 
-/// Leaves out one thing after another, and looks at what cannot be proved then.
+/// Makes each change in turn, and returns the obligations that fail then.
 #[cfg(test)]
 pub fn sensitivity() -> Result<Vec<Row>, ProofError> {
     changes().into_iter().map(Without::row).collect()
@@ -89,7 +89,7 @@ impl fmt::Display for Without {
 }
 
 impl Without {
-    /// The specification without that.
+    /// The specification with this change.
     pub fn specification(self) -> Specification {
         let mut specification = paxos();
         match self {
@@ -107,7 +107,7 @@ impl Without {
         specification
     }
 
-    /// What cannot be proved without it.
+    /// The obligations that fail with this change. Fails if a proof found does not pass the check.
     pub fn row(self) -> Result<Row, ProofError> {
         let specification = self.specification();
         let fails = specification.unprovable()?;

@@ -1,4 +1,4 @@
-//! Counterexamples to obligations, in words and formulas.
+//! Explanations of countermodels, in words and formulas.
 
 use std::fmt;
 
@@ -8,7 +8,8 @@ use super::obligation::{Moment, Obligation};
 use super::spec::vocabulary::{BALLOT, BELOW, MEMBER1, MEMBER2, NODE, name};
 use super::spec::{Action, Named, Specification};
 
-/// How something that was to be shown fails: a state, what happens there, and what is wrong then.
+/// The explanation of a countermodel: a state, the action in it, and the property that is violated
+/// then.
 #[derive(Debug)]
 pub struct Story<'s> {
     specification: &'s Specification,
@@ -17,7 +18,7 @@ pub struct Story<'s> {
 }
 
 impl<'s> Story<'s> {
-    /// How this obligation of this specification fails.
+    /// The explanation of this countermodel to an obligation of this specification.
     pub fn new(
         specification: &'s Specification,
         obligation: &'s Obligation,
@@ -38,7 +39,7 @@ impl<'s> Story<'s> {
         invariant.iter().chain(safety).find(|named| named.name == self.obligation.holds)
     }
 
-    /// What a thing is called: ballots by their order.
+    /// The name of an element. Ballots are numbered by their order.
     fn name(&self, sort: Sort, element: Element) -> String {
         let structure = &self.counter.structure;
         let place = match sort {
@@ -66,14 +67,14 @@ impl<'s> Story<'s> {
         structure.tuples(relation).map(tuple).collect()
     }
 
-    /// What holds of these relations.
+    /// The tuples of these relations, or "nothing".
     fn facts(&self, relations: &[&'static Relation], structure: &Structure) -> String {
         let each = relations.iter().flat_map(|relation| self.tuples(relation, structure));
         let facts: Vec<String> = each.collect();
         if facts.is_empty() { "nothing".to_owned() } else { facts.join(", ") }
     }
 
-    /// What there is: ballots in their order, and quorums with their members.
+    /// The elements of each sort: ballots in their order, and quorums with their members.
     fn things(&self) -> String {
         let structure = &self.counter.structure;
         let mut things = Vec::new();
@@ -98,7 +99,7 @@ impl<'s> Story<'s> {
         format!(" = {{{}}}", nodes.join(", "))
     }
 
-    /// What is new after the action, and what is gone.
+    /// The tuples that the action has added and dropped.
     fn news(&self, after: &Structure) -> String {
         let before = &self.counter.structure;
         let mut news = Vec::new();

@@ -1,9 +1,9 @@
-//! What is trusted: that these instances of a problem's clauses cannot all be true.
+//! The trusted checker: these instances of a problem's clauses cannot all be true.
 //!
-//! An instance follows from its clause. That they contradict one another is seen by unit
-//! propagation alone: every learned must follow so from what stands before it (Goldberg and Novikov,
-//! "Verification of proofs of unsatisfiability for CNF formulas", 2003), and in the end nothing may
-//! be left to be true.
+//! An instance follows from its clause. That the instances contradict one another is checked by
+//! unit propagation alone: each learned clause must follow from the clauses before it (Goldberg and
+//! Novikov, "Verification of proofs of unsatisfiability for CNF formulas", 2003), and in the end so
+//! must the empty clause.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,41 +12,42 @@ use thiserror::Error;
 use super::clause::{Atom, Literal, Problem, Term};
 use super::sat::Number;
 
-/// A clause with ground terms for its variables.
+/// A clause of a problem with ground terms in place of its variables.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instance {
-    /// Which clause of the problem.
+    /// The place of the clause among those of the problem.
     pub clause: usize,
-    /// What stands for its variables.
+    /// The ground terms for its variables, in order.
     pub values: Vec<Term>,
 }
 
-/// Why the clauses of a problem cannot all be true.
+/// A proof that the clauses of a problem cannot all be true.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
-    /// These cannot all be true.
+    /// Instances that contradict one another.
     pub instances: Vec<Instance>,
-    /// What follows from them, one after another, in numbers of atoms.
+    /// Learned clauses, each of which follows from the instances and those before it. Literals are
+    /// numbers of atoms.
     pub lessons: Vec<Vec<Number>>,
 }
 
-/// Why a proof is none.
+/// The reason why a proof is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[allow(clippy::enum_variant_names, reason = "each says what a proof lacks")]
 pub enum ProofError {
-    /// An instance of no clause, or with values of other sorts.
+    /// An instance of a clause that does not exist, or with values of other sorts.
     #[error("instance {0} is not one of a hypothesis")]
     NoInstance(usize),
-    /// A learned that does not follow.
+    /// A learned clause that does not follow from those before it.
     #[error("learned {0} does not follow from what stands before it")]
     NoLesson(usize),
-    /// Nothing is wrong with the instances.
+    /// The instances do not contradict one another, as far as unit propagation shows.
     #[error("the instances do not contradict one another")]
     NoContradiction,
 }
 
 impl Proof {
-    /// Whether this shows that the clauses of the problem cannot all be true.
+    /// Checks that this proves that the clauses of the problem cannot all be true.
     pub fn check(&self, problem: &Problem) -> Result<(), ProofError> {
         let mut clauses = self.clauses(problem)?;
         for (place, learned) in self.lessons.iter().enumerate() {
@@ -58,13 +59,13 @@ impl Proof {
         if follows(&clauses, &[]) { Ok(()) } else { Err(ProofError::NoContradiction) }
     }
 
-    /// The instances, in numbers: an atom's number is its place among the atoms as they come.
+    /// The instances as clauses of numbers. Atoms are numbered from 1 as they first occur.
     pub(super) fn clauses(&self, problem: &Problem) -> Result<Vec<Vec<Number>>, ProofError> {
         let mut atoms = BTreeMap::new();
         let each = self.instances.iter().enumerate().map(|(place, instance)| {
             let literals = instance.literals(problem).ok_or(ProofError::NoInstance(place))?;
             let numbers = literals.into_iter().filter_map(|literal| number(literal, &mut atoms));
-            // The same literal twice would hide that it is the only one left.
+            // A literal listed twice would hide that it is the only one left.
             Ok(numbers.collect::<BTreeSet<_>>().into_iter().collect())
         });
         each.collect()
@@ -72,7 +73,7 @@ impl Proof {
 }
 
 impl Instance {
-    /// What it says, if it is an instance.
+    /// The literals of the instance; none if its clause does not exist or the sorts differ.
     fn literals(&self, problem: &Problem) -> Option<Vec<Literal>> {
         let clause = problem.clauses.get(self.clause)?;
         let sorts: Option<Vec<_>> =
@@ -85,8 +86,8 @@ impl Instance {
     }
 }
 
-/// The number of an atom that is not known yet is the next one. None for that a thing is not
-/// itself, which is false.
+/// The number of a literal; a new atom gets the next number. None for `t ≠ t`, which is always
+/// false.
 fn number(literal: Literal, atoms: &mut BTreeMap<Atom, Number>) -> Option<Number> {
     let Literal { positive, atom } = literal;
     let is_itself = matches!(&atom, Atom::Equal(one, two) if one == two);
@@ -98,7 +99,7 @@ fn number(literal: Literal, atoms: &mut BTreeMap<Atom, Number>) -> Option<Number
     Some(if positive { number } else { -number })
 }
 
-/// Whether unit propagation shows that one of these is true.
+/// True if unit propagation derives the learned clause from the clauses.
 fn follows(clauses: &[Vec<Number>], learned: &[Number]) -> bool {
     let mut known: BTreeSet<Number> = learned.iter().map(|number| -number).collect();
     loop {

@@ -14,23 +14,23 @@ pub(super) type Symbol = usize;
 pub enum Term {
     /// A variable of the clause, by number.
     Var(usize),
-    /// A Skolem function of these.
+    /// A Skolem function applied to these.
     Apply(Symbol, Vec<Term>),
 }
 
-/// What is true or false.
+/// An atomic formula.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Atom {
-    /// The relation holds between these.
+    /// The relation holds between these terms.
     Holds(&'static Relation, Vec<Term>),
-    /// Both are the same.
+    /// Both terms are equal.
     Equal(Term, Term),
 }
 
 /// An atom, or its negation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Literal {
-    /// Whether the atom is true.
+    /// True for the atom, false for its negation.
     pub positive: bool,
     /// The atom.
     pub atom: Atom,
@@ -39,24 +39,24 @@ pub struct Literal {
 /// A disjunction that is true for all values of its variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Clause {
-    /// The hypothesis that it comes from.
+    /// The name of the hypothesis that it comes from.
     pub of: &'static str,
-    /// The sorts of its variables.
+    /// The sorts of its variables, by number.
     pub vars: Vec<Sort>,
-    /// One of these is true.
+    /// The literals, of which one is true.
     pub literals: Vec<Literal>,
 }
 
 /// A Skolem function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
-    /// For which variable it stands.
+    /// The existentially quantified variable, or the constant, that it replaces.
     pub stands_for: Var,
-    /// What it depends on.
+    /// The sorts of its arguments.
     pub args: Vec<Sort>,
 }
 
-/// An obligation as clauses. It is shown if they cannot all be true.
+/// The clauses of an obligation. It is proved if they cannot all be true.
 #[derive(Clone, Debug, Default)]
 pub struct Problem {
     /// The clauses.
@@ -66,21 +66,21 @@ pub struct Problem {
     constants: BTreeMap<Var, Symbol>,
 }
 
-/// Conjunctions of disjunctions.
+/// A conjunction of disjunctions.
 type Clauses = Vec<Vec<Literal>>;
 
-/// A formula under way to clauses.
+/// The state of translating one formula to clauses.
 struct Scope<'p> {
     problem: &'p mut Problem,
     /// The sorts of the universally quantified variables so far.
     vars: Vec<Sort>,
 }
 
-/// What stands for bound variables.
+/// The terms that replace bound variables.
 type Bound = BTreeMap<Var, Term>;
 
 impl Problem {
-    /// The hypotheses, the negation of the goal, and what is true of equality.
+    /// The clauses of the hypotheses, of the negated goal, and of the theory of equality.
     pub fn new(obligation: &Obligation) -> Self {
         let mut problem = Problem::default();
         for (name, formula) in &obligation.hypotheses {
@@ -101,13 +101,14 @@ impl Problem {
         }
     }
 
-    /// Which sorts depend on which, by Skolem functions.
+    /// The pairs of sorts of which the first is an argument of a Skolem function with a value in
+    /// the second.
     fn dependencies(&self) -> BTreeSet<(Sort, Sort)> {
         let symbols = self.symbols.iter();
         symbols.flat_map(|s| s.args.iter().map(|arg| (*arg, s.sort()))).collect()
     }
 
-    /// Whether no sort depends on itself, so that there are finitely many terms.
+    /// True if no sort depends on itself, so that there are only finitely many ground terms.
     pub fn is_stratified(&self) -> bool {
         let mut edges = self.dependencies();
         loop {
@@ -120,7 +121,7 @@ impl Problem {
         }
     }
 
-    /// The sort of a ground term, if it is well-sorted.
+    /// The sort of a ground term; none if it has variables or is not well-sorted.
     pub fn sort_of(&self, term: &Term) -> Option<Sort> {
         let Term::Apply(symbol, args) = term else { return None };
         let signature = self.symbols.get(*symbol)?;
@@ -128,7 +129,7 @@ impl Problem {
         (sorts? == signature.args).then(|| signature.sort())
     }
 
-    /// There is something of each sort.
+    /// Adds a constant to each sort that has none: no sort is empty.
     fn assume_something(&mut self) {
         let vars: BTreeSet<Sort> = self.clauses.iter().flat_map(|c| c.vars.clone()).collect();
         for sort in vars {
@@ -140,8 +141,8 @@ impl Problem {
         }
     }
 
-    /// Equal things are related to the same things. That equality is symmetric is seen to wherever
-    /// atoms are compared.
+    /// Adds the axioms of equality: transitivity and congruence. Symmetry needs no clause, since
+    /// atoms are normalised wherever they are compared.
     fn assume_equality(&mut self) {
         let sorts: BTreeSet<Sort> = self.clauses.iter().flat_map(|c| c.vars.clone()).collect();
         let mut relations = BTreeSet::new();
@@ -190,8 +191,8 @@ impl Problem {
     }
 }
 
-/// Variables of these sorts and one more; all but that one as arguments, the same with that one at
-/// this place; and that the two there are the same.
+/// The pieces of a congruence axiom: variables of these sorts and one more; the first ones as
+/// arguments; the same with the additional one at `place`; and the equality of the two there.
 fn replaced(sorts: &[Sort], place: usize) -> (Vec<Sort>, Vec<Term>, Vec<Term>, Atom) {
     let mut vars = sorts.to_vec();
     vars.extend(sorts.get(place));
@@ -251,7 +252,7 @@ impl Scope<'_> {
         Term::Var(self.vars.len() - 1)
     }
 
-    /// A function of all universally quantified variables that its formula speaks of.
+    /// A Skolem function of the universally quantified variables that its formula uses.
     fn skolem(&mut self, var: Var, formula: &Formula, bound: &Bound) -> Term {
         let mut on = BTreeSet::new();
         for free in formula.constants().into_iter().filter(|free| *free != var) {
@@ -291,7 +292,7 @@ fn any(parts: impl IntoIterator<Item = Clauses>) -> Clauses {
     })
 }
 
-/// The variables of a term.
+/// Collects the variables of a term.
 fn variables(term: &Term, found: &mut BTreeSet<usize>) {
     match term {
         Term::Var(number) => drop(found.insert(*number)),
@@ -300,14 +301,14 @@ fn variables(term: &Term, found: &mut BTreeSet<usize>) {
 }
 
 impl Term {
-    /// Whether it is a function's value for variables.
+    /// True for a function application with variables in it.
     pub fn depends(&self) -> bool {
         let mut found = BTreeSet::new();
         variables(self, &mut found);
         matches!(self, Term::Apply(..)) && !found.is_empty()
     }
 
-    /// The same with these terms for its variables.
+    /// The term with these terms in place of its variables.
     pub fn with(&self, values: &[Term]) -> Term {
         match self {
             Term::Var(number) => values[*number].clone(),
@@ -319,7 +320,7 @@ impl Term {
 }
 
 impl Atom {
-    /// The terms that it speaks of.
+    /// The terms in the atom.
     pub fn terms(&self) -> Vec<&Term> {
         match self {
             Atom::Holds(_, args) => args.iter().collect(),
@@ -327,7 +328,7 @@ impl Atom {
         }
     }
 
-    /// The same with these terms for its variables; of equal things, the lower one first.
+    /// The atom with these terms in place of its variables. An equation has its lower side first.
     pub fn with(&self, values: &[Term]) -> Atom {
         match self {
             Atom::Holds(relation, args) => {
@@ -342,7 +343,7 @@ impl Atom {
 }
 
 impl Clause {
-    /// The same without the variables that none of its literals speaks of.
+    /// The clause without the variables that occur in none of its literals.
     fn compact(self) -> Clause {
         let mut used = BTreeSet::new();
         let terms = self.literals.iter().flat_map(|literal| literal.atom.terms());

@@ -1,4 +1,4 @@
-//! Instances of clauses that are false in a candidate for a model.
+//! Instances of clauses that are false in a candidate model (quantifier instantiation by matching).
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use rustc_hash::{FxBuildHasher, FxHashSet};
 use super::super::logic::{Relation, Sort};
 use super::clause::{Atom, Clause, Literal, Problem, Symbol, Term};
 
-/// A ground term, as an integer.
+/// The number of a ground term.
 pub(super) type TermId = usize;
 
-/// The ground terms that were met.
+/// The ground terms met so far, by number and by sort.
 #[derive(Default)]
 pub(super) struct Terms {
     all: IndexSet<(Symbol, Vec<TermId>), FxBuildHasher>,
@@ -21,22 +21,22 @@ pub(super) struct Terms {
 /// A ground atom, in integers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Ground {
-    /// The relation holds between these.
+    /// The relation holds between these terms.
     Holds(&'static Relation, Vec<TermId>),
-    /// Both are the same; the first is the lower one.
+    /// Both terms are equal; the first has the lower number.
     Equal(TermId, TermId),
 }
 
-/// A candidate for a model: what is true. All else is false.
+/// A candidate model: the atoms that are true. All others are false.
 #[derive(Default)]
 pub(super) struct Candidate {
     holds: BTreeMap<&'static Relation, Vec<Vec<TermId>>>,
-    /// Both ways.
+    /// The equations, in both directions.
     equal: Vec<(TermId, TermId)>,
     all: FxHashSet<Ground>,
 }
 
-/// What stands for the variables of a clause, so far.
+/// The values of a clause's variables, as far as they are bound.
 type Binding = Vec<Option<TermId>>;
 
 /// The search for false instances of one clause.
@@ -45,18 +45,18 @@ struct Matcher<'a> {
     terms: &'a Terms,
     candidate: &'a Candidate,
     clause: &'a Clause,
-    /// The negative literals.
+    /// The atoms of the negative literals.
     negative: Vec<&'a Atom>,
-    /// Negative literals that are taken to be true if they speak of terms that were not met.
+    /// The atoms of negative literals that are taken to be true if they contain terms not met yet.
     supposed: Vec<&'a Atom>,
-    /// The positive literals.
+    /// The atoms of the positive literals.
     positive: Vec<&'a Atom>,
     most: usize,
     found: Vec<Vec<TermId>>,
 }
 
 impl Terms {
-    /// The term's number.
+    /// The number of the term under these values; a new term gets the next number.
     pub(super) fn number(&mut self, problem: &Problem, term: &Term, values: &[TermId]) -> TermId {
         match term {
             Term::Var(number) => values[*number],
@@ -72,7 +72,7 @@ impl Terms {
         }
     }
 
-    /// The same, if it was met.
+    /// The number of the term under this binding; none if it was not met.
     fn known(&self, term: &Term, binding: &Binding) -> Option<TermId> {
         match term {
             Term::Var(number) => binding[*number],
@@ -84,7 +84,7 @@ impl Terms {
         }
     }
 
-    /// The term in full.
+    /// The term with this number, in full.
     pub(super) fn term(&self, number: TermId) -> Term {
         let (symbol, args) = &self.all[number];
         Term::Apply(*symbol, args.iter().map(|arg| self.term(*arg)).collect())
@@ -95,7 +95,7 @@ impl Terms {
         self.by_sort.get(&sort).map_or(&[], Vec::as_slice)
     }
 
-    /// Binds the variables of a pattern so that it becomes this term, if they can be.
+    /// Binds the variables of a pattern so that it becomes this term; false if that is impossible.
     fn unify(&self, pattern: &Term, term: TermId, binding: &mut Binding) -> bool {
         match pattern {
             Term::Var(number) => *binding[*number].get_or_insert(term) == term,
@@ -109,7 +109,7 @@ impl Terms {
 }
 
 impl Candidate {
-    /// Takes an atom to be true.
+    /// Makes an atom true.
     pub(super) fn insert(&mut self, atom: &Ground) {
         match atom {
             Ground::Holds(relation, args) => {
@@ -122,7 +122,8 @@ impl Candidate {
 }
 
 impl<'a> Matcher<'a> {
-    /// Goes on with the negative literals from this one on, then with what is not bound yet.
+    /// Matches the negative literals from `next` on, then tries all values of the variables still
+    /// unbound.
     fn extend(&mut self, next: usize, binding: &mut Binding) {
         if self.found.len() >= self.most {
             return;
@@ -140,7 +141,7 @@ impl<'a> Matcher<'a> {
                 for (first, second) in &candidate.equal {
                     self.try_with(next, binding, [(one, *first), (two, *second)].into_iter());
                 }
-                // That a thing is itself makes an instance about equality say nothing.
+                // In an equality axiom, `t = t` makes the instance trivial.
                 if self.clause.of != EQUALITY {
                     let terms = self.terms;
                     for term in self.sort(one).map_or(&[][..], |sort| terms.of(sort)) {
@@ -204,7 +205,7 @@ impl<'a> Matcher<'a> {
         open && self.positive.iter().all(|atom| !self.is_true(atom, binding))
     }
 
-    /// Whether it is true.
+    /// True if the atom is true in the candidate, under this binding.
     fn is_true(&self, atom: &Atom, binding: &Binding) -> bool {
         let known = |term: &Term| self.terms.known(term, binding);
         match atom {
@@ -222,25 +223,26 @@ impl<'a> Matcher<'a> {
     }
 }
 
-/// What clauses about equality come from.
+/// The name of the hypothesis that the equality axioms come from.
 pub(super) const EQUALITY: &str = "equality";
 
-/// That both are the same.
+/// The equation of two terms, lower number first.
 pub(super) fn equal(one: TermId, two: TermId) -> Ground {
     Ground::Equal(one.min(two), one.max(two))
 }
 
-/// What is looked for.
+/// The kind of instances to search for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
-    /// Instances that are false.
+    /// Instances that are false in the candidate.
     False,
-    /// Instances that are false if whatever they deny of terms that were not met is true. What
-    /// such a term stands for matters then.
+    /// Instances that are false if the atoms that they negate about terms not met yet are true.
+    /// Then the values of such terms matter, so they must be met.
     Open,
 }
 
-/// Values for the variables of a clause for which it is as wanted: at most so many.
+/// Values of the clause's variables that make it an instance of the wanted kind: at most `most` of
+/// them.
 pub(super) fn instances(
     (problem, terms): (&Problem, &Terms),
     candidate: &Candidate,

@@ -1,16 +1,16 @@
-//! Shows obligations: finds instances of the hypotheses and of the negated goal that cannot all be
-//! true, and checks that they cannot.
+//! The prover: finds instances of the hypotheses and of the negated goal that cannot all be true,
+//! and checks that they cannot.
 //!
-//! The formulas are Skolemised into clauses. Where no sort depends on itself through the Skolem
-//! functions, only finitely many terms can be built (the EPR fragment: Bernays and Schönfinkel 1928;
-//! Padon et al., "Paxos made EPR", 2017), so the search ends, with a proof or with a model.
+//! The formulas are Skolemised into clauses. If no sort depends on itself through the Skolem
+//! functions, only finitely many ground terms exist (the EPR fragment: Bernays and Schönfinkel
+//! 1928; Padon et al., "Paxos made EPR", 2017), so the search ends, with a proof or with a model.
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | `clause` | formulas as clauses; which sorts depend on which |
-//! | `check` | what is trusted: instances, and why they cannot all be true |
+//! | `clause` | formulas as clauses; dependencies between sorts |
+//! | `check` | the trusted checker of instances and learned clauses |
 //! | `search` | finds the instances |
-//! | `matching` | instances that are false in a candidate for a model |
+//! | `matching` | instances that are false in a candidate model |
 //! | `sat` | the SAT solver |
 
 #![allow(

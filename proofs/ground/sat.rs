@@ -1,12 +1,12 @@
-//! A SAT solver: batsat, after MiniSat (Eén and Sörensson 2003). It is not trusted: what it has
-//! learned is checked.
+//! A SAT solver: batsat, after MiniSat (Eén and Sörensson 2003). It is not trusted: its learned
+//! clauses are checked.
 
 use batsat::{Callbacks, ClauseKind, Lit, Solver, SolverInterface, SolverOpts, lbool};
 
 /// A literal as in DIMACS: a variable from 1 on, negative if it is negated.
 pub(in super::super) type Number = i32;
 
-/// Keeps what the solver learns.
+/// The learned clauses, as the solver reports them.
 #[derive(Default)]
 struct Lessons(Vec<Vec<Number>>);
 
@@ -16,7 +16,7 @@ impl Callbacks for Lessons {
     }
 }
 
-/// Clauses, and whether they can all be true.
+/// A set of clauses with an incremental solver.
 pub(in super::super) struct Sat {
     solver: Solver<Lessons>,
 }
@@ -27,7 +27,7 @@ fn number(literal: Lit) -> Number {
 }
 
 impl Sat {
-    /// No clauses.
+    /// A solver without clauses.
     pub(in super::super) fn new() -> Self {
         Sat { solver: Solver::new(SolverOpts::default(), Lessons::default()) }
     }
@@ -37,30 +37,30 @@ impl Sat {
         Lit::new(var, number > 0)
     }
 
-    /// One of these must be true.
+    /// Adds a clause: one of these must be true.
     pub(in super::super) fn add(&mut self, clause: &[Number]) {
         let mut clause: Vec<Lit> = clause.iter().map(|number| self.literal(*number)).collect();
         self.solver.add_clause_reuse(&mut clause);
     }
 
-    /// Whether all clauses can be true together with these.
+    /// True if all clauses can be true together with these assumptions.
     pub(in super::super) fn solve(&mut self, assumed: &[Number]) -> bool {
         let assumed: Vec<Lit> = assumed.iter().map(|number| self.literal(*number)).collect();
         self.solver.solve_limited(&assumed) == lbool::TRUE
     }
 
-    /// Whether this variable is true in the model that was found.
+    /// True if this variable is true in the model of the last successful `solve`.
     pub(in super::super) fn is_true(&self, number: Number) -> bool {
         let place = number.unsigned_abs() as usize - 1;
         self.solver.get_model().get(place) == Some(&lbool::TRUE)
     }
 
-    /// Those of the assumptions that cannot be true together.
+    /// The assumptions that cannot be true together, after an unsuccessful `solve`.
     pub(in super::super) fn core(&self) -> Vec<Number> {
         self.solver.unsat_core().iter().map(|literal| -number(*literal)).collect()
     }
 
-    /// What was learned, in order: each follows from the clauses and from what stands before it.
+    /// The learned clauses, in order: each follows from the clauses added and from those before it.
     pub(in super::super) fn lessons(&self) -> &[Vec<Number>] {
         &self.solver.cb().0
     }

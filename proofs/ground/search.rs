@@ -1,7 +1,8 @@
-//! Finds instances that contradict one another. Not trusted: what it finds is checked.
+//! The search for instances that contradict one another. Not trusted: its result is checked.
 //!
-//! A SAT solver proposes what may be true of the terms met so far; where a clause is false then,
-//! its instance is added, and all begins anew. In the end there is a contradiction, or a model.
+//! The SAT solver proposes truth values for the atoms over the terms met so far. Where a clause is
+//! false in this candidate model, its instance is added, and the solver runs again. In the end
+//! there is a contradiction, or a model.
 
 use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
@@ -11,36 +12,37 @@ use super::clause::{Atom, Literal, Problem, Term};
 use super::matching::{Candidate, Ground, TermId, Terms, Wanted, equal, instances};
 use super::sat::{Number, Sat};
 
-/// How many instances of a clause are added at a time.
+/// The most instances of a clause that are added in one round.
 const AT_A_TIME: usize = 8;
 
-/// With more instances than this, the search is given up.
+/// The number of instances beyond which the search gives up.
 const MOST: usize = 20_000;
 
-/// What a search came to.
+/// The result of a search for a proof.
 #[derive(Clone, Debug)]
 pub enum Outcome {
-    /// The clauses cannot all be true, and this is why.
+    /// The clauses cannot all be true; this is the proof.
     Proved(Proof),
-    /// They can.
+    /// The clauses have a model.
     HasModel,
-    /// Nobody knows: there are too many instances, or there may be endlessly many.
+    /// Unknown: there are too many instances, or there may be infinitely many.
     GivenUp,
 }
 
 struct Search<'p> {
     problem: &'p Problem,
     terms: Terms,
-    /// With their numbers.
+    /// The SAT variable of each ground atom.
     atoms: IndexMap<Ground, Number, FxBuildHasher>,
     instances: IndexSet<(usize, Vec<TermId>), FxBuildHasher>,
-    /// For each instance, what is assumed to be true if it is.
+    /// For each instance, the SAT variable that activates it.
     selectors: Vec<Number>,
     numbers: Number,
     sat: Sat,
 }
 
-/// Shows that the clauses of a problem cannot all be true, or that they can.
+/// Searches for a proof that the clauses of a problem cannot all be true, or for a model. Fails if
+/// the proof found does not pass the check.
 pub fn prove(problem: &Problem) -> Result<Outcome, ProofError> {
     if !problem.is_stratified() {
         return Ok(Outcome::GivenUp);
@@ -71,7 +73,7 @@ pub fn prove(problem: &Problem) -> Result<Outcome, ProofError> {
     Ok(Outcome::Proved(proof))
 }
 
-/// What a solver learns from these clauses alone.
+/// The clauses that a solver learns from these clauses alone.
 fn lessons(clauses: &[Vec<Number>]) -> Vec<Vec<Number>> {
     let mut sat = Sat::new();
     clauses.iter().for_each(|clause| sat.add(clause));
@@ -80,7 +82,7 @@ fn lessons(clauses: &[Vec<Number>]) -> Vec<Vec<Number>> {
 }
 
 impl Search<'_> {
-    /// All constants: at least one of each sort that matters.
+    /// Meets all constants: at least one of each sort that occurs.
     fn meet_constants(&mut self) {
         let problem = self.problem;
         for (symbol, signature) in problem.symbols.iter().enumerate() {
@@ -95,7 +97,8 @@ impl Search<'_> {
         self.numbers
     }
 
-    /// Adds instances that are false in what the solver proposes; whether there are any.
+    /// Adds instances that are false in the solver's candidate model. Returns true if there are
+    /// any.
     fn add_false_instances(&mut self) -> bool {
         let mut candidate = Candidate::default();
         for (atom, number) in &self.atoms {
@@ -157,7 +160,7 @@ impl Search<'_> {
         number
     }
 
-    /// Instances that cannot all be true, none of which can be left out.
+    /// A minimal set of instances that cannot all be true: none can be left out.
     fn smallest_core(&mut self) -> Vec<usize> {
         let mut core = self.sat.core();
         let mut place = 0;

@@ -1,4 +1,4 @@
-//! Formulas as people write them.
+//! Formulas in mathematical notation.
 
 use std::fmt;
 
@@ -24,7 +24,8 @@ impl fmt::Display for Relation {
     }
 }
 
-/// How tightly a formula holds together, so that only the brackets are written that are needed.
+/// The precedence of a formula's outermost operator. A higher one binds more tightly, so brackets
+/// are written only where they are needed.
 fn strength(formula: &Formula) -> u8 {
     match formula {
         Formula::Holds(Relation { infix: Some(_), .. }, _) | Formula::Equal(..) => 4,
@@ -37,7 +38,7 @@ fn strength(formula: &Formula) -> u8 {
     }
 }
 
-/// The formula, in brackets unless it holds together at least so tightly.
+/// Writes the formula, in brackets if its precedence is below `least`.
 fn part(f: &mut fmt::Formatter<'_>, formula: &Formula, least: u8) -> fmt::Result {
     if strength(formula) >= least { write!(f, "{formula}") } else { write!(f, "({formula})") }
 }

@@ -1,58 +1,58 @@
 //! Formulas of many-sorted first-order logic, as data.
 //!
-//! There are no functions: a constant is a variable that no quantifier binds. Functions come into
-//! being when a formula is Skolemised, and nowhere else.
+//! There are no functions: a constant is a variable that no quantifier binds. Functions appear only
+//! when a formula is Skolemised.
 
 use std::collections::BTreeSet;
 use std::ops::{BitAnd, BitOr, Not};
 
-/// A kind of things to quantify over.
+/// A sort: a kind of elements to quantify over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sort(pub &'static str);
 
-/// A variable. Bound by a quantifier, or else a constant.
+/// A variable: bound by a quantifier, or else a constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Var {
     /// Its name.
     pub name: &'static str,
-    /// What it stands for.
+    /// The sort of its values.
     pub sort: Sort,
-    /// Tells it apart from others of the same name.
+    /// Distinguishes variables of the same name.
     pub index: u32,
 }
 
 impl Var {
-    /// A variable of this name.
+    /// The variable of this name with index 0.
     pub const fn new(name: &'static str, sort: Sort) -> Self {
         Var { name, sort, index: 0 }
     }
 }
 
-/// A relation between things of some sorts.
+/// A relation between elements of some sorts.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Relation {
     /// Its name.
     pub name: &'static str,
-    /// The sorts of what it relates.
+    /// The sorts of its arguments.
     pub sorts: &'static [Sort],
-    /// What people write between two things that it relates, if they do.
+    /// The symbol to write between its two arguments, if it is written infix.
     pub infix: Option<&'static str>,
 }
 
 /// A formula. `&`, `|` and `!` build conjunctions, disjunctions and negations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Formula {
-    /// The relation holds between these.
+    /// The relation holds between these variables.
     Holds(&'static Relation, Vec<Var>),
-    /// Both are the same.
+    /// Both variables are equal.
     Equal(Var, Var),
-    /// It is not so.
+    /// Negation.
     Not(Box<Formula>),
-    /// All are true; of none, that is true.
+    /// Conjunction; true if it is empty.
     And(Vec<Formula>),
-    /// Some is true; of none, that is false.
+    /// Disjunction; false if it is empty.
     Or(Vec<Formula>),
-    /// If the first is true, so is the second.
+    /// Implication: the second is true if the first is.
     Implies(Box<Formula>, Box<Formula>),
     /// True for all values of these variables.
     Forall(Vec<Var>, Box<Formula>),
@@ -61,33 +61,33 @@ pub enum Formula {
 }
 
 impl Relation {
-    /// A relation of this name.
+    /// A relation of this name, written in prefix form.
     pub const fn new(name: &'static str, sorts: &'static [Sort]) -> Self {
         Relation { name, sorts, infix: None }
     }
 
-    /// A relation of this name, that people write between what it relates.
+    /// A binary relation of this name, written infix with this symbol.
     pub const fn infix(name: &'static str, infix: &'static str, sorts: &'static [Sort; 2]) -> Self {
         Relation { name, sorts, infix: Some(infix) }
     }
 
-    /// It holds between these.
+    /// The formula that the relation holds between these.
     pub fn of<const N: usize>(&'static self, args: [Var; N]) -> Formula {
         Formula::Holds(self, args.to_vec())
     }
 }
 
-/// Both are the same.
+/// The formula that both are equal.
 pub fn equal(one: Var, two: Var) -> Formula {
     Formula::Equal(one, two)
 }
 
-/// For all values of these variables.
+/// The formula that `body` is true for all values of these variables.
 pub fn forall<const N: usize>(vars: [Var; N], body: Formula) -> Formula {
     Formula::Forall(vars.to_vec(), Box::new(body))
 }
 
-/// For some values of these variables.
+/// The formula that `body` is true for some values of these variables.
 pub fn exists<const N: usize>(vars: [Var; N], body: Formula) -> Formula {
     Formula::Exists(vars.to_vec(), Box::new(body))
 }
@@ -126,12 +126,12 @@ impl Not for Formula {
 }
 
 impl Formula {
-    /// If this is true, so is the other.
+    /// The formula that this one implies `then`.
     pub fn implies(self, then: Formula) -> Formula {
         Formula::Implies(Box::new(self), Box::new(then))
     }
 
-    /// The same formula of other parts.
+    /// The formula with each direct subformula replaced.
     fn map(&self, part: &mut dyn FnMut(&Formula) -> Formula) -> Formula {
         match self {
             Formula::Holds(..) | Formula::Equal(..) => self.clone(),
@@ -146,7 +146,7 @@ impl Formula {
         }
     }
 
-    /// Its parts.
+    /// The direct subformulas.
     fn parts(&self) -> Vec<&Formula> {
         match self {
             Formula::Holds(..) | Formula::Equal(..) => Vec::new(),
@@ -156,8 +156,8 @@ impl Formula {
         }
     }
 
-    /// Whether its relations are said of things of their sorts, and only things of one sort are said
-    /// to be the same.
+    /// True if each relation is applied to its own sorts, and each equation is between variables of
+    /// one sort.
     #[cfg(test)]
     pub fn is_well_sorted(&self) -> bool {
         let own = match self {
@@ -170,7 +170,7 @@ impl Formula {
         own && self.parts().into_iter().all(Formula::is_well_sorted)
     }
 
-    /// The relations that it speaks of.
+    /// The relations that occur in it.
     pub fn relations(&self) -> BTreeSet<&'static Relation> {
         let own = match self {
             Formula::Holds(relation, _) => Some(*relation),
@@ -179,7 +179,7 @@ impl Formula {
         own.into_iter().chain(self.parts().into_iter().flat_map(Formula::relations)).collect()
     }
 
-    /// The variables that nothing binds.
+    /// The free variables, which are its constants.
     pub fn constants(&self) -> BTreeSet<Var> {
         match self {
             Formula::Holds(_, args) => args.iter().copied().collect(),
@@ -193,7 +193,7 @@ impl Formula {
         }
     }
 
-    /// The same with other variables in place of its constants.
+    /// The formula with its constants replaced.
     pub fn with(&self, values: &dyn Fn(Var) -> Var) -> Formula {
         match self {
             Formula::Holds(relation, args) => {
@@ -208,13 +208,13 @@ impl Formula {
         }
     }
 
-    /// The same, where no two quantifiers bind the same variable and none binds one with an index
-    /// up to `used`, which is raised.
+    /// The formula with bound variables renamed, so that no two quantifiers bind the same variable
+    /// and none binds one with an index up to `used`, which is raised.
     pub fn apart(&self, used: &mut u32) -> Formula {
         let (Formula::Forall(vars, body) | Formula::Exists(vars, body)) = self else {
             return self.map(&mut |f| f.apart(used));
         };
-        // Each has an index of its own: one quantifier may bind several of the same name.
+        // Each variable gets an index of its own: one quantifier may bind several of the same name.
         let fresh = |var: &Var| {
             *used += 1;
             (*var, Var { index: *used, ..*var })
@@ -229,9 +229,9 @@ impl Formula {
         }
     }
 
-    /// The same with another formula wherever a relation is said to hold for which there is one. All
-    /// at once: what is put in is left as it is. Nothing that is put in may be bound in this formula:
-    /// see [`Formula::apart`].
+    /// The formula with applications of relations replaced, where `other` gives a replacement. All
+    /// are replaced at once: replacements are left as they are. No free variable of a replacement
+    /// may be bound in this formula: see [`Formula::apart`].
     pub fn where_holds(
         &self,
         other: &dyn Fn(&'static Relation, &[Var]) -> Option<Formula>,

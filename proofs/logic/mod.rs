@@ -3,8 +3,8 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `formula` | sorts, relations, formulas, as data |
-//! | `display` | formulas as people write them |
-//! | `structure` | finite structures, and what is true in them |
+//! | `display` | formulas in mathematical notation |
+//! | `structure` | finite structures, and the evaluation of formulas in them |
 
 mod display;
 mod formula;

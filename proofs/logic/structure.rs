@@ -1,16 +1,17 @@
-//! Finite structures, and what is true in them.
+//! Finite structures, and the evaluation of formulas in them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::formula::{Formula, Relation, Sort, Var};
 
-/// A thing, by its number among those of its sort.
+/// An element, by its number among those of its sort.
 pub type Element = u8;
 
-/// Which things the constants and the bound variables stand for; the last one counts.
+/// The values of constants and bound variables. A later entry hides earlier ones of the same
+/// variable.
 pub type Valuation = Vec<(Var, Element)>;
 
-/// So many things of each sort, and how they are related.
+/// A finite structure: a number of elements of each sort, and the relations between them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Structure {
     sizes: BTreeMap<Sort, Element>,
@@ -18,52 +19,52 @@ pub struct Structure {
 }
 
 impl Structure {
-    /// So many things of each sort, and none related.
+    /// A structure with so many elements of each sort, in which no relation holds.
     pub fn new(sizes: impl IntoIterator<Item = (Sort, Element)>) -> Self {
         Structure { sizes: sizes.into_iter().collect(), tuples: BTreeMap::new() }
     }
 
-    /// The things of a sort.
+    /// The elements of a sort.
     pub fn elements(&self, sort: Sort) -> std::ops::Range<Element> {
         0..self.sizes.get(&sort).copied().unwrap_or(0)
     }
 
-    /// How many things there are of each sort.
+    /// The number of elements of each sort.
     pub fn sizes(&self) -> &BTreeMap<Sort, Element> {
         &self.sizes
     }
 
-    /// From now on, the relation holds between these. Whether that is new.
+    /// Makes the relation hold between these. Returns true if it did not before.
     pub fn insert(&mut self, relation: &'static Relation, tuple: Vec<Element>) -> bool {
         self.tuples.entry(relation).or_default().insert(tuple)
     }
 
-    /// From now on, the relation does not hold between these any more.
+    /// Makes the relation not hold between these.
     pub fn remove(&mut self, relation: &'static Relation, tuple: &[Element]) {
         self.tuples.entry(relation).or_default().remove(tuple);
     }
 
-    /// The relations that hold between anything.
+    /// The relations that have an entry, be it an empty one.
     pub fn relations(&self) -> Vec<&'static Relation> {
         self.tuples.keys().copied().collect()
     }
 
-    /// Whether the relation holds between these.
+    /// True if the relation holds between these.
     pub fn has(&self, relation: &Relation, tuple: &[Element]) -> bool {
         self.tuples.get(relation).is_some_and(|tuples| tuples.contains(tuple))
     }
 
-    /// Between what the relation holds, in order.
+    /// The tuples of the relation, in order.
     pub fn tuples(&self, relation: &Relation) -> impl Iterator<Item = &[Element]> {
         self.tuples.get(relation).into_iter().flatten().map(Vec::as_slice)
     }
 
-    /// Makes the relation hold between these, and nothing else.
+    /// Makes the relation hold between these tuples, and no others.
     pub fn set(&mut self, relation: &'static Relation, tuples: BTreeSet<Vec<Element>>) {
         self.tuples.insert(relation, tuples);
     }
 
-    /// All lists of things of these sorts.
+    /// All tuples of elements of these sorts.
     pub fn all(&self, sorts: &[Sort]) -> Vec<Vec<Element>> {
         sorts.iter().fold(vec![Vec::new()], |lists, sort| {
             let longer = |list: Vec<Element>| {
@@ -73,8 +74,8 @@ impl Structure {
         })
     }
 
-    /// Whether the formula is true, where its constants stand for these. A constant that stands for
-    /// nothing makes whatever speaks of it false.
+    /// True if the formula is true with these values of its constants. An atom with a constant that
+    /// has no value is false.
     pub fn satisfies(&self, formula: &Formula, values: &mut Valuation) -> bool {
         match formula {
             Formula::Holds(relation, args) => {
@@ -96,7 +97,8 @@ impl Structure {
         }
     }
 
-    /// Values of these variables for which the formula is not as is `usual`.
+    /// Values of these variables for which the truth of the formula differs from `usual`; none if
+    /// there are none.
     fn counter(
         &self,
         vars: &[Var],
@@ -118,8 +120,8 @@ impl Structure {
         None
     }
 
-    /// What the variables stand for where the formula is false, if it is: those bound by the
-    /// quantifiers that it begins with, within premises and conjunctions too.
+    /// Values for which the formula is false: of the constants, and of the universal quantifiers at
+    /// its start, also inside conclusions and conjunctions. None if it is true.
     pub fn refutation(&self, formula: &Formula, values: &Valuation) -> Option<Valuation> {
         let mut values = values.clone();
         if self.satisfies(formula, &mut values) {
@@ -137,7 +139,7 @@ impl Structure {
     }
 }
 
-/// What a variable stands for.
+/// The value of a variable.
 fn value(values: &Valuation, var: Var) -> Option<Element> {
     let value = values.iter().rev().find(|(other, _)| *other == var);
     debug_assert!(value.is_some(), "{var} stands for nothing");
@@ -154,7 +156,7 @@ mod tests {
     const Y: Var = Var::new("y", THING);
     static BELOW: Relation = Relation::infix("below", "<", &[THING, THING]);
 
-    /// Another variable of this name.
+    /// A variable of the same name with another index.
     fn like(var: Var) -> Var {
         Var { index: 1, ..var }
     }

@@ -1,8 +1,8 @@
-//! The pump's primitives, on loom.
+//! The pump's primitives on loom.
 //!
-//! Crossbeam's queue does not run under loom. What stands for it here has the two properties that the
-//! hand-off needs, and no others: each operation takes effect at one moment, and what was done before a
-//! wake-up is seen after the sleep that it ends.
+//! Crossbeam's queue does not run under loom. Its replacement here has the two properties that the
+//! hand-off needs, and no others: each operation is atomic, and what was done before a wake-up is
+//! visible after the sleep that it ends.
 
 use std::collections::VecDeque;
 use std::fmt::Debug;
@@ -17,13 +17,13 @@ use crate::runtime::threads::{
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::sync::{Mutex, Notify};
 
-/// The fault that the pump has.
+/// The fault seeded into the pump, as a type.
 pub(crate) trait Seeded: std::fmt::Debug + 'static {
     /// The fault, if any.
     const FAULT: Option<Fault>;
 }
 
-/// None.
+/// No fault.
 #[derive(Debug)]
 pub(crate) struct Faultless;
 
@@ -31,8 +31,8 @@ impl Seeded for Faultless {
     const FAULT: Option<Fault> = None;
 }
 
-/// Loom's threads, and a queue behind loom's mutex: loom's own channel has no bound and does not tell when
-/// its sender is gone.
+/// Loom's threads, and a queue behind loom's mutex: loom's own channel is unbounded and does not
+/// report that its sender is gone.
 #[derive(Debug)]
 pub(crate) struct Loom<F>(PhantomData<F>);
 
@@ -53,19 +53,20 @@ pub(crate) struct LoomReceiver<T>(Arc<Mutex<Queue<T>>>);
 #[derive(Clone, Debug)]
 pub(crate) struct LoomFlag(Arc<AtomicBool>);
 
-/// A thread that sleeps, with a token: loom's edition of `park` and `unpark`, which also wakes for no
-/// reason. (Loom's `thread::unpark` would end a `join` too, and is no point at which it switches threads.)
+/// A thread that sleeps until it is given a token: loom's version of `park` and `unpark`, with
+/// spurious wake-ups. (Loom's `thread::unpark` would also end a `join`, and is not a point at which
+/// loom switches threads.)
 #[derive(Clone, Debug)]
 pub(crate) struct LoomSleeper {
     token: Arc<Notify>,
-    /// The time that has passed, which only the thread itself reads and changes.
+    /// The virtual time that has passed, which only the thread itself reads and changes.
     passed: Arc<std::sync::Mutex<Duration>>,
 }
 
-/// The time that does not come while a scenario lasts.
+/// A time that does not pass while a scenario lasts.
 pub(crate) const FAR: Duration = Duration::from_secs(3600);
 
-/// The time at which every run begins. It passes only while a thread sleeps until a deadline.
+/// The time at which every run begins. It advances only while a thread sleeps until a deadline.
 pub(crate) static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 impl<F: Seeded> Threads for Loom<F> {
@@ -133,9 +134,9 @@ impl Sleeper for LoomSleeper {
         *BEGIN + *self.passed.lock().unwrap()
     }
 
-    /// A sleep that ends soon ends at once, because its time has passed. Since loom lets everything else
-    /// happen before or after, that covers every moment at which it could. One with an end that is far
-    /// ends by a token.
+    /// Sleeps until a deadline, or until woken. A sleep with a near deadline ends at once, and
+    /// advances the time. Since loom orders all other events before or after it in every way, that
+    /// covers every moment at which it could end. One with a far deadline ends by a token.
     fn sleep(&self, most: Option<Duration>) {
         match most.filter(|most| *most < FAR) {
             Some(soon) => *self.passed.lock().unwrap() += soon,

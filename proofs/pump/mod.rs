@@ -1,8 +1,8 @@
-//! The pump loses nothing that it has taken, whoever ends first, in every interleaving.
+//! The pump loses nothing that it has received, whichever end stops first, in every interleaving.
 //!
-//! Each scenario is run on loom's threads, which go through all interleavings of the very code
-//! that runs (`pump.rs` and `handoff.rs`), and again on the operating system's threads with crossbeam's
-//! queue. Seeded faults of both must make it fail.
+//! Each scenario runs on loom's threads, which explore all interleavings of the code that runs in
+//! production (`pump.rs` and `handoff.rs`), and again on the operating system's threads with
+//! crossbeam's queue. Seeded faults of both must make a scenario fail.
 
 mod loom_threads;
 mod scenarios;
@@ -17,7 +17,7 @@ use crate::runtime::threads::{Fault, Native, Threads};
 use loom_threads::{Faultless, Loom, Seeded};
 use scenarios::World;
 
-/// How often each scenario is run on the operating system's threads.
+/// The number of runs of each scenario on the operating system's threads.
 const REPEATS: usize = 300;
 
 impl World for Native {
@@ -44,8 +44,8 @@ impl<F: Seeded> World for Loom<F> {
     }
 }
 
-/// Runs a scenario in every interleaving in which threads are preempted at most so many times;
-/// in every interleaving there is, if no number is given.
+/// Runs a scenario in every interleaving with at most so many preemptions; in every interleaving if
+/// no number is given.
 fn explore(name: &str, preemptions: Option<usize>, scenario: impl Fn() + Send + Sync + 'static) {
     let runs = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&runs);
@@ -112,10 +112,11 @@ seed!(WakesBeforeItem);
 seed!(WakesBeforeEnd);
 seed!(SleepsUnlooked);
 
-/// Asserts that loom finds an interleaving of the scenario that fails, and says so in these words.
+/// Asserts that loom finds an interleaving in which the scenario fails with a message that contains
+/// `words`.
 ///
-/// Loom cannot always unwind from a failure, so the scenario is run by a child: this very test
-/// again, told by the environment that it is the child.
+/// Loom cannot always unwind from a failure, so a child process runs the scenario: this very test
+/// again, with an environment variable that marks the child.
 fn assert_fails(test: &str, scenario: impl Fn() + Send + Sync + 'static, words: &str) {
     const CHILD: &str = "SYNOD_SEEDED_FAULT";
     if std::env::var(CHILD).is_ok() {

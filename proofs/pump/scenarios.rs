@@ -1,4 +1,4 @@
-//! What may happen to a pump, and the accounts that it must then settle.
+//! Scenarios of a pump, and the counters that must add up at the end of each.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -10,25 +10,25 @@ use crate::runtime::threads::Threads;
 
 use super::loom_threads::FAR;
 
-/// Threads, with a socket that works on them.
+/// The threads of a scenario, with a scripted socket that works on them.
 pub(crate) trait World: Threads + Sized {
     /// A socket that follows a script.
     type Script: Scripted;
 
-    /// The time at which the scenario begins.
+    /// The time at which a scenario begins.
     fn begin() -> Instant;
 
     /// Starts the thread that will stop the pump.
     fn spawn_stopper(body: impl FnOnce() + Send + 'static);
 }
 
-/// A socket that gives out so many datagrams, numbered from 0, and then fails or stays silent.
+/// A socket that yields so many datagrams, numbered from 0, and then fails or stays silent.
 pub(crate) trait Scripted: Source {
-    /// A new one.
+    /// A new scripted socket.
     fn new(datagrams: u8, then_fails: bool) -> Self;
 }
 
-/// The scripted socket, on the mutex and condition variable in scope.
+/// Defines the scripted socket on the mutex and condition variable in scope.
 macro_rules! script {
     () => {
         use crate::runtime::pump::{Received, Source};
@@ -96,16 +96,16 @@ fn sender() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, 9).into()
 }
 
-/// An actor that remembers what it was given.
+/// An actor that records the datagrams it was given.
 #[derive(Debug, Default)]
 struct Memory {
-    /// The numbers of the datagrams.
+    /// The numbers of the datagrams, in order.
     seen: Vec<u8>,
-    /// It gives up in the turn in which it has seen so many.
+    /// The number of datagrams at which its turn fails; never if none.
     gives_up_at: Option<usize>,
-    /// How many deadlines are still to pass.
+    /// The number of deadlines still to pass.
     deadlines: usize,
-    /// When they pass.
+    /// The time of each of these deadlines.
     deadline: Option<Instant>,
 }
 
@@ -141,7 +141,7 @@ impl Turn for Panics {
     }
 }
 
-/// Runs a pump on a script. The stoppers may strike at any time.
+/// Runs a pump on a script. The stoppers may act at any time.
 fn run<W: World>(
     script: W::Script,
     queue: usize,
@@ -158,8 +158,8 @@ fn run<W: World>(
     (end, counters.read())
 }
 
-/// What holds however a pump ends: whatever was taken off the socket is accounted for, and the
-/// actor saw what was handled, in order.
+/// Asserts the accounts that hold however a pump ends: every datagram received is counted as queued
+/// or dropped, every one queued as handled or abandoned, and the actor saw those handled in order.
 fn settle(counts: Counts, actor: &Memory) {
     assert_eq!(counts.received, counts.queued + counts.dropped, "{counts:?}");
     assert_eq!(counts.queued, counts.handled + counts.abandoned, "{counts:?}");
@@ -167,14 +167,14 @@ fn settle(counts: Counts, actor: &Memory) {
     assert!(actor.seen.is_sorted_by(|a, b| a < b), "{:?}", actor.seen);
 }
 
-/// Nothing was lost between the socket and the actor.
+/// Asserts in addition that nothing was lost between the socket and the actor.
 fn settle_without_loss(counts: Counts, actor: &Memory) {
     settle(counts, actor);
     assert_eq!((counts.dropped, counts.abandoned), (0, 0), "{counts:?}");
     assert_eq!(actor.seen, (0..counts.received as u8).collect::<Vec<_>>());
 }
 
-/// A stop at any time: what was taken is still handled.
+/// A stop at any time: every datagram received is still handled.
 pub(crate) fn stop_at_any_time<W: World>() {
     let mut actor = Memory::default();
     let (end, counts) = run::<W>(W::Script::new(2, false), 2, 1, &mut actor);
@@ -182,7 +182,7 @@ pub(crate) fn stop_at_any_time<W: World>() {
     settle_without_loss(counts, &actor);
 }
 
-/// The same, with one datagram.
+/// A stop at any time, with one datagram.
 pub(crate) fn stop_beside_one_datagram<W: World>() {
     let mut actor = Memory::default();
     let (end, counts) = run::<W>(W::Script::new(1, false), 1, 1, &mut actor);
@@ -190,7 +190,7 @@ pub(crate) fn stop_beside_one_datagram<W: World>() {
     settle_without_loss(counts, &actor);
 }
 
-/// A pump that was stopped before it ran takes nothing.
+/// A pump stopped before it runs receives nothing.
 pub(crate) fn stop_before_it_runs<W: World>() {
     let counters = Arc::new(Counters::default());
     let pump = Pump::<W, _>::new(Arc::new(W::Script::new(2, false)), 2, Arc::clone(&counters));
@@ -200,7 +200,7 @@ pub(crate) fn stop_before_it_runs<W: World>() {
     assert_eq!(counters.read(), Counts::default());
 }
 
-/// Two threads stop it at once.
+/// Two threads stop the pump at once.
 pub(crate) fn two_stops_at_once<W: World>() {
     let mut actor = Memory::default();
     let (end, counts) = run::<W>(W::Script::new(1, false), 1, 2, &mut actor);
@@ -208,7 +208,7 @@ pub(crate) fn two_stops_at_once<W: World>() {
     settle_without_loss(counts, &actor);
 }
 
-/// The socket fails: what was taken is still handled.
+/// The socket fails: every datagram received is still handled.
 pub(crate) fn the_socket_ends<W: World>() {
     let mut actor = Memory::default();
     let (end, counts) = run::<W>(W::Script::new(2, true), 2, 0, &mut actor);
@@ -217,7 +217,7 @@ pub(crate) fn the_socket_ends<W: World>() {
     settle_without_loss(counts, &actor);
 }
 
-/// The actor gives up: the reader ends too, and what is left is counted.
+/// The actor fails: the reader ends too, and the rest is counted as abandoned.
 pub(crate) fn the_actor_gives_up<W: World>() {
     let mut actor = Memory { gives_up_at: Some(1), ..Memory::default() };
     let (end, counts) = run::<W>(W::Script::new(3, false), 2, 0, &mut actor);
@@ -225,7 +225,7 @@ pub(crate) fn the_actor_gives_up<W: World>() {
     settle(counts, &actor);
 }
 
-/// The actor gives up at the only datagram that comes, and nobody stops it: it must hear of that one.
+/// The actor fails at the only datagram, and nobody stops the pump: the actor must be woken for it.
 pub(crate) fn the_actor_gives_up_at_once<W: World>() {
     let mut actor = Memory { gives_up_at: Some(1), ..Memory::default() };
     let (end, counts) = run::<W>(W::Script::new(1, false), 1, 0, &mut actor);
@@ -233,7 +233,7 @@ pub(crate) fn the_actor_gives_up_at_once<W: World>() {
     settle_without_loss(counts, &actor);
 }
 
-/// More comes than there is room for: what is dropped is counted exactly.
+/// More datagrams come than the queue has room for: those dropped are counted exactly.
 pub(crate) fn the_queue_is_full<W: World>() {
     let mut actor = Memory::default();
     let (end, counts) = run::<W>(W::Script::new(3, true), 1, 0, &mut actor);
@@ -243,17 +243,17 @@ pub(crate) fn the_queue_is_full<W: World>() {
     settle(counts, &actor);
 }
 
-/// A deadline has passed while datagrams come in and somebody stops the pump.
+/// A deadline has passed already while datagrams come in and the pump is stopped.
 pub(crate) fn a_deadline_passes<W: World>() {
     stop_with_deadline::<W>(Duration::ZERO);
 }
 
-/// The same, of a deadline before which the actor thread falls asleep.
+/// A deadline for which the actor thread falls asleep.
 pub(crate) fn a_deadline_comes_soon<W: World>() {
     stop_with_deadline::<W>(Duration::from_micros(50));
 }
 
-/// The same, of a deadline that does not come before the stop.
+/// A deadline that does not pass before the stop.
 pub(crate) fn a_deadline_is_far<W: World>() {
     stop_with_deadline::<W>(2 * FAR);
 }

@@ -1,8 +1,8 @@
 //! Obligations as SMT-LIB 2, for solvers that know nothing of this project.
 //!
-//! A file has the hypotheses of an obligation and says that its goal is false. If the obligation is
-//! shown, a solver answers `unsat`: the two cannot go together. Where something is to be possible,
-//! it answers `sat`. What the answer should be stands in a comment, which no solver reads.
+//! A query asserts the hypotheses of an obligation and the negation of its goal. A solver answers
+//! `unsat` if the obligation is proved, and `sat` if it has a countermodel. The expected answer
+//! stands in a comment, which no solver reads.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,25 +16,25 @@ mod print;
 
 use print::{Term, list, with, word};
 
-/// What a solver answers.
+/// The answer of a solver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Answer {
-    /// No structure is like that.
+    /// No structure satisfies the assertions.
     Unsat,
-    /// Some structure is.
+    /// Some structure satisfies them.
     Sat,
 }
 
-/// A question to a solver.
+/// A query to a solver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
-    /// A name for a file: small letters, digits and dashes.
+    /// A name for its file: lower-case letters, digits and dashes.
     pub name: String,
-    /// What it asks, in a line.
+    /// A description of the query, in one line.
     pub about: String,
-    /// What the answer must be.
+    /// The expected answer.
     pub expected: Answer,
-    /// SMT-LIB 2.
+    /// The query in SMT-LIB 2.
     pub text: String,
 }
 
@@ -47,13 +47,14 @@ impl fmt::Display for Answer {
     }
 }
 
-/// Whether the hypotheses can be true and the goal false; no, if the obligation can be shown.
+/// The query for the obligation's proof: `unsat` if it holds.
 #[cfg(test)]
 pub fn smt2(obligation: &Obligation) -> String {
     text(obligation, &obligation.to_string(), Answer::Unsat)
 }
 
-/// Whether the obligation has a counterexample that is not strange; yes, if it should not be shown.
+/// The query for a realistic countermodel, with the axioms of `also`: `sat` if the obligation
+/// should fail.
 #[cfg(test)]
 pub fn smt2_counter(obligation: &Obligation) -> String {
     text(obligation, &obligation.to_string(), Answer::Sat)
@@ -65,7 +66,8 @@ impl Query {
         Query { name: slug(&about), about, expected, text }
     }
 
-    /// That the first obligation that fails after a change is wrong indeed.
+    /// The query that shows the first obligation that fails after a change to be false; none if all
+    /// hold.
     pub fn of_row(row: &Row) -> Option<Self> {
         let first = row.fails.first()?;
         let query = Query::new(format!("{}, {first}", row.without), Answer::Sat, first);
@@ -74,7 +76,7 @@ impl Query {
 }
 
 impl Specification {
-    /// Everything that is to be shown, and that each action can happen.
+    /// The queries for all obligations, and for each action to be possible.
     pub fn queries(&self) -> Vec<Query> {
         let obligations = self.obligations();
         let shown = obligations.iter().map(|o| Query::new(o.to_string(), Answer::Unsat, o));
@@ -86,13 +88,13 @@ impl Specification {
     }
 }
 
-/// A name for a file.
+/// A file name made of the text's letters and digits.
 fn slug(text: &str) -> String {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join("-").to_ascii_lowercase()
 }
 
-/// Whatever it is, it stays on the line of the comment.
+/// A comment line. Characters other than printable ASCII become `?`, so that it stays one line.
 fn comment(text: &str) -> String {
     let line = text.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' });
     format!("; {}\n", line.collect::<String>())
@@ -121,7 +123,7 @@ fn text(obligation: &Obligation, about: &str, expected: Answer) -> String {
     text + "\n(check-sat)\n"
 }
 
-/// What sorts, relations and variables are called: no two of them the same.
+/// The SMT-LIB names of sorts, relations and variables, all distinct.
 #[derive(Default)]
 struct Symbols<'f> {
     sorts: BTreeMap<Sort, String>,
@@ -131,7 +133,7 @@ struct Symbols<'f> {
     taken: BTreeSet<String>,
 }
 
-/// Words that mean something already.
+/// The reserved words of SMT-LIB and its solvers.
 const RESERVED: [&str; 62] = [
     "",
     "BINARY",
@@ -221,7 +223,7 @@ impl<'f> Symbols<'f> {
         symbols
     }
 
-    /// A name like this that nothing has yet.
+    /// A new name like this one, distinct from all others.
     fn give(&mut self, like: String) -> String {
         let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
         let mut base: String = like.chars().map(plain).collect();
@@ -294,7 +296,7 @@ impl<'f> Symbols<'f> {
     }
 }
 
-/// The variables that quantifiers bind.
+/// Collects the variables bound by quantifiers.
 fn collect_bound(formula: &Formula, vars: &mut BTreeSet<Var>) {
     match formula {
         Formula::Holds(..) | Formula::Equal(..) => {}

@@ -1,14 +1,14 @@
-//! Terms of SMT-LIB 2, on as few lines as are readable.
+//! S-expressions of SMT-LIB 2, broken into lines.
 
 use std::fmt;
 
-/// As wide as a line may be.
+/// The greatest width of a line, in characters.
 const WIDTH: usize = 100;
 
-/// A word, or a list in brackets.
+/// An S-expression: a word or a list.
 pub(super) enum Term {
     Word(String),
-    /// What stands on the first line in any case, and what may stand below.
+    /// The items that stay on the first line, and those that may follow on lines of their own.
     List(Vec<Term>, Vec<Term>),
 }
 
@@ -17,19 +17,20 @@ pub(super) fn word(word: &str) -> Term {
     Term::Word(word.to_owned())
 }
 
-/// A list; its first item says what it is.
+/// A list; its first item stays on the first line.
 pub(super) fn list(items: impl IntoIterator<Item = Term>) -> Term {
     let mut items = items.into_iter();
     Term::List(items.next().into_iter().collect(), items.collect())
 }
 
-/// A word and what belongs beside it: a quantifier's variables, or a premise; and what is said then.
+/// A list of a word, an item beside it (a quantifier's variables or a premise), and a body below
+/// them.
 pub(super) fn with(word: Term, beside: Term, then: Term) -> Term {
     Term::List(vec![word, beside], vec![then])
 }
 
 impl Term {
-    /// How long it is on one line.
+    /// The length in characters when written on one line.
     fn len(&self) -> usize {
         match self {
             Term::Word(word) => word.len(),

@@ -1,8 +1,8 @@
-//! What may happen.
+//! The actions of the specification.
 //!
-//! There are no steps but those that safety depends on. Prepares, refusals, heartbeats and elections
-//! are missing: whoever likes may ask for promises, at any time, and a ballot's owner need not be
-//! known. What counts is what is promised, proposed and voted for. In the same way a guard is here
+//! There are no steps but those that safety depends on. Prepares, refusals, heartbeats and
+//! elections are left out: promises may be asked for at any time and by anybody, and no ballot
+//! needs a known owner. Only promises, proposals and votes count. In the same way, a guard is here
 //! only if the proof fails without it.
 
 use super::super::logic::{Formula, Relation, Var, equal, forall};
@@ -16,12 +16,12 @@ fn guard(name: &'static str, words: &'static str, upheld: Upheld, formula: Formu
     Guard { named: Named { name, words, formula }, upheld }
 }
 
-/// Stands for what a relation relates, beside the action's parameters of the same name.
+/// A variable for an argument of a relation, distinct from the action's parameter of the same name.
 fn other(var: Var) -> Var {
     Var { index: 1, ..var }
 }
 
-/// The relation holds between those from now on for which this is true.
+/// The change by which the relation holds from now on between those for which `of` is true.
 fn adds<const K: usize>(
     relation: &'static Relation,
     vars: [Var; K],
@@ -31,7 +31,7 @@ fn adds<const K: usize>(
     Change { relation, vars: vars.to_vec(), effect: Effect::Adds, of: of(vars) }
 }
 
-/// The relation holds between these parameters of the action from now on.
+/// The change by which the relation holds from now on between these parameters of the action.
 fn adds_one<const K: usize>(relation: &'static Relation, params: [Var; K]) -> Change {
     let same = |vars: [Var; K]| vars.iter().zip(params).map(|(v, p)| equal(*v, p)).collect();
     adds(relation, params, |vars| Formula::And(same(vars)))

@@ -1,16 +1,16 @@
-//! The specification with a fault each: its invariant must not be provable. That such faults end in two
-//! values chosen is shown by runs of the code: see the mutants in `model/mutants.rs`.
+//! The specification with one fault each, for which the invariant must not be provable. Runs of the
+//! code show that such faults lead to two values chosen: see the mutants in `model/mutants.rs`.
 
 use super::super::logic::{Formula, equal, exists, forall};
 use super::vocabulary::*;
 use super::{Action, Change, Effect, Specification, paxos};
 
-/// A fault.
+/// A fault to put into the specification.
 #[derive(Clone, Copy, Debug)]
 pub struct Fault {
-    /// Its name; where a mutant of the code is at fault in the same way, the same.
+    /// Its name; the same as that of the mutant of the code with this fault, if there is one.
     pub name: &'static str,
-    /// What is wrong, in a sentence.
+    /// A description of the fault in a sentence.
     pub words: &'static str,
     put: fn(&mut Specification),
 }
@@ -24,12 +24,12 @@ impl Fault {
     }
 }
 
-/// An action to put a fault into.
+/// Applies `put` to the action of this name.
 fn change(specification: &mut Specification, action: &str, put: impl Fn(&mut Action)) {
     specification.actions.iter_mut().filter(|a| a.name == action).for_each(put);
 }
 
-/// Puts another guard in the place of one; or nothing, which is always met.
+/// Replaces the formula of a guard.
 fn weaken(specification: &mut Specification, action: &str, guard: &str, to: Formula) {
     change(specification, action, |action| {
         for own in action.guards.iter_mut().filter(|own| own.named.name == guard) {
@@ -38,7 +38,7 @@ fn weaken(specification: &mut Specification, action: &str, guard: &str, to: Form
     });
 }
 
-/// An acceptor that comes back from a crash does not know any more what it has left.
+/// Adds an action by which an acceptor that recovers from a crash forgets its promises.
 fn forget_promises(specification: &mut Specification) {
     let vars = [N, X].map(|var| super::super::logic::Var { index: 1, ..var });
     let of = equal(vars[0], N);

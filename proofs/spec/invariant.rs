@@ -1,4 +1,4 @@
-//! What is assumed, what always holds, and what follows.
+//! The axioms, the invariant, and the safety properties that follow from it.
 
 use super::super::logic::{Formula, Var, equal, exists, forall};
 use super::Named;
@@ -8,8 +8,8 @@ fn named(name: &'static str, words: &'static str, formula: Formula) -> Named {
     Named { name, words, formula }
 }
 
-/// All that the proof needs: quorums of the two phases meet, and ballots can be compared. There may
-/// be any number of everything.
+/// The axioms that the proof needs: quorums of the two phases intersect, and ballots are totally
+/// ordered. There may be any number of everything.
 pub(super) fn axioms() -> Vec<Named> {
     vec![
         named(
@@ -25,8 +25,8 @@ pub(super) fn axioms() -> Vec<Named> {
     ]
 }
 
-/// What is also true of ballots, though the proof does not need it: what is shown to be possible is
-/// possible with such ballots.
+/// Further axioms about ballots, true but not needed by the proof. They make countermodels
+/// realistic: an action shown to be possible is possible with such ballots.
 pub(super) fn also() -> Vec<Named> {
     vec![
         named("irreflexive", "no ballot is below itself", forall([X], !BELOW.of([X, X]))),
@@ -38,12 +38,13 @@ pub(super) fn also() -> Vec<Named> {
     ]
 }
 
-/// All of a quorum have voted for this value under this ballot: it is chosen.
+/// All members of the phase-2 quorum have voted for this value under this ballot, in instance `i`:
+/// it is chosen.
 fn chosen(quorum: Var, ballot: Var, value: Var) -> Formula {
     forall([N], MEMBER2.of([N, quorum]).implies(VOTED.of([N, ballot, I, value])))
 }
 
-/// The value is chosen.
+/// All members of quorum `q` have voted for value `v` under ballot `b`.
 pub(super) fn all_voted() -> Formula {
     chosen(Q, B, V)
 }
@@ -52,7 +53,7 @@ pub(super) fn invariant() -> Vec<Named> {
     [of_proposals(), of_promises(), of_choices()].concat()
 }
 
-/// What holds of proposals and votes.
+/// The invariant of proposals and votes.
 fn of_proposals() -> Vec<Named> {
     vec![
         named(
@@ -78,7 +79,7 @@ fn of_proposals() -> Vec<Named> {
     ]
 }
 
-/// What holds of promises, and of what they tell.
+/// The invariant of promises, and of the votes they report.
 fn of_promises() -> Vec<Named> {
     vec![
         named(
@@ -110,7 +111,7 @@ fn of_promises() -> Vec<Named> {
     ]
 }
 
-/// What holds of what can be chosen.
+/// The invariant of values that can be chosen.
 fn of_choices() -> Vec<Named> {
     vec![
         named(

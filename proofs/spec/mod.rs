@@ -1,17 +1,18 @@
-//! What is proved: a transition system in first-order logic, its invariant, and what follows.
+//! The specification: a transition system in first-order logic, its invariant, and the safety
+//! properties.
 //!
-//! A state is a structure: what was said and learned so far, as relations. They only grow, since what
-//! was sent may come at any time, any number of times, in any order, or never. So loss, repetition,
-//! delay and reordering need no steps of their own; nor do crashes, since memory is not part of the
-//! state. All that counts is that whoever comes back goes on to say what is true: that real actors
-//! do so is the business of `model/refinement`.
+//! A state is a structure: its relations record everything sent and learned so far. They only grow,
+//! since a message may be delivered at any time, any number of times, in any order, or never. So
+//! loss, duplication, delay and reordering need no steps of their own; nor do crashes, since
+//! volatile memory is not part of the state. It is enough that an actor that recovers keeps saying
+//! what is true; `model/refinement` checks that the real actors do so.
 //!
 //! | file | what it holds |
 //! | --- | --- |
 //! | `vocabulary` | sorts, relations and variables |
-//! | `actions` | what may happen |
+//! | `actions` | the actions, with their guards |
 //! | `invariant` | axioms, invariant, safety |
-//! | `faults` | the same with a fault each, which must not be provable |
+//! | `faults` | the specification with one fault each, which must not be provable |
 
 mod actions;
 pub mod faults;
@@ -27,77 +28,77 @@ use super::logic::{Formula, Relation, Structure, Valuation, Var};
 pub struct Named {
     /// Its name.
     pub name: &'static str,
-    /// What it says, in a sentence.
+    /// Its meaning in a sentence.
     pub words: &'static str,
-    /// What it says.
+    /// The formula.
     pub formula: Formula,
 }
 
-/// What an action demands of a state.
+/// A condition under which an action is possible.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guard {
-    /// What must be true, of the action's parameters too.
+    /// The condition on the state and on the action's parameters.
     pub named: Named,
-    /// Where the handlers see to it: files, and a line to be found in each.
+    /// The places in the code that uphold it: a file, and a line to be found in it.
     pub upheld: &'static [(&'static str, &'static str)],
 }
 
-/// How a relation changes.
+/// A change of a relation by an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// The relation.
     pub relation: &'static Relation,
-    /// What stands for the things that it relates.
+    /// The variables of `of` that stand for the relation's arguments.
     pub vars: Vec<Var>,
-    /// Whether it holds between more things from now on, or fewer.
+    /// The kind of change.
     pub effect: Effect,
-    /// Which.
+    /// The condition on the tuples that are added or dropped.
     pub of: Formula,
 }
 
-/// Whether a relation grows or shrinks.
+/// The kind of change: a relation grows or shrinks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// It holds between these from now on.
+    /// The relation holds between these from now on.
     Adds,
-    /// It does not hold between these any more.
+    /// The relation does not hold between these any more.
     Drops,
 }
 
-/// Something that may happen.
+/// An action: an atomic step of the transition system.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Action {
     /// Its name.
     pub name: &'static str,
-    /// What it is, in a sentence.
+    /// A description of the action in a sentence.
     pub words: &'static str,
-    /// Which things it happens to.
+    /// Its parameters.
     pub parameters: Vec<Var>,
-    /// What may be claimed with it, as relations of its own.
+    /// Relations that are chosen freely with the parameters: the contents of a promise.
     pub claims: Vec<&'static Relation>,
-    /// When it may happen.
+    /// The conditions under which it is possible.
     pub guards: Vec<Guard>,
-    /// What it changes.
+    /// The changes that it makes, all at once.
     pub changes: Vec<Change>,
 }
 
-/// A transition system, and what is to be proved of it. It begins where no relation of its state
-/// holds.
+/// A transition system, and the properties to be proved of it. In its initial state no relation of
+/// the state holds between any elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Specification {
     /// Relations that never change.
     pub fixed: Vec<&'static Relation>,
     /// Relations that make up the state.
     pub state: Vec<&'static Relation>,
-    /// What is assumed of the relations that never change.
+    /// The axioms about the relations that never change.
     pub axioms: Vec<Named>,
-    /// What else is true of them. No proof may use it; it keeps examples from being strange.
+    /// Further axioms about them that no proof may use. They make countermodels realistic.
     pub also: Vec<Named>,
-    /// What may happen.
+    /// The actions.
     pub actions: Vec<Action>,
-    /// What holds in every state, so that it holds in the next.
+    /// The inductive invariant: a conjunction that each action preserves.
     pub invariant: Vec<Named>,
-    /// What follows from the invariant.
+    /// The safety properties that follow from the invariant.
     pub safety: Vec<Named>,
 }
 
@@ -115,9 +116,9 @@ pub fn paxos() -> Specification {
 }
 
 impl Specification {
-    /// What is wrong with its form, which would make what is proved of it mean something else: things
-    /// of other sorts than a relation relates, and variables that nothing binds. The action's own
-    /// parameters apart, only [`vocabulary::NOOP`] may be free.
+    /// The first error of form, which would change the meaning of the proof: a relation between
+    /// elements of other sorts than its own, or a free variable. Apart from the action's own
+    /// parameters, only [`vocabulary::NOOP`] may be free.
     #[cfg(test)]
     pub fn ill_formed(&self) -> Option<String> {
         let parts = [&self.axioms, &self.also, &self.invariant, &self.safety].into_iter().flatten();
@@ -144,14 +145,15 @@ impl Specification {
         })
     }
 
-    /// The action of this name.
+    /// The action of this name, if there is one.
     pub fn action(&self, name: &str) -> Option<&Action> {
         self.actions.iter().find(|action| action.name == name)
     }
 }
 
 impl Change {
-    /// Whether the relation holds afterwards, given whether it held before.
+    /// The formula that the relation holds between `args` after the change, where `held` says that
+    /// it did before.
     pub fn after(&self, held: &Formula, args: &[Var]) -> Formula {
         let value = |var| {
             let place = self.vars.iter().position(|other| *other == var);
@@ -166,9 +168,9 @@ impl Change {
 }
 
 impl Action {
-    /// What must be true before the action for this to be true after it: Dijkstra's weakest
-    /// precondition ("Guarded commands", 1975). The action's parameters are constants. All changes are
-    /// made at once: each looks at what was before.
+    /// The weakest precondition of `formula` under this action (Dijkstra, "Guarded commands",
+    /// 1975). The action's parameters are constants. All changes are made at once: each depends on
+    /// the state before.
     pub fn before(&self, formula: &Formula) -> Formula {
         let vars = self.changes.iter().flat_map(|change| &change.vars).chain(&self.parameters);
         let mut used = vars.map(|var| var.index).max().unwrap_or(0);
@@ -183,14 +185,14 @@ impl Action {
         })
     }
 
-    /// The first of its guards that is not met in this state.
+    /// The first of its guards that is false in this state; none if the action is possible.
     #[cfg(test)]
     pub fn unmet(&self, state: &Structure, values: &Valuation) -> Option<&Guard> {
         let met = |guard: &Guard| state.satisfies(&guard.named.formula, &mut values.clone());
         self.guards.iter().find(|guard| !met(guard))
     }
 
-    /// The state after it.
+    /// The state after the action.
     pub fn perform(&self, state: &Structure, values: &Valuation) -> Structure {
         let mut after = state.clone();
         for change in &self.changes {
