@@ -14,7 +14,7 @@ use super::step::Step;
 use super::storage::{Record, Storage};
 use super::telling::Question;
 
-/// Which leaders an acceptor tells of its votes.
+/// The set of leaders that an acceptor tells of its votes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
     /// All of them: passive learning.
@@ -29,11 +29,11 @@ pub enum Audience {
 pub struct Acceptor {
     /// Its place among the acceptors.
     pub me: AcceptorId,
-    /// What all members share.
+    /// The settings that all members share.
     pub setup: Arc<Setup>,
 }
 
-/// What an acceptor remembers. All of it but `recovered` is durable.
+/// The state of an acceptor. All of it but `recovered` is durable.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct State {
     /// Invariant: only grows, and is saved before it is told.
@@ -42,17 +42,17 @@ pub struct State {
     votes: BTreeMap<Instance, (Ballot, Decree)>,
     /// The first instance without a vote. Follows from the votes.
     whole: Instance,
-    /// What had been promised when this acceptor last came back from a crash.
+    /// The ballot that was promised when this acceptor last restarted after a crash.
     recovered: Option<Ballot>,
 }
 
-/// The most instances that an acceptor looks at, at a heartbeat, for those that it has missed.
+/// The most instances that an acceptor examines, at each heartbeat, for votes that it has missed.
 const LOOK: usize = 4096;
 
 impl State {
-    /// What an acceptor knows that finds these records in its storage, or none. Of two votes in one
-    /// instance the later one counts. The tree is made at once, which takes half of the memory that it
-    /// takes vote by vote.
+    /// Restores the state from the records in storage; an acceptor that has none starts afresh. Of two votes
+    /// in one instance the later one counts. Building the map at once takes half of the memory that it takes
+    /// vote by vote.
     fn recover(Storage(records): &Storage, crashed: bool) -> Self {
         let votes = records.iter().filter_map(|record| match record {
             Record::Voted(vote) => Some((vote.instance, (vote.ballot, vote.decree.clone()))),
@@ -84,7 +84,7 @@ impl State {
         Storage(promised.chain(self.votes().map(Record::Voted)).collect())
     }
 
-    /// The ballot below which this acceptor does not vote any more.
+    /// The ballot below which this acceptor no longer votes.
     pub fn promised(&self) -> Ballot {
         self.promised
     }
@@ -94,7 +94,7 @@ impl State {
         self.votes_from(Instance(0))
     }
 
-    /// In how many instances this acceptor has voted.
+    /// The number of instances in which this acceptor has voted.
     pub fn votes_cast(&self) -> usize {
         self.votes.len()
     }
@@ -107,7 +107,7 @@ impl State {
         })
     }
 
-    /// The first spans of instances below `until` in which this acceptor has not voted.
+    /// The first `most` spans of instances below `until` in which this acceptor has not voted.
     fn missed(&self, until: Instance, most: usize) -> Vec<(Instance, Instance)> {
         let (mut spans, mut from) = (Vec::new(), self.whole);
         let voted = self.votes.range(self.whole..).take(LOOK).map(|(instance, _)| *instance);
@@ -123,13 +123,14 @@ impl State {
         spans
     }
 
-    /// What had been promised when this acceptor last came back from a crash, if it ever did.
+    /// The ballot that was promised when this acceptor last restarted after a crash; `None` if it never did.
     pub fn recovered(&self) -> Option<Ballot> {
         self.recovered
     }
 
-    /// The votes cast from `from` on, as they are reported in a promise: those that fit a page of
-    /// `bytes` bytes, one at least if there is one, and where the next page starts.
+    /// One page of the votes cast from `from` on, as a promise reports them, and the instance at which the
+    /// next page starts. A page closes once it holds `bytes` bytes, and has at least one vote if there is
+    /// one.
     fn page(&self, from: Instance, bytes: usize, step: &Step) -> (Vec<Vote>, Option<Instance>) {
         let (mut votes, mut size) = (Vec::new(), 0);
         for mut vote in self.votes_from(from) {
@@ -145,7 +146,7 @@ impl State {
 }
 
 impl Acceptor {
-    /// The first step of a life: remembers all that was saved in earlier ones.
+    /// The first step after a start: restores all that was saved before.
     pub(super) fn on_start(&self, storage: Option<&Storage>, step: &mut Step) -> State {
         let records = (step.rules.recall)(storage);
         State::recover(&records, storage.is_some())
@@ -158,8 +159,8 @@ impl Acceptor {
         }
     }
 
-    /// Phase 1b: promise, and report the votes cast from `from` on, so many pages of them. Asking again
-    /// is harmless: nothing below the promise can have changed in between.
+    /// Phase 1b: promises, and reports the votes cast from `from` on, at most `pages` pages of them. A
+    /// repeated question is harmless: no vote below the promise can have changed in between.
     pub(super) fn on_prepare(
         &self,
         state: &mut State,
@@ -187,8 +188,9 @@ impl Acceptor {
         }
     }
 
-    /// A primary is alive, and knows what was chosen below `chosen`. The other leaders are told, as they
-    /// may not hear of it otherwise, and the primary of what this acceptor has missed.
+    /// A heartbeat: a primary is alive, and knows the decrees chosen below `chosen`. Passes it on to the
+    /// other leaders, which may be cut off from the primary, and asks the primary for the instances that this
+    /// acceptor has missed.
     pub(super) fn on_heartbeat(
         &self,
         state: &mut State,
@@ -206,8 +208,8 @@ impl Acceptor {
         }
     }
 
-    /// Phase 2b: vote, unless a higher ballot was promised, and tell the leaders. A vote cast
-    /// already is told again, since the first telling may have been lost.
+    /// Phase 2b: votes, unless a higher ballot was promised, and tells the leaders. A repeated `Accept` is
+    /// answered with the same vote, since the first answer may have been lost.
     pub(super) fn on_accept(&self, state: &mut State, src: Id, vote: Vote, step: &mut Step) {
         if !(step.rules.may_accept)(state.promised, vote.ballot) {
             return self.refuse(state, src, vote.ballot, step);

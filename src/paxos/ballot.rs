@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A leader's place among the cluster's leaders, from 0; shown as people count, from `L1`.
+/// The index of a leader among the cluster's leaders, from 0; displayed from `L1`.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -16,26 +16,26 @@ impl fmt::Display for LeaderId {
     }
 }
 
-/// A proposal number, ordered by round and then by leader, so that no two leaders ever share one
-/// ("Paxos Made Simple", sections 2.2 and 2.5).
+/// A proposal number, ordered by round and then by leader, so that no two leaders ever share one ("Paxos Made
+/// Simple", sections 2.2 and 2.5).
 ///
-/// Round 0 belongs to nobody: [`Ballot::NONE`] is below every ballot that a leader can use.
+/// Round 0 belongs to no leader: [`Ballot::NONE`] is below every ballot that a leader can use.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Ballot {
-    /// How often its leader has tried, roughly; 1 is the first round in use.
+    /// The round: roughly the number of attempts of its leader. The first round in use is 1.
     pub round: u32,
-    /// Who proposes under this ballot, and nobody else ever does.
+    /// The only leader that proposes under this ballot.
     pub leader: LeaderId,
 }
 
 impl Ballot {
-    /// Below every ballot in use: what an acceptor has promised before it has promised anything.
+    /// The ballot below all ballots in use: the promise of an acceptor that has promised nothing yet.
     pub const NONE: Ballot = Ballot { round: 0, leader: LeaderId(0) };
 
     /// The lowest ballot of `leader` that is above `seen` and in a round above `used`.
     ///
-    /// `used` is the last round that the leader ever used, so that a ballot is never used twice;
-    /// `None` when rounds have run out.
+    /// `used` is the last round that the leader used in any of its lives, so that no ballot is used twice.
+    /// `None` once the rounds have run out.
     pub fn next(leader: LeaderId, used: u32, seen: Ballot) -> Option<Ballot> {
         let round = used.checked_add(1)?.max(seen.round);
         let ballot = Ballot { round, leader };

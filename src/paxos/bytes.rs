@@ -1,5 +1,5 @@
-//! Shared bytes as one piece in serde's data model, not as a list of numbers, which is far slower to
-//! write and to read. The bytes on the wire are the same.
+//! Serialization of shared bytes as one byte string in serde's data model. A sequence of numbers gives the
+//! same bytes on the wire, and is far slower to write and to read.
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ impl<'de> Visitor<'de> for Bytes {
         Ok(bytes.into())
     }
 
-    /// As JSON has them.
+    /// Reads a sequence of numbers, which is the form of bytes in JSON.
     fn visit_seq<A: SeqAccess<'de>>(self, mut numbers: A) -> Result<Arc<[u8]>, A::Error> {
         let mut bytes = Vec::new();
         while let Some(byte) = numbers.next_element()? {

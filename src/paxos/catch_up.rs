@@ -1,4 +1,5 @@
-//! How a leader makes up for what it missed: it asks another, page by page.
+//! Catching up: a leader or an acceptor asks another member, page by page, for the decrees that it has
+//! missed.
 
 use stateright::actor::Id;
 
@@ -8,7 +9,7 @@ use super::message::Message;
 use super::step::Step;
 
 impl Leader {
-    /// Another leader has missed what was chosen from `from` to `until`.
+    /// Answers another leader that has missed the decrees from `from` to `until`.
     pub(super) fn on_catch_up(
         &self,
         state: &State,
@@ -22,11 +23,11 @@ impl Leader {
         }
     }
 
-    /// An acceptor has missed what was chosen from `from` to `until`. It is asked to vote for that, so that
-    /// as many acceptors as can know it.
+    /// Answers an acceptor that has missed the decrees from `from` to `until`: asks it to vote for them, so
+    /// that as many acceptors as possible hold them.
     ///
-    /// Nothing else can be chosen there, and a quorum has promised this ballot: so it is safe to propose
-    /// (the proof's "propose what is chosen"), though no promise may have told of these instances.
+    /// Nothing else can be chosen there, and a quorum has promised this ballot. So it is safe to propose
+    /// these decrees (the proof's "propose what is chosen"), even if no promise has reported these instances.
     pub(super) fn on_missed(
         &self,
         state: &State,
@@ -42,8 +43,8 @@ impl Leader {
         }
     }
 
-    /// One page of what was missed. Asks for the next one only if this one was news, so that a
-    /// page that comes twice is not asked for twice.
+    /// Takes in one page of chosen decrees. Asks for the next page only if this one was new, so that a
+    /// repeated page is followed up once.
     pub(super) fn on_chosen(
         &self,
         state: &mut State,

@@ -1,10 +1,10 @@
-//! A state machine that goes on after a panic.
+//! A state machine that survives panics.
 //!
-//! A command that makes [`apply`](super::StateMachine::apply) panic has no effect: the machine is put
-//! back to the state before it. So that this costs nothing as long as nobody panics, no copy is made
-//! ahead: the state is built again, from a checkpoint and the commands since. The checkpoint is the
-//! initial state, or that after the last command that panicked; so no command that has panicked is
-//! ever applied again, and each panic costs two copies and what was applied since the one before.
+//! A command that makes [`apply`](super::StateMachine::apply) panic has no effect: the machine returns to the
+//! state before it. A machine that does not panic pays nothing for this, as no copy is made ahead: after a
+//! panic the state is rebuilt, from a checkpoint and the commands since. The checkpoint is the initial state,
+//! or the state after the last command that panicked. So no command that has panicked is ever applied again,
+//! and each panic costs two copies and the commands since the panic before.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -18,10 +18,10 @@ use super::machine::{Answer, AnyStateMachine};
 /// A panic of the state machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Panic {
-    /// The instance of the command that it was to apply.
+    /// The instance of the command that was being applied.
     pub instance: Instance,
-    /// True if that command had been applied before without a panic, so that the machine depends on
-    /// something beside its state and the command.
+    /// True if that command had been applied before without a panic, so that the machine depends on something
+    /// besides its state and the command.
     pub again: bool,
 }
 
@@ -38,24 +38,24 @@ impl fmt::Display for Panic {
     }
 }
 
-/// A state machine, and what it is put back to.
+/// A state machine, with the checkpoint to rebuild it from.
 #[derive(Clone)]
 pub(super) struct Checkpointed {
     machine: AnyStateMachine,
-    /// Invariant: with the commands since, it gives the machine's state.
+    /// Invariant: applying the commands since to it gives the machine's state.
     checkpoint: Arc<AnyStateMachine>,
-    /// How many commands had been applied when it was taken.
+    /// The number of commands that had been applied when the checkpoint was taken.
     applied: usize,
-    /// The last panics, and how many there were in all.
+    /// The last panics, at most [`KEPT`]; `count` is the number of all panics.
     panics: Vec<Panic>,
     count: u64,
 }
 
-/// So many panics are remembered.
+/// The number of panics that are kept.
 const KEPT: usize = 16;
 
 impl Checkpointed {
-    /// A machine that nothing was applied to yet.
+    /// A machine that has applied no command yet.
     pub(super) fn new(machine: AnyStateMachine) -> Self {
         let checkpoint = Arc::new(machine.clone());
         Checkpointed { machine, checkpoint, applied: 0, panics: Vec::new(), count: 0 }
@@ -66,7 +66,7 @@ impl Checkpointed {
         &self.machine
     }
 
-    /// The last panics, in order, and how many there were in all.
+    /// The last panics, in order, and the number of all panics.
     pub(super) fn panics(&self) -> (&[Panic], u64) {
         (&self.panics, self.count)
     }
@@ -79,7 +79,7 @@ impl Checkpointed {
         self.count += 1;
     }
 
-    /// Applies a command after those of the instances `before`, whose commands `log` knows.
+    /// Applies a command. `before` lists the instances applied before it, and `log` gives their commands.
     pub(super) fn apply<'a>(
         &mut self,
         (instance, command): (Instance, &Command),
@@ -99,8 +99,8 @@ impl Checkpointed {
         Answer::Panicked
     }
 
-    /// The state that these commands lead to from the checkpoint. None of them has panicked. Should
-    /// one do so now, it is left out.
+    /// Applies these commands to a copy of the checkpoint. None of them has panicked before; one that panics
+    /// now is left out.
     fn rebuild(&mut self, commands: &[(Instance, &Command)]) -> AnyStateMachine {
         let mut left_out = BTreeSet::new();
         loop {
@@ -121,7 +121,8 @@ impl Default for Checkpointed {
     }
 }
 
-/// Two are equal if their machines are: what a panic puts them back to is the same state then.
+/// Equality of the machines' states. Equal states need not compare checkpoints: a panic returns both to equal
+/// states.
 impl PartialEq for Checkpointed {
     fn eq(&self, other: &Self) -> bool {
         self.machine == other.machine
@@ -162,7 +163,7 @@ mod tests {
     use proptest::prelude::*;
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-    /// Keeps bytes one by one, and panics at a byte of 9, wherever in a command it is.
+    /// Keeps the bytes of commands one by one, and panics at a byte of 9, anywhere in a command.
     #[derive(Clone, Default)]
     struct Touchy {
         kept: Vec<u8>,
@@ -194,7 +195,7 @@ mod tests {
         Command { id, acknowledged: 0, payload: payload.into() }
     }
 
-    /// A machine to which these commands were applied, one for each instance, and what was answered.
+    /// A machine that has applied these commands, one per instance, and its answers.
     fn applied(machine: impl StateMachine, log: &[Command]) -> (Checkpointed, Vec<Answer>) {
         let mut machine = Checkpointed::new(AnyStateMachine::new(machine));
         let at: Vec<Instance> = (0..log.len() as u64).map(Instance).collect();
@@ -206,7 +207,7 @@ mod tests {
     }
 
     proptest! {
-        /// Answers and state are those of the commands that do not panic, alone.
+        /// Answers and state equal those of the commands that do not panic, applied alone.
         #[test]
         fn a_command_that_panics_has_no_effect(
             payloads in proptest::collection::vec(proptest::collection::vec(7u8..10, 0..4), 0..40),
@@ -228,7 +229,7 @@ mod tests {
         }
     }
 
-    /// Counts copies too.
+    /// Also counts copies.
     #[derive(Default)]
     struct Counting(Touchy);
 
@@ -271,7 +272,7 @@ mod tests {
         assert_eq!(cost(&twice), (first + 4, 222));
     }
 
-    /// Panics at the second application of any command to any copy of it.
+    /// Panics the second time that any copy of it applies a given command.
     #[derive(Clone, Default)]
     struct Fickle(Vec<u8>, Arc<[AtomicUsize; 10]>);
 

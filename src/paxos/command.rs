@@ -1,4 +1,4 @@
-//! What is agreed on: instances, commands and decrees.
+//! The values that are agreed on: instances, commands and decrees.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// A position in the replicated history, from 0; each is decided by one run of Paxos.
+/// A position in the replicated history, from 0. Each is decided by its own run of Paxos.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Instance(pub u64);
 
@@ -16,12 +16,12 @@ impl Instance {
         self.plus(1)
     }
 
-    /// The position `distance` after this one, or the last there is.
+    /// The position `distance` after this one, or the last possible one.
     pub fn plus(self, distance: u64) -> Instance {
         Instance(self.0.saturating_add(distance))
     }
 
-    /// The first position from this one on of which a map says nothing.
+    /// The first position, from this one on, that is not a key of `map`.
     pub(super) fn first_missing<V>(self, map: &BTreeMap<Instance, V>) -> Instance {
         let mut next = self;
         for (known, _) in map.range(self..) {
@@ -46,24 +46,25 @@ impl fmt::Debug for Instance {
     }
 }
 
-/// Names a client; no two clients may ever share one.
+/// The name of a client. No two clients may ever share one.
 ///
-/// What is remembered of a client is its session. It lasts for as many instances as
-/// [`Limits::lease`](super::Limits::lease) says, counted from the client's last command. A client
-/// without a session may open one only within its first lease. So a session that has expired is
-/// never opened again, and nothing that was done in it can be done once more.
+/// A leader remembers each client in a session, which lasts for [`Limits::lease`](super::Limits::lease)
+/// instances after the client's last command. A client without a session may open one only within its first
+/// lease. So an expired session is never opened again, and no command of it can be applied a second time.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub struct ClientId {
-    /// The end of the history when this name was given, or before: its first lease starts here.
+    /// The end of the history when this name was given, or an earlier instance: the client's first lease
+    /// starts here.
     pub lease_start: Instance,
-    /// Tells it apart from others whose lease starts there: 128 bits, drawn at random where clients run.
+    /// A number of 128 bits, drawn at random by running clients, that tells clients with the same
+    /// `lease_start` apart.
     pub number: u128,
 }
 
 impl ClientId {
-    /// A client that is there from the start.
+    /// A client whose lease starts at instance 0.
     pub const fn original(number: u128) -> Self {
         ClientId { lease_start: Instance(0), number }
     }
@@ -75,12 +76,12 @@ impl fmt::Display for ClientId {
     }
 }
 
-/// Names a request: the same however often it is sent, and to whichever leader.
+/// The name of a request: the same for each copy that is sent, to any leader.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RequestId {
-    /// Who asks.
+    /// The client that asks.
     pub client: ClientId,
-    /// The client's own count of its requests, from 0.
+    /// The number of this request among its client's, from 0.
     pub sequence: u64,
 }
 
@@ -96,15 +97,15 @@ impl fmt::Debug for RequestId {
     }
 }
 
-/// A command that a client wants to see in the history, once.
+/// A command that a client asks to have applied once.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Command {
-    /// The request that this command answers.
+    /// The request that asks for this command.
     pub id: RequestId,
-    /// All requests of this client with a lower sequence have been answered for good, so that
-    /// their replies need not be remembered.
+    /// The sequence below which this client has the answers to all its requests, so that their replies can be
+    /// forgotten.
     pub acknowledged: u64,
-    /// What the state machine is to do; at most [`MAX_COMMAND`](super::limits::MAX_COMMAND) bytes.
+    /// The input of the state machine, at most [`MAX_COMMAND`](super::limits::MAX_COMMAND) bytes.
     #[serde(with = "super::bytes")]
     pub payload: Arc<[u8]>,
 }
@@ -121,9 +122,9 @@ impl fmt::Debug for Command {
     }
 }
 
-/// What an instance can be decided as.
+/// The value that an instance is decided as.
 ///
-/// The no-op is not a command: no client can send it, and no payload can be taken for it.
+/// The no-op is not a command: no client can send it, and no payload is equal to it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Decree {
     /// Fills a gap and changes nothing.
@@ -141,9 +142,10 @@ impl Decree {
         }
     }
 
-    /// An upper bound of the bytes that this takes in a datagram.
+    /// An upper bound of the bytes that this decree takes in a datagram.
     pub fn size(&self) -> usize {
-        /// A tag, an integer of at most 17 bytes, three of at most nine, and a length.
+        /// The bytes besides the payload: a tag, an integer of at most 17 bytes, three of at most 9, and a
+        /// length.
         const FIXED: usize = 1 + 17 + 4 * 9;
         FIXED + self.command().map_or(0, |command| command.payload.len())
     }

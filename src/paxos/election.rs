@@ -1,4 +1,4 @@
-//! How a leader becomes primary, stays it, and stops being it: heartbeats and phase 1.
+//! Elections: phase 1, heartbeats, and stepping down.
 
 use std::collections::BTreeMap;
 
@@ -19,18 +19,18 @@ use super::telling::{Question, Telling};
 /// One page of a promise.
 #[derive(Debug)]
 pub(super) struct Page {
-    /// Where it starts.
+    /// The first instance of the page.
     pub(super) from: Instance,
-    /// The votes in it.
+    /// The votes of the page.
     pub(super) votes: Vec<Vote>,
-    /// Where it ends; none if no vote is beyond it.
+    /// The first instance of the next page; `None` if no vote lies beyond this page.
     pub(super) next: Option<Instance>,
-    /// Where the last of the pages ends that answer the same question.
+    /// The end of the last page that answers the same question.
     pub(super) end: Option<Instance>,
 }
 
 impl Candidate {
-    /// Takes note of the promises that have come in whole by now.
+    /// Counts the promises that are complete by now.
     fn count_told(&mut self, learner: &Learner, rules: &Rules) {
         let first = learner.first_unchosen();
         let Candidate { told, promised, .. } = self;
@@ -45,15 +45,15 @@ impl Candidate {
 }
 
 impl Leader {
-    /// No heartbeat was heard for too long.
+    /// The election timeout: no heartbeat was heard in time.
     pub(super) fn on_election_timeout(&self, state: &mut State, step: &mut Step) {
         if matches!(state.stance, Stance::Follower(_)) {
             self.campaign(state, step);
         }
     }
 
-    /// Phase 1a: asks the acceptors to promise, under a ballot that was never used before. The
-    /// round is saved before it is used, so that this holds across crashes too (PMS 2.5).
+    /// Phase 1a: asks the acceptors to promise, under a ballot that was never used before. The round is saved
+    /// before it is used, so that this holds across crashes too (PMS 2.5).
     pub(super) fn campaign(&self, state: &mut State, step: &mut Step) {
         let ballot = Ballot::next(self.me, state.round, state.seen)
             .filter(|ballot| ballot.round <= self.setup.limits.rounds);
@@ -93,7 +93,7 @@ impl Leader {
         pending
     }
 
-    /// Tells the other leaders of a campaign, so that they wait for what comes of it.
+    /// Tells the other leaders of the campaign, so that they wait for its end.
     fn announce(&self, ballot: Ballot, step: &mut Step) {
         if self.setup.candidacies {
             step.broadcast(self.others(), &Message::Candidacy { ballot });
@@ -105,10 +105,10 @@ impl Leader {
         self.setup.members.leaders().iter().filter(move |id| Some(**id) != me)
     }
 
-    /// Phase 1b heard: an acceptor has promised, and reports one page of its votes. A vote that is
-    /// reported was cast, so it counts like one that is heard of at once: what a quorum reports
-    /// under one ballot is chosen already (PMS 2.3), and need not be proposed again. So a promise has
-    /// come in whole once it tells of all that is not known to be chosen.
+    /// Phase 1b received: an acceptor has promised, and reports one page of its votes. A reported vote was
+    /// cast, so it counts like any other vote: a decree that a quorum reports under one ballot is chosen
+    /// already (PMS 2.3), and need not be proposed again. So a promise is complete once it covers all
+    /// instances that are not known to be chosen.
     pub(super) fn on_promise(
         &self,
         state: &mut State,
@@ -130,7 +130,7 @@ impl Leader {
             learner.count(acceptor, vote, u64::MAX, &self.setup.members, step.rules);
         }
         (step.rules.adopt)(&mut candidate.adopted, votes);
-        // Nothing is proposed any more where it is known what was chosen.
+        // Instances that are known to be chosen need no proposal.
         candidate.adopted = candidate.adopted.split_off(&learner.first_unchosen());
         let question = told.next_question(end, learner, self.setup.limits.pages);
         if let Some(Question { from, pages }) = question {
@@ -141,8 +141,9 @@ impl Leader {
         self.become_primary(state, step);
     }
 
-    /// Once a quorum has promised: in each instance that anyone may have voted in, the highest vote
-    /// reported must be proposed, or a no-op if there is none (PMS 3); then come the clients.
+    /// Becomes primary once a quorum has promised. In each instance that any acceptor may have voted in,
+    /// proposes the highest vote reported, or a no-op if there is none (PMS 3). Clients' commands come after
+    /// that.
     fn become_primary(&self, state: &mut State, step: &mut Step) {
         let Stance::Candidate(candidate) = &mut state.stance else { return };
         let Candidate { ballot, promised, .. } = *candidate;
@@ -174,8 +175,8 @@ impl Leader {
         self.propose(state, step);
     }
 
-    /// Asks again for what was lost. The other leaders hear of a campaign for as long as it gets on;
-    /// one that does not makes room for theirs.
+    /// Repeats questions whose answers were lost. A campaign that progresses announces itself again to the
+    /// other leaders; one that does not steps down, to make room for theirs.
     pub(super) fn on_slow_campaign(&self, state: &mut State, step: &mut Step) {
         let State { stance: Stance::Candidate(candidate), learner, .. } = state else { return };
         let ballot = candidate.ballot;
@@ -197,8 +198,8 @@ impl Leader {
         step.set(Timer::Resend);
     }
 
-    /// A higher ballot is in use: whoever acts under a lower one is not primary any more. In
-    /// particular a refusal ends a proposal (PMS 2.2).
+    /// Takes note of a ballot. If it is higher than all seen so far, a primary or candidate steps down: in
+    /// particular, a refusal ends a proposal (PMS 2.2).
     pub(super) fn heard(&self, state: &mut State, ballot: Ballot, step: &mut Step) {
         if ballot <= state.seen {
             return;
@@ -214,14 +215,14 @@ impl Leader {
         }
     }
 
-    /// Waits for a sign that somebody is primary, anew; for longer after campaigns that have failed, by
-    /// chance, so that of two leaders one is first.
+    /// Restarts the election timeout. Each failed campaign doubles its random range, so that of two
+    /// candidates one is first.
     fn await_sign_of_life(&self, state: &State, step: &mut Step) {
         step.set_longer(Timer::Election, state.failed);
     }
 
-    /// The owner of this ballot is at work, and acceptors hear of it: a vote under the ballot, or a
-    /// heartbeat that an acceptor has passed on, is as good as a heartbeat.
+    /// A sign that the owner of this ballot is active and reaches acceptors: a vote under the ballot, or a
+    /// heartbeat that an acceptor has passed on. Counts as a heartbeat.
     pub(super) fn on_sign_of_life(&self, state: &mut State, ballot: Ballot, step: &mut Step) {
         self.heard(state, ballot, step);
         if ballot == state.seen && matches!(state.stance, Stance::Follower(Some(_))) {
@@ -230,7 +231,7 @@ impl Leader {
         }
     }
 
-    /// Another leader campaigns, and gets on.
+    /// Another leader campaigns, and its campaign progresses: waits for it.
     pub(super) fn on_candidacy(&self, state: &mut State, ballot: Ballot, step: &mut Step) {
         self.heard(state, ballot, step);
         if ballot == state.seen && matches!(state.stance, Stance::Follower(_)) {
@@ -238,7 +239,7 @@ impl Leader {
         }
     }
 
-    /// It is time to tell the other leaders that the primary is alive.
+    /// The heartbeat timeout: tells the other members that the primary is alive.
     pub(super) fn on_heartbeat_timeout(&self, state: &mut State, step: &mut Step) {
         let Stance::Primary(primary) = &state.stance else { return };
         let chosen = state.learner.first_unchosen();
@@ -251,9 +252,9 @@ impl Leader {
         step.set(Timer::Heartbeat);
     }
 
-    /// Another leader is primary. Of two primaries, the one with the lower ballot yields: in the
-    /// same round, the one with the lower id. Heartbeats below a ballot heard of are those of a
-    /// primary that is not one any more, and count for nothing.
+    /// A heartbeat: another leader is primary. Of two primaries, the one with the lower ballot steps down: in
+    /// the same round, the one with the lower id. A heartbeat below the highest ballot seen comes from a
+    /// former primary, and is ignored.
     pub(super) fn on_heartbeat(
         &self,
         state: &mut State,
@@ -275,9 +276,9 @@ impl Leader {
         }
     }
 
-    /// Stops proposing, and sends the clients of unfinished requests to the new primary, if it is
-    /// known. What was proposed may still be chosen: that a request sent again is applied once is
-    /// the history's care.
+    /// Stops proposing, and redirects the clients of unfinished requests to the new primary, if it is known.
+    /// Commands already proposed may still be chosen; the executor applies a request that is sent again once
+    /// only.
     pub(super) fn step_down(&self, state: &mut State, primary: Option<LeaderId>, step: &mut Step) {
         if let Some(pending) = state.stance.pending_mut() {
             for (id, client) in std::mem::take(&mut pending.in_flight) {

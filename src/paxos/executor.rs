@@ -8,10 +8,10 @@ use super::message::{Message, Refusal};
 use super::rules::Rules;
 use super::sessions::{Done, Retention, Sessions};
 
-/// The commands that were applied, and what is remembered of those who asked for them.
+/// The state machine, the instances applied to it, and the client sessions.
 ///
-/// It is a function of the chosen decrees and of limits that all members share, so every leader
-/// comes to the same one.
+/// It is a function of the chosen decrees and of limits that all members share, so all leaders arrive at the
+/// same one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Executor {
     applied: Vec<Instance>,
@@ -20,17 +20,17 @@ pub struct Executor {
 }
 
 impl Executor {
-    /// Nothing was applied to this machine yet.
+    /// An executor that has applied nothing to this machine yet.
     pub fn new(machine: AnyStateMachine) -> Self {
         Executor { machine: Checkpointed::new(machine), ..Executor::default() }
     }
 
-    /// What the commands have made of the state machine.
+    /// The state machine after the applied commands.
     pub fn machine(&self) -> &AnyStateMachine {
         self.machine.machine()
     }
 
-    /// The last panics of the state machine, in order, and how many there were in all.
+    /// The last panics of the state machine, in order, and the number of all panics.
     pub fn panics(&self) -> (&[Panic], u64) {
         self.machine.panics()
     }
@@ -40,14 +40,14 @@ impl Executor {
         &self.applied
     }
 
-    /// What is remembered of clients.
+    /// The sessions of the clients.
     pub fn sessions(&self) -> &Sessions {
         &self.sessions
     }
 
-    /// Takes the command on that was chosen in the next instance: forgets what is too old by then, and
-    /// applies the command, unless it was applied before or comes too late. Should the state machine
-    /// panic, `log` is asked for commands that were applied before.
+    /// Executes the command that was chosen in the next instance: expires sessions, then applies the command,
+    /// unless it was applied before or its session has expired. `log` gives commands that were applied
+    /// before, for the case that the state machine panics.
     pub(super) fn execute<'a>(
         &mut self,
         (instance, command): (Instance, &Command),
@@ -68,12 +68,12 @@ impl Executor {
         }
     }
 
-    /// What its client is told, once a request was applied.
+    /// The reply to a request that was applied; `None` if it was not, or if its answer is forgotten.
     pub fn reply(&self, id: RequestId) -> Option<Message> {
         self.sessions.answer(id).cloned().map(|done| Message::Reply { id, done })
     }
 
-    /// What its client is told of a request that was chosen, and is not open any more.
+    /// The answer to a request that was chosen and is no longer open.
     pub fn verdict(&self, id: RequestId) -> Message {
         self.reply(id).unwrap_or_else(|| {
             let reason = if self.forgotten(id) { Refusal::Forgotten } else { Refusal::Expired };
@@ -81,17 +81,17 @@ impl Executor {
         })
     }
 
-    /// Whether the request was applied, or counts as answered for good.
+    /// True if the request was applied, or counts as acknowledged.
     pub fn has(&self, id: RequestId) -> bool {
         self.forgotten(id) || self.sessions.answer(id).is_some()
     }
 
-    /// Whether the request counts as answered for good.
+    /// True if the request counts as acknowledged.
     fn forgotten(&self, id: RequestId) -> bool {
         id.sequence < self.sessions.acknowledged(id.client)
     }
 
-    /// Whether a command can be taken, if it is to be chosen at `instance` or later.
+    /// Checks that a command may be taken on, to be chosen at `instance` or later.
     pub fn admit(
         &self,
         command: &Command,
@@ -106,7 +106,7 @@ impl Executor {
         if self.forgotten(command.id) {
             return Err(Refusal::Forgotten);
         }
-        // A lease may start where this leader has not come to yet.
+        // A lease may start at an instance that this leader has not reached yet.
         let first = instance.max(client.lease_start);
         if !self.sessions.remembers(client) && !(rules.may_open)(client, first, limits.lease) {
             return Err(Refusal::Expired);
@@ -114,12 +114,12 @@ impl Executor {
         Ok(())
     }
 
-    /// Whether a command can be taken without its client's session growing past the limits. Only
-    /// who has applied all that was chosen before can tell.
+    /// Checks that a command keeps its client's session within the limits. The result is reliable only once
+    /// all chosen decrees were applied.
     pub fn has_room(&self, command: &Command, limits: &Limits) -> Result<(), Refusal> {
         let client = command.id.client;
-        // What is acknowledged is carried by later commands, so it lags by a window at most. A client
-        // without a session counts on from an earlier one.
+        // Clients acknowledge in later commands, so the acknowledged sequence lags by a window at most. The
+        // requests of a client without a session continue from an earlier session.
         let remembers = self.sessions.remembers(client);
         let known = remembers.then(|| self.sessions.acknowledged(client));
         let acknowledged = known.unwrap_or(command.acknowledged);
@@ -147,7 +147,7 @@ mod tests {
         Command { id, acknowledged, payload: [][..].into() }
     }
 
-    /// No machine here panics.
+    /// The log of a test in which no machine panics.
     fn none(_: Instance) -> Option<&'static Command> {
         None
     }

@@ -1,7 +1,6 @@
-//! The leader: takes commands, proposes them as primary, and learns what is chosen.
+//! The leader: takes commands, proposes them as primary, and learns the chosen decrees.
 //!
-//! How it becomes primary is in [`election`](super::election); how it makes up for what it missed
-//! is in [`catch_up`](super::catch_up).
+//! Elections are in [`election`](super::election), and catching up in [`catch_up`](super::catch_up).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -23,103 +22,103 @@ use super::step::{Step, Timer};
 use super::storage::{Record, Storage};
 use super::telling::Telling;
 
-/// What a leader does when it starts.
+/// The first action of a leader when it starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// Makes itself primary at once.
+    /// Campaigns at once.
     Campaign,
-    /// Waits for a heartbeat, and makes itself primary if none comes.
+    /// Waits for a heartbeat, and campaigns if none comes.
     Follow,
 }
 
 /// A leader's configuration.
 #[derive(Clone, Debug)]
 pub struct Leader {
-    /// Its place among the leaders.
+    /// The index of this leader among the leaders.
     pub me: LeaderId,
-    /// What it does first.
+    /// The action at the start.
     pub start: Start,
-    /// The acceptors that it asks to promise and to vote: a quorum at least. All of them, except
-    /// where a model is to stay small.
+    /// The acceptors that it asks to promise and to vote: a quorum at least. All acceptors, except in models
+    /// that are to stay small.
     pub asks: AcceptorSet,
-    /// Commands of its own, proposed whenever it campaigns: a leader may be its own client.
+    /// Commands of its own, proposed at each campaign: a leader may be its own client.
     pub backlog: Vec<Command>,
-    /// What commands are applied to, as it is before the first.
+    /// The initial state of the state machine.
     pub machine: AnyStateMachine,
-    /// What all members share.
+    /// The settings that all members share.
     pub setup: Arc<Setup>,
 }
 
-/// What a leader knows. Only `round` is durable; the rest is learned again.
+/// The state of a leader. Only `round` is durable; the rest is learned again after a restart.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     /// The last round used. Invariant: only grows, and is saved before it is used.
     pub(super) round: u32,
     /// The highest ballot heard of.
     pub(super) seen: Ballot,
-    /// How many campaigns in a row have failed, up to [`Limits::backoff`](super::Limits::backoff).
+    /// The number of campaigns in a row that have failed, up to [`Limits::backoff`](super::Limits::backoff).
     pub(super) failed: u32,
     pub(super) stance: Stance,
     pub(super) learner: Learner,
-    /// Invariant: exactly the known prefix has been applied.
+    /// Invariant: exactly the prefix of known decrees has been executed.
     pub(super) executor: Executor,
 }
 
-/// What a leader takes itself for.
+/// The stance of a leader: follower, candidate or primary.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Stance {
-    /// Learns, and sends clients to the leader that is thought to be primary, if any.
+    /// Learns, and redirects clients to the presumed primary, if any.
     Follower(Option<LeaderId>),
-    /// Has asked the acceptors to promise.
+    /// Has asked the acceptors to promise: phase 1.
     Candidate(Candidate),
-    /// Has a quorum of promises, and proposes.
+    /// Holds promises of a quorum, and proposes: phase 2.
     Primary(Primary),
 }
 
-/// Phase 1 under way.
+/// The state of phase 1.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Candidate {
     pub(super) ballot: Ballot,
-    /// Whose promise has come in whole.
+    /// The acceptors whose promises are complete.
     pub(super) promised: AcceptorSet,
-    /// How far the others that were asked have told of their votes.
+    /// The progress of the promises of the other acceptors that were asked.
     pub(super) told: BTreeMap<AcceptorId, Telling>,
-    /// How often in a row nothing new was found to have been told.
+    /// The number of resend timeouts in a row without news of any acceptor.
     pub(super) quiet: u32,
     pub(super) adopted: Adopted,
     pub(super) pending: PendingRequests,
 }
 
-/// Phase 2 under way, in many instances at once.
+/// The state of phase 2, in many instances at once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Primary {
     pub(super) ballot: Ballot,
-    /// What phase 1 demands to be proposed, as soon as the window reaches it.
+    /// The decrees that phase 1 demands, proposed as soon as the window reaches their instances.
     pub(super) forced: BTreeMap<Instance, Decree>,
-    /// The instances to be repaired: where nothing is forced, a no-op is proposed.
+    /// The instances to be repaired: a no-op is proposed in those without a forced decree.
     pub(super) gaps: Range<u64>,
     /// The first instance that is free for commands.
     pub(super) end: Instance,
-    /// Proposed, and not known to be chosen.
+    /// The decrees proposed and not known to be chosen.
     pub(super) open: BTreeMap<Instance, Decree>,
-    /// The first instance that nothing was proposed in yet. Invariant: below it, everything is
-    /// open or known to be chosen.
+    /// The first instance without a proposal. Invariant: each instance below it is open or known to be
+    /// chosen.
     pub(super) next: Instance,
     pub(super) stall: Stall,
     pub(super) pending: PendingRequests,
 }
 
-/// What was found when stalled proposals were last looked for.
+/// The findings of the last look for stalled proposals.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Stall {
-    /// Proposals below this were open already.
+    /// The bound below which all proposals were open already.
     below: Instance,
-    /// The oldest of them, and how often it has been found stalled.
+    /// The oldest stalled proposal, and the number of times in a row that it was found stalled.
     oldest: Option<(Instance, u32)>,
 }
 
 impl Primary {
-    /// How often in a row the oldest open proposal was found stalled; 0 if it is not.
+    /// The number of times in a row that the oldest open proposal was found stalled; 0 if it is not.
     fn look_for_stalled(&mut self) -> u32 {
         let oldest = self.open.keys().next().copied().filter(|oldest| *oldest < self.stall.below);
         let before = self.stall.oldest.filter(|(instance, _)| Some(*instance) == oldest);
@@ -128,8 +127,7 @@ impl Primary {
         if oldest.is_some() { times } else { 0 }
     }
 
-    /// What phase 1 demands to be proposed in this instance: the decree that is forced, or a no-op
-    /// if it is a gap.
+    /// Takes the decree that phase 1 demands in this instance: the forced one, or a no-op in a gap.
     fn demanded(&mut self, instance: Instance) -> Option<Decree> {
         let gap = self.gaps.contains(&instance.0).then_some(Decree::Noop);
         self.forced.remove(&instance).or(gap)
@@ -161,12 +159,12 @@ impl State {
         Storage(vec![Record::Round(self.round)])
     }
 
-    /// What this leader takes itself for.
+    /// The stance of this leader.
     pub fn stance(&self) -> &Stance {
         &self.stance
     }
 
-    /// What it takes itself for, in words, with the ballot in use.
+    /// The name of the stance, with the ballot in use.
     pub fn stance_name(&self) -> (&'static str, Option<Ballot>) {
         let name = match self.stance {
             Stance::Follower(_) => "follower",
@@ -176,39 +174,40 @@ impl State {
         (name, self.stance.ballot())
     }
 
-    /// The highest ballot that it has heard of.
+    /// The highest ballot heard of.
     pub fn seen(&self) -> Ballot {
         self.seen
     }
 
-    /// True of a primary that knows all that was chosen before it was elected. Others may have missed
-    /// much, and not know it.
+    /// True if this leader is primary and knows all that was chosen before its election. Any other leader may
+    /// have missed decrees without noticing.
     pub fn is_current(&self) -> bool {
         let first = self.learner.first_unchosen();
         matches!(&self.stance, Stance::Primary(primary) if first >= primary.end)
     }
 
-    /// What it knows to be chosen.
+    /// The decrees known to be chosen, and the votes counted.
     pub fn learner(&self) -> &Learner {
         &self.learner
     }
 
-    /// What it has applied.
+    /// The executor of the chosen commands.
     pub fn executor(&self) -> &Executor {
         &self.executor
     }
 
-    /// The last round that it used.
+    /// The last round used.
     pub fn round(&self) -> u32 {
         self.round
     }
 
-    /// The commands that were applied, in order.
+    /// The applied commands, in order.
     pub fn commands(&self) -> impl Iterator<Item = &Command> {
         self.executor.applied().iter().filter_map(|i| self.learner.get(*i)?.command())
     }
 
-    /// Requests that this leader has taken on, and yet will neither propose nor answer.
+    /// The requests that this leader has taken on but will neither propose nor answer. None in a correct
+    /// protocol.
     pub fn forgotten(&self) -> Vec<RequestId> {
         let nothing = BTreeMap::new();
         let (pending, forced, open) = match &self.stance {
@@ -227,8 +226,8 @@ impl State {
         pending.in_flight.keys().filter(|id| !known.contains(id)).copied().collect()
     }
 
-    /// Instances that a primary has passed, and would leave undecided for ever: neither open nor
-    /// known to be chosen.
+    /// The instances that a primary has passed and would leave undecided for ever: neither open nor known to
+    /// be chosen. None in a correct protocol.
     pub fn neglected(&self) -> Vec<Instance> {
         let Stance::Primary(primary) = &self.stance else { return Vec::new() };
         let covered = |i: &Instance| self.learner.get(*i).is_some() || primary.open.contains_key(i);
@@ -238,13 +237,13 @@ impl State {
 }
 
 impl Leader {
-    /// The acceptors that it asks, and those among them that are not in `but`.
+    /// The acceptors that this leader asks, without those in `but`.
     pub(super) fn acceptors(&self, but: AcceptorSet) -> impl Iterator<Item = (AcceptorId, Id)> {
         let asked = move |a: &(AcceptorId, Id)| self.asks.contains(a.0) && !but.contains(a.0);
         self.setup.members.numbered_acceptors().filter(asked)
     }
 
-    /// The first step of a life: remembers the rounds used in earlier ones.
+    /// The first step after a start: recalls the last round used.
     pub(super) fn on_start(&self, storage: Option<&Storage>, step: &mut Step) -> State {
         let mut state = State {
             round: (step.rules.last_round)(storage),
@@ -261,7 +260,7 @@ impl Leader {
         state
     }
 
-    /// A client asks for a command to be put into the history.
+    /// A client asks for a command to be applied.
     pub(super) fn on_request(&self, state: &mut State, src: Id, command: Command, step: &mut Step) {
         let id = command.id;
         if let Some(reply) = (step.rules.answer)(&state.executor, id) {
@@ -276,8 +275,8 @@ impl Leader {
             (Ok(()) | Err(Refusal::WindowExceeded), Stance::Follower(primary)) => {
                 return step.send(src, Message::Redirect { id, primary: *primary });
             }
-            // A leader that has just come back knows next to nothing of its clients, and cannot tell
-            // one that has asked for many things from one that makes its numbers up.
+            // A leader that has just restarted knows few of its clients, so it cannot tell a client with many
+            // requests behind it from one that makes up its sequence.
             (Err(Refusal::WindowExceeded), _) if !is_current => Err(Refusal::Overloaded),
             (Err(reason), _) => Err(reason),
             (Ok(()), Stance::Candidate(Candidate { pending, .. }))
@@ -291,8 +290,8 @@ impl Leader {
         }
     }
 
-    /// A client asks for a name. Its lease starts where the history ends, and only a primary that knows
-    /// all that was chosen before can tell: one that starts too early has run out before it is used.
+    /// A client asks for a name. Its lease starts at the end of the history, which only a current primary
+    /// knows; a lease that starts too early has expired before it is used.
     pub(super) fn on_open(&self, state: &State, src: Id, number: u128, step: &mut Step) {
         let lease_start = state.learner.first_unchosen();
         let answer = match &state.stance {
@@ -305,7 +304,7 @@ impl Leader {
         step.send(src, answer);
     }
 
-    /// Phase 2a: proposes what phase 1 demands, then new commands, as far as the window reaches.
+    /// Phase 2a: proposes the decrees that phase 1 demands, then new commands, as far as the window reaches.
     pub(super) fn propose(&self, state: &mut State, step: &mut Step) {
         let State { stance: Stance::Primary(primary), learner, executor, .. } = state else {
             return;
@@ -337,7 +336,7 @@ impl Leader {
         }
     }
 
-    /// Phase 2b heard: an acceptor has voted. Every leader learns from it.
+    /// Phase 2b received: an acceptor has voted. Every leader learns from votes.
     pub(super) fn on_accepted(
         &self,
         state: &mut State,
@@ -355,8 +354,8 @@ impl Leader {
         }
     }
 
-    /// Collects a proposal that is no longer needed. A command that lost its instance to another
-    /// waits for a new one; that it is applied once is the executor's care.
+    /// Closes a proposal whose instance is decided. A command that lost its instance to another waits for a
+    /// new instance; the executor applies it once only.
     pub(super) fn conclude(&self, state: &mut State, instance: Instance) {
         let State { stance: Stance::Primary(primary), learner, .. } = state else { return };
         let Some(proposed) = primary.open.remove(&instance) else { return };
@@ -367,7 +366,7 @@ impl Leader {
         }
     }
 
-    /// Applies what was newly learned, from `before` on, and answers the clients concerned.
+    /// Executes the decrees newly learned, from `before` on, and answers their clients.
     pub(super) fn advance(&self, state: &mut State, before: Instance, step: &mut Step) {
         let State { stance, learner, executor, .. } = state;
         let retention = (step.rules.retention)(&self.setup.limits, stance);
@@ -384,9 +383,9 @@ impl Leader {
         self.propose(state, step);
     }
 
-    /// Sends stalled messages again: prepares that were not answered, proposals that have been
-    /// open since the last time. A primary whose oldest proposal stays stalled does not reach a
-    /// quorum. It makes room for one that may.
+    /// Resends stalled messages: prepares without an answer, and proposals open since the last timeout. A
+    /// primary whose oldest proposal stays stalled does not reach a quorum, and steps down to make room for
+    /// one that may.
     pub(super) fn on_resend_timeout(&self, state: &mut State, step: &mut Step) {
         match &mut state.stance {
             Stance::Follower(_) => return,

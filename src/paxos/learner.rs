@@ -1,4 +1,4 @@
-//! The learner in every leader: collects votes, and knows what is chosen.
+//! The learner of every leader: counts votes, and holds the chosen decrees.
 
 use std::collections::BTreeMap;
 
@@ -9,24 +9,25 @@ use super::message::Vote;
 use super::quorum::{AcceptorId, AcceptorSet};
 use super::rules::Rules;
 
-/// Who has voted for what under one ballot; a ballot proposes one decree per instance.
+/// The acceptors that have voted under one ballot, and the decree they have voted for: a ballot proposes one
+/// decree per instance.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Tally {
     decree: Decree,
     voters: AcceptorSet,
 }
 
-/// What a leader knows of the history.
+/// The decrees that a leader knows to be chosen, and the votes that it has counted.
 ///
-/// Every leader, primary or not, learns from the acceptors on its own ("passive learning"), so
-/// that each can take over.
+/// Every leader, primary or not, learns from the acceptors directly ("passive learning"), so that each can
+/// take over.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Learner {
     /// The decrees of all instances up to the first one not known to be chosen.
     prefix: Vec<Decree>,
-    /// Chosen decrees beyond it. Invariant: no key is at or below the first unchosen instance.
+    /// Chosen decrees beyond the prefix. Invariant: no key is at or below the first unchosen instance.
     beyond: BTreeMap<Instance, Decree>,
-    /// Votes in instances that are not known to be chosen. Invariant: no key is known.
+    /// Votes in instances that are not known to be chosen. Invariant: no key is known to be chosen.
     votes: BTreeMap<Instance, BTreeMap<Ballot, Tally>>,
 }
 
@@ -46,7 +47,7 @@ impl Learner {
         from.max(self.first_unchosen()).first_missing(&self.beyond)
     }
 
-    /// In how many instances a decree is known to be chosen beyond the first unchosen one.
+    /// The number of decrees known to be chosen beyond the first unchosen instance.
     pub fn beyond(&self) -> usize {
         self.beyond.len()
     }
@@ -57,37 +58,37 @@ impl Learner {
         last.or_else(|| self.first_unchosen().0.checked_sub(1).map(Instance))
     }
 
-    /// All that is known to be chosen, by instance.
+    /// All decrees known to be chosen, in order of instances.
     pub fn chosen(&self) -> impl Iterator<Item = (Instance, &Decree)> {
         let prefix = self.prefix.iter().zip(0..).map(|(decree, i)| (Instance(i), decree));
         prefix.chain(self.beyond.iter().map(|(instance, decree)| (*instance, decree)))
     }
 
-    /// What was chosen in this instance, if known.
+    /// The decree chosen in this instance, if known.
     pub fn get(&self, instance: Instance) -> Option<&Decree> {
         let index = usize::try_from(instance.0).ok()?;
         self.prefix.get(index).or_else(|| self.beyond.get(&instance))
     }
 
-    /// One past the last instance of which anything is known: a vote or a decision.
+    /// One past the last instance with a known vote or decision.
     pub fn end(&self) -> Instance {
         let last = self.beyond.keys().next_back().max(self.votes.keys().next_back());
         last.map_or(self.first_unchosen(), |last| last.next())
     }
 
-    /// Who is known to have voted in this instance under this ballot.
+    /// The acceptors known to have voted in this instance under this ballot.
     pub fn voters(&self, instance: Instance, ballot: Ballot) -> AcceptorSet {
         let tally = self.votes.get(&instance).and_then(|ballots| ballots.get(&ballot));
         tally.map_or(AcceptorSet::default(), |tally| tally.voters)
     }
 
-    /// The decrees that anyone is known to have voted for in this instance, by ballot.
+    /// The decrees known to have votes in this instance, by ballot.
     pub fn voted(&self, instance: Instance) -> impl Iterator<Item = (Ballot, &Decree)> {
         let ballots = self.votes.get(&instance).into_iter().flatten();
         ballots.map(|(ballot, tally)| (*ballot, &tally.decree))
     }
 
-    /// The same, with acceptors renamed.
+    /// The same learner, with acceptors renamed.
     pub(super) fn with_acceptors_renamed(&self, name: &dyn Fn(AcceptorId) -> AcceptorId) -> Self {
         let mut learner = self.clone();
         for tally in learner.votes.values_mut().flat_map(BTreeMap::values_mut) {
@@ -96,9 +97,9 @@ impl Learner {
         learner
     }
 
-    /// Counts a vote. A decree is chosen once a phase-2 quorum has voted for it under the same
-    /// ballot (PMS 2.2, 2.3). Votes further ahead than `window` instances are not kept, as catching up
-    /// brings what they would have said; a candidate keeps all that promises report.
+    /// Counts a vote. A decree is chosen once a phase-2 quorum has voted for it under the same ballot (PMS
+    /// 2.2, 2.3). Votes more than `window` instances ahead are dropped, as catching up brings their decrees;
+    /// a candidate keeps all votes that promises report.
     pub fn count(
         &mut self,
         acceptor: AcceptorId,
@@ -122,7 +123,7 @@ impl Learner {
         }
     }
 
-    /// Takes note that `decree` was chosen.
+    /// Records that `decree` was chosen.
     pub fn learn(&mut self, instance: Instance, decree: Decree) {
         if self.get(instance).is_some() {
             return;
@@ -138,8 +139,8 @@ impl Learner {
         }
     }
 
-    /// Chosen decrees from `from` to `until`, as many as fit a page of `bytes` bytes; one at least
-    /// if there is one.
+    /// The chosen decrees from `from` to `until`, as far as the prefix reaches. The page closes once it holds
+    /// `bytes` bytes, and has at least one decree if there is one.
     pub fn page(&self, from: Instance, until: Instance, bytes: usize) -> Vec<Decree> {
         let mut size = 0;
         let known = usize::try_from(from.0).ok().and_then(|from| self.prefix.get(from..));

@@ -1,4 +1,4 @@
-//! The state machine that chosen commands are applied to, in order and each once.
+//! The state machine that chosen commands are applied to, in order and once each.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -11,29 +11,28 @@ use thiserror::Error;
 
 use super::limits::MAX_REPLY;
 
-/// What a cluster replicates.
+/// A replicated state machine.
 ///
-/// Every leader has one, and they all come to the same state, so what it does must depend on
-/// nothing but its state and the command: no clock, no randomness, no file. Commands come from
-/// clients as they are, so one that makes no sense should be answered so.
+/// Every leader has one, and all must reach the same state. So a result may depend on the state and the
+/// command only: no clock, no randomness, no file. Commands come from clients unchecked; a malformed one
+/// should be answered with an error.
 ///
 /// # Panics
 ///
-/// A panic in [`apply`](StateMachine::apply) is an outcome. The command has no effect, however far it
-/// came; its client is told [`Answer::Panicked`]; and it counts as applied, so that it is not applied
-/// again. This is the same on all leaders and after each restart, since it depends on the state and
-/// the command alone. The machine is put back by applying to a clone of an earlier state what was
-/// applied since, so a panic costs time: at most that of all commands since the panic before, and two
-/// clones. It is for mistakes, and not a way to say no.
+/// A panic in [`apply`](StateMachine::apply) is an outcome. The command has no effect, however far it came;
+/// its client is told [`Answer::Panicked`]; and it counts as applied, so that it is not applied again. This
+/// is the same on all leaders and after each restart, since it depends on the state and the command alone.
+/// The state is rebuilt from a clone of an earlier state and the commands since, so a panic costs time: at
+/// most that of all commands since the panic before, and two clones. It is meant for bugs, and is no way to
+/// reject commands.
 ///
-/// What this does not hold against, and a machine must not do:
-/// - end the process: overflow the stack, run out of memory, abort, panic while it panics; or be
-///   compiled with `panic = "abort"`. Then every leader ends at this command, again after each start;
+/// A machine is not protected from the following, and must not do it:
+/// - end the process: overflow the stack, run out of memory, abort, panic while it panics, or be compiled
+///   with `panic = "abort"`. Then every leader ends at this command, again after each start;
 /// - never return;
-/// - share state with its clones or with anything else, through an `Arc`, a `static` or a file: that is
-///   not put back;
+/// - share state with its clones or with anything else, through an `Arc`, a `static` or a file: such state is
+///   not rebuilt;
 /// - panic in `clone`, `snapshot`, `restore` or `drop`.
-///
 /// ```
 /// use synod::{Answer, AnyStateMachine, RestoreError, StateMachine};
 ///
@@ -61,45 +60,45 @@ use super::limits::MAX_REPLY;
 /// assert_eq!(machine.apply(b"abc"), Ok(Answer::Reply(3u64.to_be_bytes()[..].into())));
 /// ```
 pub trait StateMachine: Clone + Send + Sync + 'static {
-    /// Applies a command, and says what its client is told: no more than
-    /// [`MAX_REPLY`] bytes, or the client learns only that it was done.
+    /// Applies a command, and returns the reply to its client, at most [`MAX_REPLY`] bytes. Of a longer reply
+    /// the client is told the length only, [`Answer::TooLong`].
     fn apply(&mut self, command: &[u8]) -> Vec<u8>;
 
-    /// All of the state. Equal states give the same bytes, and other states others.
+    /// The whole state, as bytes. Equal states must give equal bytes, and different states different ones.
     fn snapshot(&self) -> Vec<u8>;
 
-    /// The state that a snapshot was taken of.
+    /// The state that a snapshot was taken of. An error if the bytes are no snapshot.
     fn restore(snapshot: &[u8]) -> Result<Self, RestoreError>;
 }
 
-/// Why a snapshot cannot be restored.
+/// The reason why a snapshot cannot be restored.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("the snapshot cannot be restored: {0}")]
 pub struct RestoreError(String);
 
 impl RestoreError {
-    /// For this reason.
+    /// An error with this reason.
     pub fn new(why: impl Into<String>) -> Self {
         RestoreError(why.into())
     }
 }
 
-/// What a client is told of its command, beside where it was applied.
+/// The result of a command, as its client is told.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Answer {
     /// The state machine's reply.
     Reply(#[serde(with = "super::bytes")] Arc<[u8]>),
-    /// It was applied, but the reply has so many bytes, which is more than [`MAX_REPLY`].
+    /// Applied, but the reply has this many bytes, more than [`MAX_REPLY`].
     TooLong(u64),
-    /// It made the state machine panic. It has no effect, and will have none.
+    /// The command made the state machine panic: it has no effect, and never will have.
     Panicked,
-    /// It was applied, and the reply had so many bytes, but they are not kept any more: too many others
-    /// came after it, see [`Limits::reply_bytes`](super::Limits::reply_bytes).
+    /// Applied, but the reply, of this many bytes, was dropped to make room for others: see
+    /// [`Limits::reply_bytes`](super::Limits::reply_bytes).
     NotKept(u64),
 }
 
 impl Answer {
-    /// The bytes of the reply that it holds.
+    /// The bytes of the reply held here; 0 if there is none.
     pub fn reply_bytes(&self) -> u64 {
         match self {
             Answer::Reply(bytes) => bytes.len() as u64,
@@ -107,8 +106,7 @@ impl Answer {
         }
     }
 
-    /// The answer to the same command once its reply is not kept any more. One without bytes stays as
-    /// it is.
+    /// The answer to the same command once its reply was dropped. An answer without bytes stays as it is.
     pub fn without_reply(&self) -> Answer {
         match self.reply_bytes() {
             0 => self.clone(),
@@ -116,14 +114,14 @@ impl Answer {
         }
     }
 
-    /// Whether both may be told of one command: they are equal, or differ in that the reply of one is
-    /// not kept any more.
+    /// True if both may answer the same command: they are equal, or differ only in that one's reply was
+    /// dropped.
     pub fn agrees_with(&self, other: &Answer) -> bool {
         self == other || *self == other.without_reply() || self.without_reply() == *other
     }
 }
 
-/// The error of a state machine that has panicked. In which state it is nobody knows.
+/// The error of a state machine that has panicked. Its state is undefined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the state machine has panicked")]
 pub struct Panicked;
@@ -141,7 +139,7 @@ impl fmt::Display for Answer {
     }
 }
 
-/// Does nothing and says nothing: a history alone.
+/// The machine that does nothing: a history alone.
 impl StateMachine for () {
     fn apply(&mut self, _: &[u8]) -> Vec<u8> {
         Vec::new()
@@ -156,10 +154,10 @@ impl StateMachine for () {
     }
 }
 
-/// Any state machine. Two are equal if their snapshots are.
+/// A state machine of any type. Two are equal if their snapshots are.
 pub struct AnyStateMachine(Box<dyn Object>);
 
-/// What is needed of a state machine whose type is not known.
+/// The operations of a state machine whose type is erased.
 trait Object: Send + Sync {
     fn apply(&mut self, command: &[u8]) -> Vec<u8>;
     fn snapshot(&self) -> Vec<u8>;
@@ -186,14 +184,14 @@ impl<M: StateMachine> Object for M {
 }
 
 impl AnyStateMachine {
-    /// This one, as it is.
+    /// Erases the type of a machine.
     pub fn new(machine: impl StateMachine) -> Self {
         AnyStateMachine(Box::new(machine))
     }
 
-    /// Applies a command. After an error the machine must not be used any more.
+    /// Applies a command. After an error the machine must not be used any more: its state is undefined.
     pub fn apply(&mut self, command: &[u8]) -> Result<Answer, Panicked> {
-        // Nobody sees the machine again that is left behind by a panic.
+        // Unwind safety: the caller drops a machine that has panicked.
         let apply = AssertUnwindSafe(|| self.0.apply(command));
         let reply = catch_unwind(apply).map_err(|_| Panicked)?;
         Ok(match reply.len() {
@@ -202,12 +200,12 @@ impl AnyStateMachine {
         })
     }
 
-    /// All of its state.
+    /// The whole state, as bytes.
     pub fn snapshot(&self) -> Vec<u8> {
         self.0.snapshot()
     }
 
-    /// A machine of the same kind, in the state that the snapshot was taken of.
+    /// A machine of the same type, in the state that the snapshot was taken of.
     pub fn restored(&self, snapshot: &[u8]) -> Result<Self, RestoreError> {
         self.0.restore(snapshot)
     }
@@ -233,7 +231,7 @@ impl PartialEq for AnyStateMachine {
 
 impl Eq for AnyStateMachine {}
 
-/// By their snapshots.
+/// The order of the snapshots.
 impl Ord for AnyStateMachine {
     fn cmp(&self, other: &Self) -> Ordering {
         self.snapshot().cmp(&other.snapshot())
@@ -263,7 +261,7 @@ impl fmt::Debug for AnyStateMachine {
 mod tests {
     use super::*;
 
-    /// Its state is all that it was told, and so are its replies.
+    /// A machine whose state and reply are all the bytes that it was given.
     #[derive(Clone, Default)]
     struct Echo(Vec<u8>);
 
@@ -300,7 +298,7 @@ mod tests {
         assert_eq!(machine.apply(b"x"), Ok(Answer::TooLong(MAX_REPLY as u64 + 1)));
     }
 
-    /// A reply that is gone agrees with any of its length, and with nothing else.
+    /// A dropped reply agrees with any reply of its length, and with nothing else.
     #[test]
     fn answers_agree_unless_they_tell_different_things() {
         let reply = |text: &str| Answer::Reply(text.as_bytes().into());

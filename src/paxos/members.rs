@@ -1,4 +1,4 @@
-//! Who takes part: leaders, acceptors, and how the latter form quorums.
+//! The members of a cluster: leaders, acceptors, and the quorums of the acceptors.
 
 use stateright::actor::Id;
 use thiserror::Error;
@@ -6,9 +6,7 @@ use thiserror::Error;
 use super::ballot::{Ballot, LeaderId};
 use super::quorum::{AcceptorId, AcceptorSet, MAX_ACCEPTORS, QuorumError, Quorums};
 
-/// The members of a cluster. Fixed for as long as the cluster lives, and the same at every node.
-///
-/// An [`Id`] is opaque here: an index in the model, a socket address over UDP.
+/// The members of a cluster. Fixed for the life of the cluster, and the same at every node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Members {
     leaders: Vec<Id>,
@@ -16,10 +14,10 @@ pub struct Members {
     quorums: Quorums,
 }
 
-/// Why these members cannot form a cluster.
+/// The reason why these members cannot form a cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum MembersError {
-    /// A role that nobody plays.
+    /// A role without any member.
     #[error("a cluster needs at least one {0}")]
     Nobody(&'static str),
     /// More members of a role than can be told apart.
@@ -27,9 +25,9 @@ pub enum MembersError {
     TooMany {
         /// "leader" or "acceptor".
         role: &'static str,
-        /// How many were given.
+        /// The number of members given.
         count: usize,
-        /// How many there may be.
+        /// The most members possible.
         most: usize,
     },
     /// One address for two members.
@@ -66,37 +64,37 @@ impl Members {
         Ok(Members { leaders, acceptors, quorums })
     }
 
-    /// Where each leader is, by [`LeaderId`].
+    /// The address of each leader, indexed by [`LeaderId`].
     pub fn leaders(&self) -> &[Id] {
         &self.leaders
     }
 
-    /// Where each acceptor is, by [`AcceptorId`].
+    /// The address of each acceptor, indexed by [`AcceptorId`].
     pub fn acceptors(&self) -> &[Id] {
         &self.acceptors
     }
 
-    /// Where this leader is.
+    /// The address of this leader.
     pub fn leader(&self, leader: LeaderId) -> Option<Id> {
         self.leaders.get(usize::from(leader.0)).copied()
     }
 
-    /// Whose ballot this is; nobody's if its round or its leader does not exist.
+    /// The address of the leader that owns this ballot; `None` if the round or the leader does not exist.
     pub fn owner(&self, ballot: Ballot) -> Option<Id> {
         self.leader(ballot.leader).filter(|_| ballot.round > 0)
     }
 
-    /// Whether `id` is the leader that this ballot belongs to.
+    /// True if the leader at `id` owns this ballot.
     pub fn owns(&self, id: Id, ballot: Ballot) -> bool {
         self.owner(ballot) == Some(id)
     }
 
-    /// Which leader is at `id`, if any.
+    /// The leader at `id`, if any.
     pub fn leader_at(&self, id: Id) -> Option<LeaderId> {
         self.leaders.iter().position(|leader| *leader == id).map(|i| LeaderId(i as u16))
     }
 
-    /// Which acceptor is at `id`, if any.
+    /// The acceptor at `id`, if any.
     pub fn acceptor_at(&self, id: Id) -> Option<AcceptorId> {
         self.acceptors.iter().position(|acceptor| *acceptor == id).map(|i| AcceptorId(i as u8))
     }
@@ -106,12 +104,12 @@ impl Members {
         self.acceptors.iter().enumerate().map(|(i, id)| (AcceptorId(i as u8), *id))
     }
 
-    /// Whether these acceptors suffice to finish phase 1.
+    /// True if these acceptors are a phase-1 quorum: their promises suffice.
     pub fn phase1(&self, set: AcceptorSet) -> bool {
         self.quorums.phase1(set, self.acceptors.len())
     }
 
-    /// Whether the votes of these acceptors choose a value.
+    /// True if these acceptors are a phase-2 quorum: their votes choose a decree.
     pub fn phase2(&self, set: AcceptorSet) -> bool {
         self.quorums.phase2(set, self.acceptors.len())
     }

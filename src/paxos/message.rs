@@ -1,4 +1,4 @@
-//! Everything that leaders, acceptors and clients say to one another.
+//! The messages between leaders, acceptors and clients.
 
 use std::fmt;
 
@@ -8,41 +8,40 @@ use super::ballot::{Ballot, LeaderId};
 use super::command::{ClientId, Command, Decree, Instance, RequestId};
 use super::sessions::Done;
 
-/// An acceptor's vote: in this instance, under this ballot, for this decree.
+/// An acceptor's vote for a decree, in one instance and under one ballot.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Vote {
-    /// Where in the history.
+    /// The instance voted in.
     pub instance: Instance,
-    /// Under which ballot it was cast.
+    /// The ballot under which the vote was cast.
     pub ballot: Ballot,
-    /// For what.
+    /// The decree voted for.
     pub decree: Decree,
 }
 
-/// Why a leader will not take a request.
+/// The reason why a leader refuses a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Refusal {
     /// The payload has more than [`MAX_COMMAND`](super::limits::MAX_COMMAND) bytes.
     TooLarge,
-    /// Too many commands are waiting already; worth trying again.
+    /// Too many commands are waiting already; it is worth trying again.
     Overloaded,
-    /// The client has too many requests unanswered, or counts wrongly.
+    /// The client has too many requests unanswered, or its sequence does not fit.
     WindowExceeded,
-    /// The client was not heard of for longer than it is remembered. Whether this request was done
-    /// before is not known any more. It will not be done from now on, if the client's lease
-    /// started where it says; under a new name it can be.
+    /// The client's session has expired, or cannot be opened any more. It is not known any more if the
+    /// request was done before. It will not be done from now on, provided that the client's lease starts at
+    /// the instance its name says; under a new name it can be.
     Expired,
-    /// The answer to this request is not remembered any more: the client itself has said that it has
-    /// it, or it, or a later request of the same client, was applied a whole lease ago. It may have
-    /// been done, and will not be done from now on.
+    /// The answer to this request is forgotten: the client has acknowledged it, or it or a later request of
+    /// the same client was applied a whole lease ago. It may have been done, and will not be done from now
+    /// on.
     Forgotten,
-    /// Every instance that the history may have is taken, by something else.
+    /// The history has reached its maximum number of instances, without this request.
     HistoryFull,
 }
 
 impl Refusal {
-    /// Whether asking for the same again is of no use: no leader takes the request, or takes it any
-    /// more.
+    /// True if asking again is of no use: no leader takes the request any more.
     pub fn is_final(self) -> bool {
         match self {
             Refusal::TooLarge | Refusal::HistoryFull | Refusal::Expired | Refusal::Forgotten => {
@@ -66,30 +65,30 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// One message. The names are the papers': see the table in [`crate::paxos`].
+/// A message of the protocol. The table in [`crate::paxos`] maps the names to those of the papers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Message {
-    /// Client to leader: put this command into the history.
+    /// Client to leader: a command to be applied.
     Request(Command),
-    /// Leader to client: the command was chosen, and applied.
+    /// Leader to client: the command was chosen and applied.
     Reply {
-        /// Which request.
+        /// The request answered.
         id: RequestId,
-        /// Where, and what came of it.
+        /// The instance and the result.
         done: Done,
     },
-    /// Leader to client: not the primary; `primary` may be.
+    /// Leader to client: this leader is not the primary.
     Redirect {
-        /// Which request.
+        /// The request redirected.
         id: RequestId,
-        /// Who is thought to be the primary.
+        /// The presumed primary, if any.
         primary: Option<LeaderId>,
     },
-    /// Leader to client: this leader does not take the request.
+    /// Leader to client: this leader refuses the request.
     Refused {
-        /// Which request.
+        /// The request refused.
         id: RequestId,
-        /// Why.
+        /// The reason.
         reason: Refusal,
     },
     /// Phase 1a, for all instances from `from` on.
@@ -101,44 +100,45 @@ pub enum Message {
         /// The most pages of votes in the answer.
         pages: u32,
     },
-    /// Phase 1b: no vote below `ballot` any more; one page of the votes that were cast from `from` on.
+    /// Phase 1b: the sender votes under no ballot below `ballot` any more. Carries one page of the votes that
+    /// it has cast from `from` on.
     Promise {
-        /// The ballot promised to.
+        /// The ballot promised.
         ballot: Ballot,
-        /// Where this page of votes starts.
+        /// The first instance of this page.
         from: Instance,
         /// The votes of this page, by instance.
         votes: Vec<Vote>,
-        /// Where the next page starts; none when this is the last of all.
+        /// The first instance of the next page; `None` if no vote lies beyond this page.
         next: Option<Instance>,
-        /// Where the last of the pages ends that answer the same question, so that the next one can be
-        /// asked before they have all come; none if that is the last of all.
+        /// The end of the last page that answers the same question, so that the next question can be asked
+        /// before all its pages have come; `None` if no vote lies beyond.
         end: Option<Instance>,
     },
-    /// Phase 2a: vote for this decree.
+    /// Phase 2a: a request to vote for this decree.
     Accept {
         /// The primary's ballot.
         ballot: Ballot,
-        /// Where in the history.
+        /// The instance of the proposal.
         instance: Instance,
         /// The proposed decree.
         decree: Decree,
     },
-    /// Phase 2b: the sender has voted, which every leader learns from.
+    /// Phase 2b: the sender has voted. Every leader learns from it.
     Accepted(Vote),
     /// A `Prepare` or `Accept` under `ballot` was refused because of a higher promise.
     Nack {
         /// The ballot refused.
         ballot: Ballot,
-        /// What the acceptor has promised instead.
+        /// The higher ballot that the acceptor has promised.
         promised: Ballot,
     },
-    /// Candidate to the other leaders: asking the acceptors, and hearing from them.
+    /// Candidate to the other leaders: its campaign has begun, or progresses.
     Candidacy {
         /// The candidate's ballot.
         ballot: Ballot,
     },
-    /// Primary to the other leaders and to the acceptors: alive. Acceptors pass it on to the other
+    /// Primary to the other leaders and to the acceptors: it is alive. Acceptors pass it on to the other
     /// leaders, which may be cut off from the primary.
     Heartbeat {
         /// The primary's ballot.
@@ -146,35 +146,35 @@ pub enum Message {
         /// The first instance that the primary does not know to be chosen.
         chosen: Instance,
     },
-    /// Leader to leader: tell me what was chosen in these instances. Acceptor to primary: let me vote in
-    /// them.
+    /// Leader to leader: a request for the decrees chosen in these instances. Acceptor to primary: a request
+    /// to be asked to vote in them.
     CatchUp {
-        /// The first one missing.
+        /// The first instance that is missing.
         from: Instance,
-        /// One past the last one asked for.
+        /// One past the last instance asked for.
         until: Instance,
     },
-    /// Leader to leader: what was chosen from `first` on, one page of it.
+    /// Leader to leader: one page of the decrees chosen from `first` on.
     Chosen {
         /// The instance of the first decree.
         first: Instance,
-        /// Chosen decrees of consecutive instances.
+        /// The chosen decrees of consecutive instances.
         decrees: Vec<Decree>,
-        /// One past the last one asked for, so that the next page can be.
+        /// One past the last instance asked for, so that the next page can be requested.
         until: Instance,
     },
-    /// Client to leader: give me a name under which requests are taken.
+    /// Client to leader: a request for a name, under which requests are taken.
     Open {
-        /// The client's own number.
+        /// The number that the client has drawn.
         number: u128,
     },
-    /// Primary to client: requests under this name are taken, from now on for a lease.
+    /// Primary to client: the name, whose lease starts now.
     Opened(ClientId),
-    /// Leader to client: it cannot tell where a lease would start; `primary` may.
+    /// Leader to client: this leader does not know where a lease would start.
     NotOpened {
-        /// The client's own number.
+        /// The number that the client has drawn.
         number: u128,
-        /// The leader that is thought to be primary.
+        /// The presumed primary, if any.
         primary: Option<LeaderId>,
     },
 }
@@ -222,7 +222,7 @@ impl fmt::Display for Message {
     }
 }
 
-/// The client of this number.
+/// The client of this number, for display.
 fn of(number: &u128) -> ClientId {
     ClientId::original(*number)
 }

@@ -1,15 +1,15 @@
 //! The protocol: Multi-Paxos as pure, deterministic actors.
 //!
-//! Nothing here knows a socket, a thread, a clock, a file, a codec or randomness. Every step is a
-//! function of the state and one message or timer.
+//! Nothing here uses a socket, a thread, a clock, a file, a codec or randomness. Every step is a function of
+//! the state and one message or timer.
 //!
 //! # Names
 //!
-//! One name per thing. "PMS" is Lamport's "Paxos Made Simple" (2001); "PMMC" is van Renesse and
-//! Altinbuken's "Paxos Made Moderately Complex" (2015).
+//! One name per thing. "PMS" is Lamport's "Paxos Made Simple" (2001); "PMMC" is van Renesse and Altinbuken's
+//! "Paxos Made Moderately Complex" (2015).
 //!
-//! The last column is the proof's, in `proofs/spec/vocabulary.rs`; safety does not depend on what it has no
-//! word for.
+//! The last column has the names of the proof, in `proofs/spec/vocabulary.rs`. Safety does not depend on
+//! messages for which the proof has none.
 //!
 //! | here | PMS | PMMC | proof |
 //! | --- | --- | --- | --- |

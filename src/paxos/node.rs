@@ -1,4 +1,4 @@
-//! One member as a Stateright [`Actor`]: routes messages and timers to the role that it plays.
+//! One member as a Stateright [`Actor`]: routes messages and timers to the handlers of its role.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -18,54 +18,56 @@ use super::step::{Effects, Step, Timer, TimerChange};
 use super::storage::{Saving, Storage};
 use super::telling::Question;
 
-/// What all members of a cluster share.
+/// The settings that all members of a cluster share.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// Who takes part.
+    /// The members and their quorums.
     pub members: Members,
-    /// How large and how many things may be.
+    /// The bounds of sizes and counts.
     pub limits: Limits,
-    /// Which leaders are told of votes.
+    /// The leaders that acceptors tell of their votes.
     pub audience: Audience,
-    /// Whether refused leaders are told. Safety does not depend on it, progress does: always, but
-    /// where a model is to stay small.
+    /// True if acceptors tell the leaders that they refuse. Progress depends on it, safety does not: false
+    /// only in models that are to stay small.
     pub nacks: bool,
-    /// Whether candidates tell the other leaders. Progress depends on it where phase 1 takes longer than
-    /// leaders wait.
+    /// True if candidates announce themselves to the other leaders. Progress depends on it where phase 1
+    /// takes longer than an election timeout.
     pub candidacies: bool,
-    /// Whether heartbeats go to the acceptors too, which pass them on, and ask for what they missed.
+    /// True if heartbeats go to the acceptors too, which pass them on, and ask for the instances they have
+    /// missed.
     pub upkeep: bool,
 }
 
 impl Setup {
-    /// The set-up of a cluster that runs: everybody is told everything.
+    /// The set-up of a running cluster: all options on.
     pub fn new(members: Members, limits: Limits) -> Self {
         let audience = Audience::AllLeaders;
         Setup { members, limits, audience, nacks: true, candidacies: true, upkeep: true }
     }
 }
 
-/// How long each timer takes; `None` means that it never fires.
+/// The duration of each timer, as a range to draw from; `None` if the timer never fires.
 ///
 /// The protocol knows no clock: it hands these on unread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// How long a leader waits for a heartbeat. A range, so that two leaders seldom tie.
+    /// The time that a leader waits for a heartbeat. A wide range makes it rare that two leaders campaign at
+    /// once.
     pub election: Option<Range<Duration>>,
     /// The time between two heartbeats of a primary.
     pub heartbeat: Option<Range<Duration>>,
-    /// How long a proposal may be open before it is sent again.
+    /// The time after which an open proposal is resent.
     pub resend: Option<Range<Duration>>,
-    /// How long a client waits for an answer before it asks again.
+    /// The time that a client waits for an answer before it asks again.
     pub retry: Option<Range<Duration>>,
-    /// How long a client waits for its oldest request in all.
+    /// The time that a client waits for its oldest request in all.
     pub give_up: Option<Range<Duration>>,
-    /// How long a client keeps a lease that it does not use.
+    /// The time that a client keeps a lease without using it.
     pub idle: Option<Range<Duration>>,
 }
 
 impl Timing {
-    /// No timer ever fires.
+    /// The timing with which no timer ever fires.
     pub const NEVER: Timing = Timing {
         election: None,
         heartbeat: None,
@@ -100,14 +102,14 @@ impl Default for Timing {
     }
 }
 
-/// The part that a member plays.
+/// The role of a member, with its configuration.
 #[derive(Clone, Debug)]
 pub enum Role {
     /// Proposes, learns and answers clients.
     Leader(Leader),
     /// Promises and votes.
     Acceptor(Acceptor),
-    /// Asks for commands to be done.
+    /// Asks for commands to be applied.
     Client(Client),
 }
 
@@ -115,15 +117,15 @@ pub enum Role {
 #[allow(clippy::large_enum_variant, reason = "there is one for each actor, not many")]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum State {
-    /// Of a leader.
+    /// The state of a leader.
     Leader(leader::State),
-    /// Of an acceptor.
+    /// The state of an acceptor.
     Acceptor(acceptor::State),
-    /// Of a client.
+    /// The state of a client.
     Client(client::State),
 }
 
-/// One member of a cluster. `R` is the rulebook that it follows; only [`Paxos`] can be run.
+/// One member of a cluster. `R` is the rulebook that it follows; the runtime runs [`Paxos`] only.
 #[derive(Clone, Debug)]
 pub struct Node<R = Paxos> {
     role: Role,
@@ -133,30 +135,30 @@ pub struct Node<R = Paxos> {
 }
 
 impl Node {
-    /// A member that plays this role by the rules of Paxos.
+    /// A member in this role that follows the rules of Paxos.
     pub fn new(role: Role, saving: Saving, timing: Timing) -> Self {
         Node::with_rulebook(role, saving, timing, Paxos)
     }
 }
 
 impl<R: Rulebook> Node<R> {
-    /// A member that plays this role by a rulebook of its own, for the model checker.
+    /// A member in this role that follows another rulebook, for the model checker.
     pub fn with_rulebook(role: Role, saving: Saving, timing: Timing, rulebook: R) -> Self {
         Node { role, saving, timing, rulebook }
     }
 
-    /// The part that this member plays.
+    /// The role of this member.
     pub fn role(&self) -> &Role {
         &self.role
     }
 
-    /// How long its timers take.
+    /// The durations of its timers.
     pub fn timing(&self) -> &Timing {
         &self.timing
     }
 
-    /// Whether `src` may say this to this member. What it may not say is ignored, whatever state
-    /// the member is in; a runtime counts it.
+    /// True if `src` may send this message to this member. A message that it may not send is ignored in every
+    /// state; a runtime counts it.
     pub fn admits(&self, src: Id, message: &Message) -> bool {
         match &self.role {
             Role::Leader(leader) => leader_admits(leader, src, message),
@@ -165,7 +167,8 @@ impl<R: Rulebook> Node<R> {
         }
     }
 
-    /// Handles a message that it [admits](Node::admits). Only a runtime that has asked calls this.
+    /// Handles a message without checking that the member [admits](Node::admits) it. For a runtime that has
+    /// checked.
     pub fn on_admitted(
         &self,
         state: &mut Cow<State>,
@@ -210,8 +213,8 @@ impl<R: Rulebook> Node<R> {
         }
     }
 
-    /// Runs one step. A running node owns its state, which is changed in place. The model checker
-    /// lends it, and is given a new one only if it differs.
+    /// Runs one step. A running node owns its state, and the step changes it in place. The model checker
+    /// lends the state, and gets a new one only if it differs.
     fn step(
         &self,
         state: &mut Cow<State>,
@@ -282,7 +285,7 @@ fn leader_admits(leader: &Leader, src: Id, message: &Message) -> bool {
 }
 
 impl State {
-    /// All that must survive a crash.
+    /// The records that must survive a crash.
     pub fn durable(&self) -> Storage {
         match self {
             State::Leader(leader) => leader.durable(),
@@ -291,7 +294,7 @@ impl State {
         }
     }
 
-    /// As a leader's.
+    /// The state of a leader; `None` for other roles.
     pub fn as_leader(&self) -> Option<&leader::State> {
         match self {
             State::Leader(leader) => Some(leader),

@@ -1,4 +1,4 @@
-//! A leader's pending: the requests that it has taken on, and who is to be told.
+//! The pending requests of a leader: taken on and not yet answered.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -15,12 +15,13 @@ use super::step::Step;
 pub struct PendingRequests {
     /// Commands without an instance, in order of arrival.
     pub(super) waiting: VecDeque<Command>,
-    /// Requests that are waiting or proposed, and who is to be told.
+    /// The requests that are waiting or proposed, with the address to answer, if any.
     pub(super) in_flight: BTreeMap<RequestId, Option<Id>>,
 }
 
 impl PendingRequests {
-    /// Takes a request on, unless too many are waiting. One that is here already is not taken again.
+    /// Takes on a request. A request that is pending already is not taken twice: only the address to answer
+    /// changes. Refuses it as overloaded if too many are waiting.
     pub(super) fn take(
         &mut self,
         client: Id,
@@ -39,7 +40,7 @@ impl PendingRequests {
         Ok(())
     }
 
-    /// The next command to propose. One that was chosen while it waited is not proposed again.
+    /// The next command to propose. One that was applied while it waited is answered, and skipped.
     pub(super) fn next_command(&mut self, executor: &Executor, step: &mut Step) -> Option<Command> {
         while let Some(command) = self.waiting.pop_front() {
             let id = command.id;
@@ -51,14 +52,14 @@ impl PendingRequests {
         None
     }
 
-    /// The request needs no more care; its client, if it has one here, is told.
+    /// Removes a request, and sends the answer to its client, if the request came from one.
     pub(super) fn settle(&mut self, id: RequestId, answer: Option<Message>, step: &mut Step) {
         if let (Some(Some(client)), Some(answer)) = (self.in_flight.remove(&id), answer) {
             step.send(client, answer);
         }
     }
 
-    /// Lets all requests go that wait.
+    /// Refuses all waiting requests.
     pub(super) fn refuse_all(&mut self, reason: Refusal, step: &mut Step) {
         for id in std::mem::take(&mut self.waiting).into_iter().map(|command| command.id) {
             self.settle(id, Some(Message::Refused { id, reason }), step);

@@ -1,11 +1,11 @@
-//! Quorums: which sets of acceptors suffice for phase 1 and for phase 2.
+//! Quorums: the sets of acceptors that suffice for phase 1 and for phase 2.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// An acceptor's place among the cluster's acceptors, from 0; shown as people count, from `A1`.
+/// The index of an acceptor among the cluster's acceptors, from 0; displayed from `A1`.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -17,7 +17,7 @@ impl fmt::Display for AcceptorId {
     }
 }
 
-/// The most acceptors that a cluster can have: one bit each in an [`AcceptorSet`].
+/// The most acceptors of a cluster: one bit each in an [`AcceptorSet`].
 pub const MAX_ACCEPTORS: usize = 64;
 
 /// A set of acceptors. Votes and promises are sets, never counts: an acceptor that answers twice
@@ -26,37 +26,37 @@ pub const MAX_ACCEPTORS: usize = 64;
 pub struct AcceptorSet(u64);
 
 impl AcceptorSet {
-    /// All of a cluster with `count` acceptors.
+    /// All acceptors of a cluster with `count` of them.
     pub fn all(count: usize) -> Self {
         (0..count.min(MAX_ACCEPTORS)).map(|i| AcceptorId(i as u8)).collect()
     }
 
-    /// Adds an acceptor; nothing changes if it is there already.
+    /// Adds an acceptor; no change if it is in the set already.
     pub fn insert(&mut self, acceptor: AcceptorId) {
         self.0 |= Self::bit(acceptor);
     }
 
-    /// Whether the acceptor is in the set.
+    /// True if the acceptor is in the set.
     pub fn contains(self, acceptor: AcceptorId) -> bool {
         self.0 & Self::bit(acceptor) != 0
     }
 
-    /// How many acceptors are in the set.
+    /// The number of acceptors in the set.
     pub fn len(self) -> usize {
         self.0.count_ones() as usize
     }
 
-    /// Whether nobody is in the set.
+    /// True if no acceptor is in the set.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Whether every acceptor of `other` is in this set.
+    /// True if every acceptor of `other` is in this set.
     pub fn includes(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Whether some acceptor is in both sets.
+    /// True if some acceptor is in both sets.
     pub fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
@@ -66,7 +66,7 @@ impl AcceptorSet {
         (0..MAX_ACCEPTORS as u8).map(AcceptorId).filter(move |a| self.contains(*a))
     }
 
-    /// An acceptor beyond [`MAX_ACCEPTORS`] has no bit and is never in a set.
+    /// The bit of an acceptor. One beyond [`MAX_ACCEPTORS`] has no bit, and is never in a set.
     fn bit(acceptor: AcceptorId) -> u64 {
         1u64.checked_shl(u32::from(acceptor.0)).unwrap_or(0)
     }
@@ -93,10 +93,10 @@ impl fmt::Debug for AcceptorSet {
     }
 }
 
-/// Which sets of acceptors are quorums.
+/// The quorum system: the sets of acceptors that are quorums.
 ///
-/// Safety needs one thing of them: every phase-1 quorum meets every phase-2 quorum ("Flexible
-/// Paxos", theorem 1). [`Quorums::check`] holds them to it.
+/// Safety needs one thing of it: every phase-1 quorum meets every phase-2 quorum ("Flexible Paxos", theorem
+/// 1). [`Quorums::check`] verifies that.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Quorums {
     /// More than half of the acceptors, in both phases.
@@ -104,24 +104,24 @@ pub enum Quorums {
     /// Any `phase1` acceptors and any `phase2` acceptors. `phase1: 1, phase2: n` is
     /// read-one-write-all.
     Sizes {
-        /// How many acceptors must promise.
+        /// The number of acceptors that must promise.
         phase1: usize,
-        /// How many acceptors must vote.
+        /// The number of acceptors that must vote.
         phase2: usize,
     },
-    /// The minimal quorums one by one, as in a grid.
+    /// The minimal quorums, listed one by one, as for a grid.
     Sets {
-        /// A promise of all of any one of these suffices.
+        /// The phase-1 quorums.
         phase1: Vec<AcceptorSet>,
-        /// A vote of all of any one of these suffices.
+        /// The phase-2 quorums.
         phase2: Vec<AcceptorSet>,
     },
 }
 
-/// Why a quorum system cannot be used.
+/// The reason why a quorum system cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum QuorumError {
-    /// Sizes that leave room for a phase-1 quorum beside a phase-2 quorum.
+    /// A phase-1 quorum and a phase-2 quorum of these sizes need not meet.
     #[error(
         "quorums of {phase1} in phase 1 and {phase2} in phase 2 need not meet among {acceptors} \
          acceptors, so two values could be chosen: the sizes must add up to more than {acceptors}"
@@ -131,7 +131,7 @@ pub enum QuorumError {
         phase1: usize,
         /// Configured size of phase-2 quorums.
         phase2: usize,
-        /// How many acceptors there are.
+        /// The number of acceptors.
         acceptors: usize,
     },
     /// Two listed quorums without a common acceptor.
@@ -148,9 +148,9 @@ pub enum QuorumError {
     /// A quorum that can never be complete.
     #[error("a quorum of {size} can never be reached with {acceptors} acceptors")]
     Unreachable {
-        /// How many acceptors the quorum asks for.
+        /// The number of acceptors that the quorum needs.
         size: usize,
-        /// How many acceptors there are.
+        /// The number of acceptors.
         acceptors: usize,
     },
     /// A phase without any quorum.
@@ -159,7 +159,7 @@ pub enum QuorumError {
 }
 
 impl Quorums {
-    /// The fewest of so many acceptors that make a quorum, of phase 1 and of phase 2.
+    /// The size of the smallest quorum of phase 1 and of phase 2, with this many acceptors.
     pub fn sizes(&self, acceptors: usize) -> (usize, usize) {
         let fewest = |sets: &[AcceptorSet]| sets.iter().map(|set| set.len()).min().unwrap_or(0);
         match self {
@@ -169,7 +169,7 @@ impl Quorums {
         }
     }
 
-    /// Whether these acceptors suffice to finish phase 1.
+    /// True if these acceptors are a phase-1 quorum.
     pub fn phase1(&self, set: AcceptorSet, acceptors: usize) -> bool {
         match self {
             Quorums::Majority => set.len() > acceptors / 2,
@@ -178,7 +178,7 @@ impl Quorums {
         }
     }
 
-    /// Whether the votes of these acceptors choose a value.
+    /// True if these acceptors are a phase-2 quorum: their votes choose a decree.
     pub fn phase2(&self, set: AcceptorSet, acceptors: usize) -> bool {
         match self {
             Quorums::Majority => set.len() > acceptors / 2,
@@ -187,7 +187,7 @@ impl Quorums {
         }
     }
 
-    /// Refuses a system whose quorums need not meet, or can never be reached.
+    /// Checks that all quorums of phase 1 and 2 meet, and that each can be reached.
     pub fn check(&self, acceptors: usize) -> Result<(), QuorumError> {
         match self {
             Quorums::Majority => Ok(()),
@@ -278,7 +278,7 @@ mod tests {
     }
 
     proptest! {
-        /// The law that safety stands on, for every pair of sets of up to six acceptors.
+        /// The property that safety depends on, for every pair of sets of up to six acceptors.
         #[test]
         fn quorums_that_pass_the_check_always_meet(
             n in 1usize..=6, phase1 in 0usize..=6, phase2 in 0usize..=6,

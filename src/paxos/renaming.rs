@@ -1,4 +1,4 @@
-//! How states read once acceptors have changed names: for a checker that treats them alike.
+//! Renaming of acceptors in states, for a checker that treats them as symmetric.
 //!
 //! Only leaders remember acceptors by name. No message names one.
 

@@ -1,8 +1,8 @@
-//! Client sessions: what is remembered of clients, so that a request sent again is not applied again.
+//! Client sessions: what is remembered of clients, so that a repeated request is not applied again.
 //!
-//! It is bounded in number and in bytes by a replicated rule: a function of the chosen decrees and of
-//! limits that all members share, so that every leader forgets the same things at the same instance
-//! (Ongaro's dissertation on Raft, 6.3: servers that do not agree on when a session expires diverge).
+//! Sessions are bounded in number and in bytes by a replicated rule: a function of the chosen decrees and of
+//! limits that all members share, so that every leader forgets the same things at the same instance (Ongaro's
+//! dissertation on Raft, 6.3: servers that do not agree on when a session expires diverge).
 //!
 //! | what is forgotten | when | then |
 //! | --- | --- | --- |
@@ -21,22 +21,22 @@ use super::limits::REMEMBERED;
 use super::machine::Answer;
 use super::rules::Rules;
 
-/// Where a command was applied, and what came of it: what its client is told.
+/// The result of an applied command, as its client is told.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Done {
-    /// The instance that it was chosen at, the first if it was chosen at several.
+    /// The instance of the command; the first one if it was chosen in several.
     pub instance: Instance,
-    /// How many commands were applied before it.
+    /// The number of commands applied before it.
     pub position: u64,
-    /// What the state machine said.
+    /// The answer of the state machine.
     pub answer: Answer,
 }
 
-/// How much is remembered of clients: the part of [`Limits`](super::Limits) that is replicated.
+/// The replicated bounds of what is remembered of clients: a part of [`Limits`](super::Limits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// The instances for which a client is remembered after its last command, and an answer after its
-    /// command.
+    /// The number of instances for which a client is remembered after its last command, and an answer after
+    /// its command.
     pub lease: u64,
     /// The most bytes of replies.
     pub reply_bytes: u64,
@@ -47,7 +47,7 @@ pub struct Retention {
 struct Session {
     /// Requests below this count as answered for good.
     acknowledged: u64,
-    /// The instance at which its last command was applied.
+    /// The instance at which the client's last command was applied.
     last: Instance,
 }
 
@@ -56,39 +56,38 @@ struct Session {
 pub struct Sessions {
     /// Invariant: each client's last command is in `recent`.
     clients: BTreeMap<ClientId, Session>,
-    /// Invariant: each is at or above what its client has acknowledged, and is in `recent`.
+    /// Invariant: each request is in `recent`, and not below the sequence that its client has acknowledged.
     answers: BTreeMap<RequestId, Done>,
     /// The requests applied within the last lease, oldest first; some are acknowledged by now.
     recent: VecDeque<(Instance, RequestId)>,
-    /// How many of `recent`, counted from the oldest, have lost their replies.
+    /// The number of entries of `recent`, from the oldest on, whose replies were dropped.
     bare: usize,
-    /// Invariant: the bytes of all replies in `answers`.
+    /// Invariant: the sum of the bytes of all replies in `answers`.
     reply_bytes: u64,
 }
 
 impl Sessions {
-    /// The number of clients that are remembered.
+    /// The number of clients that have a session.
     pub fn clients(&self) -> usize {
         self.clients.len()
     }
 
-    /// The answers that are remembered, of all clients.
+    /// The remembered answers of all clients.
     pub fn answers(&self) -> impl ExactSizeIterator<Item = (RequestId, &Done)> {
         self.answers.iter().map(|(id, done)| (*id, done))
     }
 
-    /// The bytes of the replies that are remembered, of all clients together.
+    /// The bytes of the remembered replies, of all clients together.
     pub fn reply_bytes(&self) -> u64 {
         self.reply_bytes
     }
 
-    /// Whether a client is remembered.
+    /// True if the client has a session.
     pub fn remembers(&self, client: ClientId) -> bool {
         self.clients.contains_key(&client)
     }
 
-    /// The sequence below which a client's requests count as answered for good; 0 if nothing is
-    /// remembered of it.
+    /// The sequence below which a client's requests count as acknowledged; 0 if it has no session.
     pub fn acknowledged(&self, client: ClientId) -> u64 {
         self.clients.get(&client).map_or(0, |session| session.acknowledged)
     }
@@ -98,8 +97,8 @@ impl Sessions {
         self.answers.get(&id)
     }
 
-    /// Forgets the answers to commands that were applied `lease` instances or more before this one, and
-    /// the clients that have asked for nothing since.
+    /// Forgets the answers to commands that were applied `lease` instances or more before this one, and the
+    /// clients without a command since.
     pub(super) fn expire(&mut self, instance: Instance, lease: u64, rules: &Rules) {
         while let Some((applied, id)) = self.recent.front().copied()
             && applied.plus(lease) <= instance
@@ -130,7 +129,7 @@ impl Sessions {
         self.acknowledge(id.client, command.acknowledged);
     }
 
-    /// Lets the oldest replies go, until no more than so many bytes are left.
+    /// Drops the oldest replies until at most `reply_bytes` bytes are left.
     pub(super) fn keep(&mut self, reply_bytes: u64, rules: &Rules) {
         while self.reply_bytes > reply_bytes
             && let Some((_, id)) = self.recent.get(self.bare).copied()
@@ -148,7 +147,7 @@ impl Sessions {
         }
     }
 
-    /// Requests below this count as answered for good.
+    /// Marks the client's requests below this sequence as acknowledged, and forgets their answers.
     fn acknowledge(&mut self, client: ClientId, below: u64) {
         let Some(session) = self.clients.get_mut(&client) else { return };
         if below <= session.acknowledged {
@@ -168,14 +167,14 @@ impl Sessions {
     }
 }
 
-/// The most bytes for each entry of a map of the standard library: nodes have 11 places, of which 5
-/// at least are taken, and for 5 leaves there is at most one inner node, with 12 pointers beside.
+/// The most bytes for each entry of a `BTreeMap`: leaves have 11 places, of which at least 5 are taken, and
+/// for 5 leaves there is at most one inner node, with 12 pointers besides.
 const fn in_map<K, V>() -> usize {
     let leaf = 11 * (size_of::<K>() + size_of::<V>()) + 32;
     leaf / 5 + (leaf + 12 * size_of::<usize>()) / (5 * 5)
 }
 
-/// A queue has twice the places that it needs, at most. Shared bytes have two counters, and the allocator
+/// A queue has at most twice the places that it needs. Shared bytes have two counters, and the allocator
 /// rounds up.
 const _: () = assert!(
     in_map::<ClientId, Session>()

@@ -1,4 +1,4 @@
-//! One step of one actor: what it decides with, and what it wants done.
+//! One step of one actor: the rules that it decides by, and its effects.
 
 use stateright::actor::Id;
 
@@ -6,41 +6,41 @@ use super::message::Message;
 use super::rules::Rules;
 use super::storage::Record;
 
-/// What an actor can ask to be woken for. How long each takes is not the protocol's business.
+/// The timers of an actor. Their durations are no part of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Timer {
-    /// A leader that is not primary has heard no heartbeat for too long.
+    /// A leader that is not primary has heard no heartbeat in time.
     Election,
-    /// It is time for the primary's next heartbeat.
+    /// The primary's next heartbeat is due.
     Heartbeat,
-    /// It is time to look for proposals that stalled.
+    /// A leader is due to look for stalled proposals or questions.
     Resend,
-    /// It is time for a client to look for requests that stalled.
+    /// A client is due to look for stalled requests.
     Retry,
-    /// A client waits for its oldest request no longer.
+    /// A client gives up its oldest request.
     GiveUp,
-    /// A client has been idle for so long that it lets its lease go.
+    /// A client has been idle for so long that it lets its lease expire.
     Idle,
 }
 
-/// Set or cancel.
+/// A change of a timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimerChange {
-    /// Wake me, anew if it was set already. The longest time that it may take is doubled so often.
+    /// Sets the timer, anew if it was set already, with the end of its range doubled this many times.
     Set(Timer, u32),
-    /// Do not wake me.
+    /// Cancels the timer.
     Cancel(Timer),
 }
 
-/// What one step wants done, whatever order its handlers asked in: first all saves, then all
-/// sends, then all timers. That nothing leaves before it is saved holds by construction.
+/// The effects of one step, in any order of its handlers' requests: first all saves, then all sends, then all
+/// timers. So save-before-send holds by construction.
 #[derive(Debug, Default)]
 pub struct Effects {
-    /// To be made durable before anything is sent.
+    /// The records to make durable before anything is sent.
     pub saves: Vec<Record>,
-    /// To be sent, in this order.
+    /// The messages to send, in this order.
     pub sends: Vec<(Id, Message)>,
-    /// To be changed at last, in this order.
+    /// The timers to change last, in this order.
     pub timers: Vec<TimerChange>,
 }
 
@@ -49,42 +49,42 @@ pub struct Effects {
 pub struct Step<'a> {
     /// The guards that decide.
     pub rules: &'a Rules,
-    /// What was asked for so far.
+    /// The effects requested so far.
     pub effects: Effects,
 }
 
 impl<'a> Step<'a> {
-    /// Nothing has been asked for yet.
+    /// A step without effects yet.
     pub fn new(rules: &'a Rules) -> Self {
         Step { rules, effects: Effects::default() }
     }
 
-    /// Make this durable before anything is sent.
+    /// Requests that a record is made durable, before anything is sent.
     pub fn save(&mut self, record: Record) {
         self.effects.saves.push(record);
     }
 
-    /// Send one message.
+    /// Requests that a message is sent.
     pub fn send(&mut self, to: Id, message: Message) {
         self.effects.sends.push((to, message));
     }
 
-    /// Send the same message to several.
+    /// Requests that a message is sent to each of several members.
     pub fn broadcast<'i>(&mut self, to: impl IntoIterator<Item = &'i Id>, message: &Message) {
         to.into_iter().for_each(|id| self.send(*id, message.clone()));
     }
 
-    /// Wake me, anew if the timer was set already.
+    /// Sets a timer, anew if it was set already.
     pub fn set(&mut self, timer: Timer) {
         self.set_longer(timer, 0);
     }
 
-    /// The same, with the longest time that it may take doubled so often.
+    /// Sets a timer, with the end of its range doubled this many times.
     pub fn set_longer(&mut self, timer: Timer, doublings: u32) {
         self.effects.timers.push(TimerChange::Set(timer, doublings));
     }
 
-    /// Do not wake me.
+    /// Cancels a timer.
     pub fn cancel(&mut self, timer: Timer) {
         self.effects.timers.push(TimerChange::Cancel(timer));
     }

@@ -1,4 +1,4 @@
-//! What must survive a crash, as records.
+//! The durable state of a node, as records.
 
 use std::fmt;
 
@@ -10,12 +10,12 @@ use super::message::Vote;
 /// One durable fact.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Record {
-    /// A leader uses this round from now on, and no lower or equal one ever again.
+    /// A leader is about to use this round. It never campaigns in this round or a lower one again.
     Round(u32),
-    /// An acceptor votes under no ballot below this one any more.
+    /// An acceptor no longer votes under any ballot below this one.
     Promised(Ballot),
-    /// An acceptor has cast this vote; it replaces an earlier one in the same instance, and
-    /// promises its ballot.
+    /// An acceptor has cast this vote. It replaces an earlier vote in the same instance, and promises its
+    /// ballot.
     Voted(Vote),
 }
 
@@ -31,20 +31,19 @@ impl fmt::Display for Record {
     }
 }
 
-/// Records in the order in which they became true. What a node knows after a crash is what the
-/// concatenation of all it ever saved says, read from the front.
+/// Records in the order in which they became true. After a crash, a node restores its state by reading the
+/// concatenation of all saves from the front.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Storage(pub Vec<Record>);
 
-/// What a node hands out to be saved at each step.
+/// The part of the durable state that a node hands out at each save.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Saving {
-    /// Only what the step changed; whoever saves appends it. The cost does not grow with the
-    /// history.
+    /// The records that the step added; the storage appends them. The cost does not grow with the history.
     Changes,
-    /// Everything, in one canonical form; whoever saves replaces what was there. The model checker
-    /// needs this: it keeps the last save only, and compares states.
+    /// All records, in one canonical form; the storage replaces its contents. For the model checker, which
+    /// keeps the last save only, and compares states.
     Everything,
-    /// Nothing: memory only. A node that has run so must not come back after a crash.
+    /// Nothing: memory only. Such a node must not restart after a crash.
     Nothing,
 }

@@ -1,50 +1,50 @@
-//! How far an acceptor has told a candidate of its votes, page by page.
+//! The progress of a promise: the pages of votes that an acceptor has told a candidate.
 
 use std::collections::BTreeMap;
 
 use super::command::Instance;
 use super::learner::Learner;
 
-/// A question to an acceptor: for so many pages of its votes, from this instance on.
+/// A question to an acceptor: for up to `pages` pages of its votes, from instance `from` on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Question {
     /// The first instance asked about.
     pub from: Instance,
-    /// The most pages of the answer.
+    /// The most pages in the answer.
     pub pages: u32,
 }
 
-/// What one acceptor has told of its votes, and what it was asked.
+/// The votes that one acceptor has told of, and the last question that it was asked.
 ///
-/// Pages are asked for ahead: the first page of an answer says where the last one ends, and the
-/// next question starts there. So two answers are under way at a time, whatever the round trip.
-/// Answers grow as long as none is lost.
+/// Pages are asked for ahead: the first page of an answer says where the last one ends, and the next question
+/// starts there. So two answers are under way at a time, whatever the round trip. Answers grow as long as
+/// none is lost.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Telling {
-    /// The instances told of: spans by their first one, with the one after their last; none for a span
-    /// without an end. Invariant: disjoint, and not adjacent.
+    /// The instances told of, as spans: first instance to the one after the last; `None` for a span without
+    /// an end. Invariant: disjoint, and not adjacent.
     spans: BTreeMap<Instance, Option<Instance>>,
-    /// Where the last question started. Everything below was asked for.
+    /// The start of the last question. Everything below was asked for.
     asked: Instance,
     /// The most pages that the last question asked for.
     pages: u32,
-    /// True if there was news since the last look for what was lost.
+    /// True if there was news since the last look for lost answers.
     news: bool,
-    /// How often in a row there was none.
+    /// The number of looks in a row without news.
     waited: u32,
-    /// How often in a row there may be none: one more than there was before some news came. So what is
-    /// under way is not taken for lost, however long the way is.
+    /// The number of looks in a row that may pass without news: one more than ever passed before some news
+    /// came. So answers under way are not taken for lost, however long the round trip.
     patience: u32,
 }
 
 impl Telling {
-    /// Nothing was told yet, and one page was asked for, from here on.
+    /// An acceptor that has told nothing yet, and was asked for one page from here on.
     pub fn new(asked: Instance) -> Self {
         let spans = BTreeMap::new();
         Telling { spans, asked, pages: 1, news: false, waited: 0, patience: 0 }
     }
 
-    /// Takes note that the acceptor has told of `from` up to `next`, or of all from `from` on. False if
+    /// Records that the acceptor has told of `from` up to `next`, or of all from `from` on. Returns false if
     /// that is no news.
     pub fn tell(&mut self, from: Instance, next: Option<Instance>) -> bool {
         if self.is_told(from, next) || next.is_some_and(|next| next <= from) {
@@ -78,8 +78,7 @@ impl Telling {
         }
     }
 
-    /// The first instance from `from` on that was neither told of nor is known to be chosen, if there
-    /// is one.
+    /// The first instance from `from` on that was not told of and is not known to be chosen, if any.
     pub fn missing(&self, from: Instance, learner: &Learner) -> Option<Instance> {
         let mut at = from;
         loop {
@@ -92,8 +91,8 @@ impl Telling {
         }
     }
 
-    /// The next question, once it is known where the pages end that are under way. None if that was
-    /// asked already, or nothing is left to ask.
+    /// The next question, given the end of the pages under way. `None` if it was asked already, or if nothing
+    /// is left to ask.
     pub fn next_question(
         &mut self,
         end: Option<Instance>,
@@ -105,9 +104,8 @@ impl Telling {
         Some(Question { from, pages: self.pages })
     }
 
-    /// What to ask again: nothing, as long as there is news. Pages that are missing between others are
-    /// asked for one by one; a page begins and ends where it did, since what was promised to be left
-    /// alone does not change.
+    /// The questions to repeat: none while there is news. Pages missing between others are asked for one by
+    /// one. A repeated page begins and ends as before, since votes below a promise do not change.
     pub fn lost(&mut self, first: Instance, learner: &Learner) -> Vec<Question> {
         self.waited = if std::mem::take(&mut self.news) { 0 } else { self.waited + 1 };
         let is_patient = self.waited <= self.patience;
@@ -134,7 +132,7 @@ impl Telling {
     }
 }
 
-/// The later of two ends; none is the latest.
+/// The later of two ends; `None` is the latest.
 fn later(one: Option<Instance>, other: Option<Instance>) -> Option<Instance> {
     Some(one?.max(other?))
 }
@@ -148,7 +146,7 @@ mod tests {
 
     const END: u64 = 24;
 
-    /// Instances as a set; all beyond `END` are as that one.
+    /// The set of instances in these spans; all beyond `END` count as `END`.
     fn all_of(spans: &[(u64, Option<u64>)]) -> BTreeSet<u64> {
         spans.iter().flat_map(|(from, next)| *from..next.unwrap_or(END + 1)).collect()
     }
@@ -161,7 +159,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
-        /// What is missing is what a set of instances says.
+        /// The missing instances agree with a plain set.
         #[test]
         fn what_was_told_is_a_set_of_instances(
             told in spans(),

@@ -1,5 +1,5 @@
-//! What is remembered of clients: at, below and above each limit; and for streams of commands of any
-//! kind, beside a list that does the same slowly.
+//! Tests of sessions: at, below and above each limit, and for random streams of commands against a slow
+//! reference on a plain list.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use super::super::message::{Message, Refusal};
 use super::super::rules::{PAXOS, Rules};
 use super::*;
 
-/// Replies with as many bytes as the command says, each of them the number of commands so far.
+/// Replies with as many bytes as the command says; each byte is the number of commands so far.
 #[derive(Clone, Default)]
 struct Padding(u8);
 
@@ -35,7 +35,7 @@ fn id(client: u8, sequence: u64) -> RequestId {
     RequestId { client: ClientId::original(client.into()), sequence }
 }
 
-/// Request `sequence` of a client, whose reply has so many bytes.
+/// Request `sequence` of a client, with a reply of this many bytes.
 fn asked(client: u8, sequence: u64, bytes: usize) -> Command {
     let payload = (bytes as u32).to_le_bytes()[..].into();
     Command { id: id(client, sequence), acknowledged: 0, payload }
@@ -45,7 +45,7 @@ fn empty() -> Executor {
     Executor::new(AnyStateMachine::new(Padding::default()))
 }
 
-/// These commands, chosen one after another from instance 0 on.
+/// Executes these commands, chosen one after another from instance 0 on.
 fn after(commands: &[Command], lease: u64, reply_bytes: u64) -> Executor {
     let mut history = empty();
     for (instance, command) in (0..).zip(commands) {
@@ -60,7 +60,7 @@ fn kept(history: &Executor, id: RequestId) -> Option<bool> {
     Some(matches!(done.answer, Answer::Reply(_)))
 }
 
-/// A session lasts from one command to the next, and no longer than a lease.
+/// A session lasts for a lease after each command.
 #[test]
 fn a_session_expires_a_lease_after_its_last_command() {
     let mut history = empty();
@@ -80,8 +80,8 @@ fn a_session_expires_a_lease_after_its_last_command() {
     assert_eq!((verdict(0), verdict(1)), (expired(0), expired(1)));
 }
 
-/// A client that goes on does not keep its old answers alive; what was forgotten counts as
-/// acknowledged, and so does what was asked before it.
+/// A client that goes on does not keep its old answers alive. Forgotten requests count as acknowledged, and
+/// so do the requests before them.
 #[test]
 fn an_answer_is_forgotten_a_lease_after_its_command_and_never_applied_again() {
     let (lease, far) = (3, u64::MAX);
@@ -98,11 +98,11 @@ fn an_answer_is_forgotten_a_lease_after_its_command_and_never_applied_again() {
     assert_eq!([0, 1].map(|n| history.verdict(id(1, n))), [0, 1].map(forgotten));
 }
 
-/// No client can make more be remembered than the lease, whatever it acknowledges.
+/// The lease bounds the answers of every client, in any order of acknowledgements.
 #[test]
 fn no_more_answers_are_remembered_than_the_lease_has_instances() {
     let commands: Vec<Command> = (0..20).map(|sequence| asked(1, sequence, 1)).collect();
-    // Within a lease of one instance no client comes to a second command.
+    // With a lease of one instance no client could have a second command.
     for lease in 2..8 {
         let history = after(&commands, lease, u64::MAX);
         assert_eq!(history.sessions().answers().len() as u64, lease);
@@ -110,7 +110,8 @@ fn no_more_answers_are_remembered_than_the_lease_has_instances() {
     }
 }
 
-/// The oldest replies go first, no more of them than must, and an answer stays when its reply goes.
+/// The oldest replies are dropped first, no more of them than necessary, and an answer stays when its reply
+/// is dropped.
 #[test]
 fn replies_beyond_their_bytes_are_let_go_oldest_first() {
     let commands = [asked(1, 0, 2), asked(2, 0, 0), asked(3, 0, 3), asked(4, 0, 1)];
@@ -133,7 +134,7 @@ fn replies_beyond_their_bytes_are_let_go_oldest_first() {
     assert_eq!(history.verdict(id(1, 0)), Message::Reply { id: id(1, 0), done });
 }
 
-/// Whoever waits for a reply gets it, if there is room for one.
+/// The reply to the last command is kept, if there is room for one.
 #[test]
 fn the_last_reply_is_kept_however_long_it_is() {
     for bytes in [MAX_REPLY - 1, MAX_REPLY] {
@@ -167,10 +168,11 @@ fn the_default_limits_have_room_for_the_longest_reply_and_a_stated_ceiling() {
     assert_eq!(endless.session_bytes(), u64::MAX);
 }
 
-/// The same rule on a plain list, which is looked through from end to end.
+/// The same rule on a plain list, searched from end to end.
 #[derive(Default)]
 struct List {
-    /// What is remembered, in the order in which it was applied; and whether with its reply.
+    /// The remembered answers in the order of application: instance, request, bytes, and true if the reply is
+    /// kept.
     answers: Vec<(Instance, RequestId, usize, bool)>,
     acknowledged: BTreeMap<ClientId, u64>,
     last: BTreeMap<ClientId, Instance>,
@@ -231,7 +233,7 @@ impl List {
     }
 }
 
-/// A few clients, that ask again, out of order, and acknowledge what they like.
+/// Commands of a few clients that repeat requests, out of order, and acknowledge at random.
 fn commands() -> impl Strategy<Value = (u64, Command)> {
     let bytes = prop_oneof![0usize..4, MAX_REPLY - 1..MAX_REPLY + 2];
     (1u64..3, 0u8..4, 0u64..6, 0u64..8, 0u64..8, bytes).prop_map(
@@ -249,8 +251,8 @@ fn retentions() -> impl Strategy<Value = Retention> {
     (1u64..12, reply_bytes).prop_map(|(lease, reply_bytes)| Retention { lease, reply_bytes })
 }
 
-/// What goes wrong, by these rules, if these commands are chosen so many instances apart: something is
-/// applied twice, what is counted is not there or beyond the bounds, or the list remembers otherwise.
+/// The first fault when these commands are chosen, each so many instances after the one before, under these
+/// rules: a command applied twice, a count that is wrong or beyond its bound, or a difference to the list.
 fn fault(stream: &[(u64, Command)], retention: Retention, rules: &Rules) -> Option<String> {
     let (mut history, mut list) = (empty(), List::default());
     let (mut instance, mut applied) = (Instance(0), BTreeSet::new());
@@ -302,7 +304,7 @@ fn faults_are_noticed() {
 }
 
 proptest! {
-    /// Whatever is chosen, nothing goes wrong, and equal decrees make equal histories.
+    /// No stream of commands causes a fault, and equal decrees give equal histories.
     #[test]
     fn what_is_remembered_is_bounded_and_a_function_of_what_is_chosen(
         stream in prop::collection::vec(commands(), 0..60),
@@ -320,8 +322,8 @@ proptest! {
         prop_assert_eq!(one, two);
     }
 
-    /// Whatever may be sent in the order in which it was asked, however often, is applied in that
-    /// order, each once, and each client gets the last reply.
+    /// Requests that are sent in order, each any number of times, are applied in that order, once each, and
+    /// each client gets its last reply.
     #[test]
     fn a_client_that_asks_in_turn_gets_each_reply(
         turns in prop::collection::vec((0u8..3, 0usize..9, 1usize..4), 1..40),
