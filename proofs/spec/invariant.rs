@@ -8,8 +8,8 @@ fn named(name: &'static str, words: &'static str, formula: Formula) -> Named {
     Named { name, words, formula }
 }
 
-/// The axioms that the proof needs: quorums of the two phases intersect, and ballots are totally
-/// ordered. There may be any number of everything.
+/// The axioms that the proof needs: quorums of the two phases intersect, and of any two ballots one is
+/// below the other. There may be any number of everything.
 pub(super) fn axioms() -> Vec<Named> {
     vec![
         named(

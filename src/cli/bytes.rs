@@ -1,4 +1,5 @@
-//! Keys and values, which are any bytes: as arguments, for people, and as JSON.
+//! Keys and values, which are arbitrary bytes: parsed from arguments, printed for people, and
+//! written as JSON.
 
 use std::ffi::OsString;
 use std::io::{self, Read};
@@ -22,7 +23,7 @@ pub(super) fn value(argument: OsString) -> Result<Bytes, String> {
     if argument == STANDARD_INPUT { read(io::stdin().lock()) } else { Ok(argument.into_vec()) }
 }
 
-/// All that can be read, if it is no more than the longest value.
+/// Reads to the end; an error if there are more bytes than the longest value has.
 fn read(from: impl Read) -> Result<Bytes, String> {
     let mut bytes = Vec::new();
     let read = from.take(MAX_ENTRY as u64 + 1).read_to_end(&mut bytes);
@@ -41,9 +42,9 @@ fn read(from: impl Read) -> Result<Bytes, String> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub(super) enum JsonBytes {
-    /// UTF-8.
+    /// Bytes that are UTF-8.
     Text(String),
-    /// Other bytes.
+    /// Bytes that are not UTF-8.
     Hex {
         /// Two digits for each byte.
         hex: String,
@@ -71,7 +72,7 @@ pub(super) fn quoted(bytes: &[u8]) -> String {
     escaped(bytes, IN_A_LINE)
 }
 
-/// The same, without quotes if nothing could be misread without.
+/// Bytes without quotes if they cannot be misread, or else as [`quoted`] shows them.
 pub(super) fn word(bytes: &[u8]) -> String {
     let plain = |text: &&str| {
         let simple = |c: char| is_printable(c) && !c.is_whitespace() && !"\"'\\".contains(c);
@@ -81,7 +82,7 @@ pub(super) fn word(bytes: &[u8]) -> String {
     text.map_or_else(|| quoted(bytes), str::to_owned)
 }
 
-/// A value for a terminal. Text is shown as it is, unless it would move the cursor or do worse.
+/// A value for a terminal. Text is shown as it is, unless it has control characters or is too long.
 pub(super) fn for_terminal(bytes: &[u8]) -> String {
     let harmless = |text: &&str| {
         let harmless = |c: char| is_printable(c) || c == '\n' || c == '\t';
@@ -91,12 +92,12 @@ pub(super) fn for_terminal(bytes: &[u8]) -> String {
     text.map_or_else(|| escaped(bytes, ALONE), str::to_owned)
 }
 
-/// Neither a control character, nor one that changes how others are shown, nor one that is not seen.
+/// True for a visible character: not a control, formatting or zero-width one.
 fn is_printable(c: char) -> bool {
     "\"'\\".contains(c) || c.escape_debug().len() == 1
 }
 
-/// Bytes in quotes, with at most so many characters of them.
+/// Bytes in quotes, shortened to at most so many characters.
 fn escaped(bytes: &[u8], most: usize) -> String {
     let (mut text, mut count) = (String::from('"'), 0);
     for chunk in bytes.utf8_chunks() {

@@ -1,4 +1,4 @@
-//! `synod completions`: what a shell offers when Tab is pressed.
+//! `synod completions`: scripts for completion by the shell.
 
 use clap::Parser;
 use clap_complete::{Shell, generate};
@@ -18,7 +18,7 @@ pub(super) struct Args {
     shell: Shell,
 }
 
-/// Prints it.
+/// Prints the script.
 pub(super) fn run(args: &Args) -> Verdict {
     let mut script = Vec::new();
     generate(args.shell, &mut command(), "synod", &mut script);

@@ -1,4 +1,4 @@
-//! The option that names the cluster's file.
+//! The `--config` option.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -10,7 +10,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use crate::cluster::config::{ClusterConfig, MAX_FILE};
 
-/// The cluster's file.
+/// The path of the cluster's file.
 #[derive(Debug, Args)]
 pub(super) struct ConfigFile {
     /// The cluster's file.
@@ -25,7 +25,7 @@ pub(super) struct ConfigFile {
     path: PathBuf,
 }
 
-/// An empty text is no path: it comes from a variable of the shell, or of the environment, that is empty.
+/// Refuses an empty path: it comes from an empty variable of the shell or of the environment.
 fn path(text: OsString) -> Result<PathBuf, &'static str> {
     match text.is_empty() {
         true => {
@@ -50,7 +50,7 @@ impl ConfigFile {
         text.parse().map_err(|error| format!("{path}, {error}"))
     }
 
-    /// The folder that it is in.
+    /// The folder that the file is in.
     pub(super) fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new(""))
     }

@@ -1,4 +1,4 @@
-//! `synod init`: a cluster on this machine, ready to be started, or the file of one on several machines.
+//! `synod init`: creates a cluster on this machine, or the file of a cluster on several machines.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -27,8 +27,8 @@ pub(super) struct Args {
     /// The number of members; each is a leader and an acceptor.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=64))]
     members: u16,
-    /// A machine that runs a member: its name, or its address. It is given once for each machine. All take
-    /// the same two ports, and no journals are made here.
+    /// A machine that runs a member: its name, or its address. May be given several times, once for
+    /// each machine. All take the same two ports, and no journals are made here.
     #[arg(long = "host", value_name = "HOST", conflicts_with = "members")]
     hosts: Vec<String>,
     /// The first port; each member takes two.
@@ -36,7 +36,7 @@ pub(super) struct Args {
     port: u16,
 }
 
-/// The disk space, in MiB, from which on it is said before it is taken.
+/// The disk space, in MiB, from which on a warning tells of it before it is used.
 const MUCH: usize = 512;
 
 /// Writes the file and makes the journals.
@@ -58,7 +58,7 @@ pub(super) fn run(args: &Args) -> Verdict {
     };
     let config: ClusterConfig = match text.parse() {
         Ok(config) => config,
-        // Nobody has seen the text yet, so its lines say nothing.
+        // Nobody has seen the text yet, so its line numbers mean nothing to the user.
         Err(ConfigError { what, .. }) => return fail(what, Verdict::BadUse),
     };
     let folder = PathBuf::from(&args.name);
@@ -79,13 +79,13 @@ pub(super) fn run(args: &Args) -> Verdict {
         };
     }
     let here = if args.hosts.is_empty() { config.members.as_slice() } else { &[] };
-    // Of each member, a leader's journal and an acceptor's.
+    // Each member has two journals: a leader's and an acceptor's.
     let mebibytes = here.len() * 2 * (SEGMENT >> 20);
     if mebibytes >= MUCH {
         warn(format_args!("the journals take {} MiB of disk to begin with", grouped(mebibytes)));
     }
     if let Err(error) = fill(&folder, &text, &config, here) {
-        // It was made just now, so there is nothing in it but what is incomplete.
+        // The folder was created just now, so it contains nothing but incomplete files.
         let left = match fs::remove_dir_all(&folder) {
             Ok(()) => "nothing is left of it".to_owned(),
             Err(error) => format!("{} is incomplete: {error}; remove it", folder.display()),
@@ -96,7 +96,7 @@ pub(super) fn run(args: &Args) -> Verdict {
     Verdict::Holds
 }
 
-/// Where each of these machines has its leader, and its acceptor.
+/// The addresses of the leader and the acceptor of each machine.
 fn machines(hosts: &[String], port: u16) -> Result<Vec<(Address, Address)>, String> {
     let mut seen = BTreeSet::new();
     if let Some(twice) = hosts.iter().find(|host| !seen.insert(*host)) {
@@ -117,7 +117,7 @@ fn machines(hosts: &[String], port: u16) -> Result<Vec<(Address, Address)>, Stri
     hosts.iter().map(machine).collect()
 }
 
-/// Writes all that belongs into the folder: the file, and the journals of the members that run here.
+/// Writes the contents of the folder: the file, and the journals of the members that run here.
 fn fill(
     folder: &Path,
     text: &str,
@@ -154,7 +154,7 @@ fn explain(file: &Path, config: &ClusterConfig, hosts: &[String]) {
     say(failures(count));
 }
 
-/// How many members may fail.
+/// A sentence about the number of members that may fail.
 fn failures(count: usize) -> String {
     let others = count.saturating_sub(1);
     let stands = match others / 2 {

@@ -1,4 +1,4 @@
-//! `synod inspect`: shows what is in a journal, and whether it is as it was written.
+//! `synod inspect`: shows the contents of journals, and verifies them.
 
 use std::fs::{self, DirEntry};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use crate::runtime::names::{NamedBallot, NamedRecord, Names};
 /// Show what is in a journal, and verify every byte of it. Nothing is changed.
 ///
 /// The member may be running. Exit codes: 0 if all is sound; 1 if something is damaged or missing,
-/// with the error that the member would stop with; 2 if the directory is none of a member's.
+/// with the error that the member would stop with; 2 if the directory does not belong to a member.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   synod inspect local/data/n1                        all roles of a member
@@ -37,37 +37,38 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// How often one looks at a journal that seems damaged, and differently so each time.
+/// The most reads of a journal that seems damaged, each time with another error.
 const LOOKS: usize = 8;
-/// How long one waits in between. A node's write takes far less.
+/// The pause between two reads. A node's write takes far less.
 const MOMENT: Duration = Duration::from_millis(100);
-/// How many bytes of a command are shown.
+/// The most bytes of a command that are shown.
 const SHOWN: usize = 60;
 
-/// What is said of one journal.
+/// The result of inspecting one journal.
 #[derive(Serialize)]
 struct Report {
     directory: PathBuf,
     sound: bool,
-    /// What the member would stop with.
+    /// The error that the member would stop with.
     error: Option<String>,
-    /// Where it is damaged; left out if it is not.
+    /// The place of the damage; left out if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     damage: Option<Damage>,
     #[serde(flatten)]
     contents: Option<Contents>,
 }
 
-/// Where a journal is damaged.
+/// The place at which a journal is damaged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct Damage {
     file: String,
     byte: usize,
-    /// The last entry before it, all of which are sound, counted from 1; 0 if there is none.
+    /// The number of the last entry before the damage, counted from 1; all entries up to it are
+    /// sound. 0 if there is none, null if that is not known.
     last_sound_entry: Option<u64>,
 }
 
-/// An error of a journal, in words, and where it lies.
+/// An error of a journal, in words, and the place of the damage.
 struct Unsound {
     error: String,
     damage: Option<Damage>,
@@ -93,23 +94,23 @@ struct Contents {
     segments: u64,
     segment_bytes: usize,
     used_bytes: usize,
-    /// What the next start will clear.
+    /// The bytes of a torn batch, which the next start clears.
     torn_bytes: usize,
     entries: u64,
     rounds: u64,
     promises: u64,
     votes: u64,
-    /// The last round that a leader has used.
+    /// The last round that the leader has used.
     last_round: Option<u32>,
-    /// Below this, an acceptor votes no more: a round, and the member that leads it.
+    /// The ballot below which the acceptor votes no more: a round, and the member that leads it.
     highest_promise: Option<NamedBallot>,
-    /// The first and the last instance that were voted in.
+    /// The first and the last instance with a vote.
     instances: Option<(Instance, Instance)>,
     #[serde(skip_serializing_if = "Option::is_none")]
     records: Option<Vec<NamedRecord>>,
 }
 
-/// Looks at all journals there.
+/// Inspects all journals in the directory.
 pub(super) fn run(args: &Args) -> Verdict {
     let directories = match journals(&args.directory) {
         Ok(directories) => directories,
@@ -127,7 +128,7 @@ pub(super) fn run(args: &Args) -> Verdict {
     reports.iter().all(|report| report.sound).into()
 }
 
-/// The directories of roles that are meant: those in a member's, or else this one.
+/// The directories of journals to inspect: those of a member's roles, or else this one.
 fn journals(directory: &Path) -> Result<Vec<PathBuf>, String> {
     let roles = ROLE_KINDS.map(|part| directory.join(part.name()));
     let roles: Vec<PathBuf> = roles.into_iter().filter(|role| role.is_dir()).collect();
@@ -151,7 +152,7 @@ fn journals(directory: &Path) -> Result<Vec<PathBuf>, String> {
     }
 }
 
-/// True of the names of a journal's files.
+/// True for the names of a journal's files.
 fn belongs_to_a_journal(name: &str) -> bool {
     name == "identity" || name.starts_with("journal-")
 }
@@ -168,8 +169,8 @@ fn look(directory: PathBuf, records: bool) -> Report {
     }
 }
 
-/// Reads a journal. A node may be writing to it, and then what is half written may look damaged; so
-/// what is believed is an error that is still the same after a moment.
+/// Reads a journal. A node may be writing to it, and a batch that is half written may look damaged;
+/// so an error is believed only if the next read finds the same one.
 fn verify(directory: &Path) -> Result<Inspected, Unsound> {
     let folder = Directory::look(directory);
     let mut before = String::new();
@@ -218,7 +219,7 @@ impl Contents {
     }
 }
 
-/// What the records of a journal come to.
+/// A summary of the records of a journal.
 #[derive(Default)]
 struct Counted {
     rounds: u64,
@@ -316,7 +317,7 @@ fn count(number: u64, one: &str) -> String {
     format!("{} {one}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
-/// A record with the beginning of its command, which is any bytes.
+/// A record in words, with the beginning of its command, escaped.
 fn in_words(record: &NamedRecord) -> String {
     let NamedRecord::Voted { decree: Decree::Command(command), .. } = record else {
         return record.to_string();

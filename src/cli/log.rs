@@ -18,14 +18,14 @@ use crate::runtime::inquiry::Page;
 
 /// Print what was chosen, instance by instance, as one leader knows it.
 ///
-/// Without `--leader` it is the history of the leader that knows most. It may lag behind what was chosen a
-/// moment ago; what it shows never changes.
+/// Without `--leader` it is the history of the most advanced leader. It may lag behind what was
+/// chosen a moment ago; what it shows never changes.
 ///
-/// With `--json` nothing is lost. Each line has the instance; the operation: put, get, delete, cas, list,
-/// propose (bytes that are no command of the key-value store) or no-op; its operands: key, value, expected,
-/// prefix, after, limit, bytes; the name of the request; and whether it was applied there, which it is not if
-/// it is a no-op, or was applied before. Keys and values are strings if they are UTF-8, and
-/// {"hex": "00ff"} if not.
+/// With `--json` nothing is lost. Each line has the instance; the operation: put, get, delete, cas,
+/// list, propose (bytes that are no command of the key-value store) or no-op; its operands: key,
+/// value, expected, prefix, after, limit, bytes; the name of the request; and whether it was
+/// applied there. A no-op is not applied, nor is a command that was applied before. Keys and values
+/// are strings if they are UTF-8, and {"hex": "00ff"} if not.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   synod log --config local/cluster.toml
@@ -37,13 +37,13 @@ pub(super) struct Args {
     /// The first instance to print.
     #[arg(long, default_value_t = 0)]
     from: u64,
-    /// Go on printing what is chosen from now on, until interrupted.
+    /// Keep printing what is chosen from now on, until interrupted.
     #[arg(long)]
     follow: bool,
-    /// A member that is a leader, whose history is printed.
+    /// The member whose history is printed, which must be a leader.
     #[arg(long)]
     leader: Option<String>,
-    /// For how many seconds an answer is waited for.
+    /// The most seconds to wait for an answer.
     #[arg(long, default_value_t = 5.0, value_parser = super::kv::seconds)]
     timeout: f64,
     /// Print one line of JSON for each instance.
@@ -51,13 +51,13 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// The pause before more is asked for, once there is no more.
+/// The pause before asking again once there is nothing new.
 const REST: Duration = Duration::from_millis(100);
-/// The time after which a follower asks another leader, at first: one that does not answer, or has no news,
-/// may be down or cut off.
+/// The time after which `--follow` asks another leader, at first: a leader that does not answer, or
+/// has nothing new, may be down or cut off.
 const TURN: Duration = Duration::from_millis(300);
 
-/// Prints it.
+/// Prints the history.
 pub(super) fn run(args: &Args) -> Verdict {
     let config = match args.file.read() {
         Ok(config) => config,
@@ -107,9 +107,9 @@ impl Printer<'_> {
         }
     }
 
-    /// Prints what leaders come to know. One that does not answer soon, or has had no news for a while, is
-    /// no longer asked, but whoever knows most; and each time that nobody answers, all are waited for
-    /// longer, up to `within`, as the network may be slow.
+    /// Prints what leaders learn, without end. A leader that does not answer soon, or has had
+    /// nothing new for a while, is replaced by the most advanced one. Each time that none answers,
+    /// the time to wait grows, up to `within`, since the network may be slow.
     fn follow(&self, within: Duration) -> Result<(), StatusError> {
         let (mut from, mut turn) = (Instance(self.args.from), TURN.min(within));
         let (mut heard, mut news, mut leader) = (Instant::now(), Instant::now(), None);
@@ -148,7 +148,8 @@ impl Printer<'_> {
 
     /// Prints a page, and returns the instance after it.
     fn show(&self, from: Instance, page: &Page) -> Instance {
-        // The entries come first: there may be no number after that of the last one.
+        // The entries come first in the zip: there may be no instance number after that of the last
+        // one.
         for ((decree, applied), instance) in page.entries.iter().zip(from.0..) {
             let line = Line::new(self.config.machine, instance, decree, *applied);
             if self.args.json { json(&line) } else { say(line) }

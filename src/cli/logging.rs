@@ -1,15 +1,15 @@
-//! What is logged, on the standard error.
+//! Logging to the standard error.
 
 use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-/// The environment variable that says what is logged.
+/// The environment variable that sets the log level.
 pub(super) const VARIABLE: &str = "SYNOD_LOG";
 
-/// Logs what is wanted from now on: a level, or levels of modules, such as `warn,synod::runtime=debug`.
-/// Colours are for terminals.
+/// Starts logging with a filter: a level, or levels of modules, such as
+/// `warn,synod::runtime=debug`. Colours are for terminals only.
 pub(super) fn start(wanted: &str) -> Result<(), String> {
     let filter = filter(wanted).map_err(|why| {
         format!(
@@ -27,7 +27,7 @@ pub(super) fn start(wanted: &str) -> Result<(), String> {
 }
 
 fn filter(wanted: &str) -> Result<EnvFilter, String> {
-    // A word that is no level would be taken for the name of a module.
+    // Otherwise a word that is no level would be taken for the name of a module.
     let is_level = |word: &&str| word.contains(['=', '[']) || word.parse::<LevelFilter>().is_ok();
     if let Some(word) = wanted.split(',').find(|word| !is_level(word)) {
         return Err(format!("'{}' is no level", word.escape_debug()));

@@ -1,4 +1,5 @@
-//! The command line: parses, runs, and shows, as a table for people or as JSON for machines.
+//! The command line: parses arguments, runs commands, and prints results, as tables for people or
+//! as JSON for machines.
 
 mod bytes;
 mod completions;
@@ -26,8 +27,8 @@ use verdict::{EXIT_CODES, Verdict};
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, after_help = "Logs: SYNOD_LOG=debug synod demo")]
 struct Cli {
-    /// What is logged: off, error, warn, info, debug or trace; otherwise what SYNOD_LOG says, or else info
-    /// for `synod node`, and warn for all others.
+    /// The log level: off, error, warn, info, debug or trace. By default it is that of SYNOD_LOG,
+    /// or else info for `synod node`, and warn for all other commands.
     #[arg(long, global = true, value_name = "LEVEL")]
     log: Option<String>,
     #[command(subcommand)]
@@ -70,13 +71,13 @@ fn complete(command: clap::Command) -> clap::Command {
     command.after_help(help).mut_args(with_negative_numbers).mut_subcommands(complete)
 }
 
-/// A value such as -5 is taken for a value, and not for an option that there is not.
+/// Makes a value such as -5 a value, and not an unknown option.
 fn with_negative_numbers(arg: clap::Arg) -> clap::Arg {
     let takes_values = arg.get_action().takes_values();
     arg.allow_negative_numbers(takes_values)
 }
 
-/// Runs what the command line asks for.
+/// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
     let matches = command().try_get_matches();
     let verdict = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
@@ -87,14 +88,14 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Verdict {
-    // What is no UTF-8 is no level either, which is said below.
+    // A variable that is not UTF-8 is no level either, which is reported below.
     let variable = || Some(std::env::var_os(logging::VARIABLE)?.to_string_lossy().into_owned());
     let wanted = cli.log.clone().or_else(variable).filter(|wanted| !wanted.is_empty());
     let usual = if matches!(cli.command, Command::Node(_)) { "info" } else { "warn" };
     if let Err(error) = logging::start(wanted.as_deref().unwrap_or(usual)) {
         return output::fail(error, Verdict::BadUse);
     }
-    // They start other processes.
+    // These commands start other processes.
     if let Command::Check(_) | Command::Prove(_) | Command::Bench(_) | Command::Chaos(_) =
         cli.command
     {
@@ -137,7 +138,7 @@ mod tests {
         let help = command.render_long_help().to_string();
         assert!(help.contains("  3  outcome unknown"), "{}: {help}", command.get_name());
         seen.push(command.get_name().to_owned());
-        // What clap adds is no command of ours.
+        // The `help` command is added by clap.
         let ours = command.get_subcommands_mut().filter(|command| command.get_name() != "help");
         ours.for_each(|command| help_of_all(command, seen));
     }

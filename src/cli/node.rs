@@ -19,12 +19,14 @@ use crate::runtime::pump::End;
 
 /// Run one member of a cluster, until it gets SIGTERM or SIGINT.
 ///
-/// It keeps what it promised in its data directory, and does not start without: a member that
-/// forgets may undo what the cluster has decided. Data directories begin where the cluster's file is.
+/// It keeps its promises and votes in its data directory, and does not start without it: a member
+/// that forgets may undo what the cluster has decided. Data directories are relative to the folder
+/// of the cluster's file.
 ///
-/// Exit code 1 if it cannot start or go on for now, such as for a port in use or a full disk: start it again.
-/// Exit code 2 or 4 if it must not be started again as it is: the file cannot be used, or its journal is
-/// missing, damaged, older than it was or another's. RECOVERY.md says what to do then.
+/// Exit code 1 if it cannot start or go on for now, such as for a port in use or a full disk: start
+/// it again. Exit code 2 or 4 if it must not be started again as it is: the file cannot be used, or
+/// its journal is missing, damaged, older than it was or another's. RECOVERY.md says what to do
+/// then.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   synod node n1 --config local/cluster.toml
@@ -34,22 +36,22 @@ pub(super) struct Args {
     name: String,
     #[command(flatten)]
     file: ConfigFile,
-    /// Make its journals first: this member has never run.
+    /// Create its journals first: this member has never run.
     #[arg(long)]
     new: bool,
-    /// A member that will never answer, so that this one need not wait for it before it takes part. If
-    /// that member is only slow or cut off, it cannot warn that this one has lost its disk: read
+    /// A member that will never answer, so that this one does not wait for it before it takes part.
+    /// If that member is only slow or cut off, it cannot warn that this one has lost its disk: read
     /// RECOVERY.md first. May be given several times.
     #[arg(long, value_name = "MEMBER")]
     without: Vec<String>,
-    /// For experiments: take orders from the standard input, such as `n2 100`, which loses all that
-    /// member n2 sends to this one, or `n2 0`, which loses nothing any more. The member ends at once when
-    /// the standard input does.
+    /// For experiments: read orders from the standard input. `n2 100` loses all messages from
+    /// member n2 to this one, `n2 0` loses none any more. The member stops at once at the end of
+    /// the standard input.
     #[arg(long)]
     faults: bool,
 }
 
-/// Runs it.
+/// Runs the member until it stops.
 pub(super) fn run(args: &Args) -> Verdict {
     let config = match args.file.read() {
         Ok(config) => config,
@@ -91,13 +93,13 @@ pub(super) fn run(args: &Args) -> Verdict {
     }
 }
 
-/// The exit code of a member that cannot run. Whatever supervises it, such as systemd, starts it again only
-/// if that `may_pass`.
+/// The verdict on a member that cannot run. A supervisor such as systemd starts it again only if
+/// the error `may_pass`.
 fn verdict(may_pass: bool) -> Verdict {
     if may_pass { Verdict::Fails } else { Verdict::NotDone }
 }
 
-/// What the process is told by the system.
+/// The signals SIGTERM and SIGINT, as they come.
 fn listen() -> io::Result<Receiver<i32>> {
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     let (told, listens) = unbounded();
@@ -106,8 +108,8 @@ fn listen() -> io::Result<Receiver<i32>> {
     Ok(listens)
 }
 
-/// Loses what the standard input says, from now on. Whoever gives the orders is an experiment, and
-/// this process ends with it.
+/// Takes orders to lose messages from the standard input. The experiment writes them, and this
+/// process ends when the experiment does.
 fn take_orders(config: &ClusterConfig) -> Arc<Losses> {
     let losses = Arc::new(Losses::new(0));
     let (ordered, config) = (Arc::clone(&losses), config.clone());
@@ -147,7 +149,7 @@ fn introduce(name: &str, RunningRole { kind, recovered, running }: &RunningRole)
     }
 }
 
-/// Waits for a signal, or for a role to end by itself, and stops them all.
+/// Waits for a signal, or for a role to end by itself, and stops all roles.
 fn wait(signals: &Receiver<i32>, member: Member) -> Verdict {
     let mut select = Select::new();
     select.recv(signals);

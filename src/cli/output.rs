@@ -1,4 +1,4 @@
-//! Tables for people, JSON for machines, progress for the impatient.
+//! Output: tables for people, JSON for machines, and progress bars.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -12,11 +12,11 @@ use super::Verdict;
 use super::table::Table;
 pub(super) use crate::model::scope::grouped;
 
-/// The first error with which the standard output could not be written. There is one standard output
-/// of a process, so there is one of these.
+/// The first error of writing to the standard output. A process has one standard output, so this is
+/// one static.
 static FAILED: OnceLock<io::Error> = OnceLock::new();
 
-/// Remembers that the standard output could not be written.
+/// Records an error of writing to the standard output.
 fn remember(written: io::Result<()>) {
     if let Err(error) = written {
         FAILED.get_or_init(|| error);
@@ -37,7 +37,7 @@ pub(super) fn say_bytes(bytes: &[u8]) {
     }
 }
 
-/// True if the standard output cannot be written any more, so that there is no use in going on.
+/// True if the standard output cannot be written any more, so that a command may stop.
 pub(super) fn is_lost() -> bool {
     FAILED.get().is_some()
 }
@@ -52,8 +52,8 @@ pub(super) fn explain(error: &clap::Error) -> Verdict {
     Verdict::Holds
 }
 
-/// The verdict of a command that has said all that it had to say. Output that could not be written is
-/// an error of its own. Nobody may be reading any more, as with `| head`; that is none.
+/// The verdict at the end of a command. Output that could not be written makes it `NotWritten`,
+/// except into a closed pipe, as with `| head`.
 pub(super) fn end(verdict: Verdict) -> Verdict {
     remember(io::stdout().flush());
     match FAILED.get() {
@@ -73,7 +73,7 @@ pub(super) fn warn(text: impl Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Writes why the command cannot be carried out.
+/// Writes an error to the standard error, and returns the verdict.
 pub(super) fn fail(error: impl Display, verdict: Verdict) -> Verdict {
     warn(format_args!("synod: {error}"));
     verdict
@@ -87,7 +87,7 @@ pub(super) fn json(value: &impl Serialize) {
     }
 }
 
-/// A table with these headings, whose columns named in `right` are numbers.
+/// A table with these headings. Columns in `right` are numbers and aligned to the right.
 pub(super) fn table<const N: usize>(headings: [&str; N], right: &[usize]) -> Table {
     Table::new(&headings, right)
 }
@@ -96,14 +96,14 @@ pub(super) fn table<const N: usize>(headings: [&str; N], right: &[usize]) -> Tab
 pub(super) struct Bars(MultiProgress);
 
 impl Bars {
-    /// No bars yet.
+    /// A set without bars.
     pub(super) fn new(shown: bool) -> Self {
         let target =
             if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         Bars(MultiProgress::with_draw_target(target))
     }
 
-    /// Another bar, for work whose size may be known.
+    /// Adds a bar, for work of this size if it is known.
     pub(super) fn add(&self, name: &str, size: Option<u64>) -> ProgressBar {
         let template = match size {
             Some(_) => "{prefix:28} {wide_bar} {human_pos} of {human_len} in {elapsed}",

@@ -31,10 +31,10 @@ use crate::runtime::names::Names;
 pub(super) struct Args {
     #[command(flatten)]
     file: ConfigFile,
-    /// For how many seconds answers are waited for.
+    /// The most seconds to wait for answers.
     #[arg(long, default_value_t = 1.0, value_parser = super::kv::seconds)]
     timeout: f64,
-    /// Show it again and again, every so many seconds, until interrupted.
+    /// Show it again every so many seconds, until interrupted.
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2",
         value_parser = super::kv::seconds)]
     watch: Option<f64>,
@@ -43,7 +43,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// What is shown as JSON.
+/// The status as JSON.
 #[derive(Serialize)]
 struct Json<'a> {
     cluster: &'a str,
@@ -52,20 +52,20 @@ struct Json<'a> {
     members: Vec<Row<'a>>,
 }
 
-/// One role of one member.
+/// The status of one role of one member.
 #[derive(Serialize)]
 struct Row<'a> {
     member: &'a str,
     part: &'static str,
     address: String,
-    /// None if it does not answer.
+    /// The status that it reports; none if it does not answer.
     status: Option<Value>,
-    /// Who answers in its place, and what to do; none if nobody does.
+    /// A description of the stranger that answers in its place, with advice; none if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     stranger: Option<&'a str>,
 }
 
-/// Asks, and shows.
+/// Asks all members, and shows their status.
 pub(super) fn run(args: &Args) -> Verdict {
     let config = match args.file.read() {
         Ok(config) => config,
@@ -89,7 +89,8 @@ pub(super) fn run(args: &Args) -> Verdict {
         } else {
             let text = text(&config, &health, &found);
             let drawn = args.watch.is_some() && io::stdout().is_terminal();
-            // From the upper left corner on, each line to its end, and what is below is cleared.
+            // Drawn over the last one: from the upper left corner on, with the rest of each line
+            // and of the screen cleared.
             say(match drawn {
                 true => format!("\u{1b}[H{}\u{1b}[K\u{1b}[J", text.replace('\n', "\u{1b}[K\n")),
                 false if args.watch.is_some() => format!("{text}\n"),
@@ -103,7 +104,8 @@ pub(super) fn run(args: &Args) -> Verdict {
     }
 }
 
-/// What is found where the members should be, and the digests of their histories.
+/// The status of all members, and digests of the leaders' histories at the instances where they can
+/// be compared.
 fn survey(
     status_client: &StatusClient,
     within: Duration,
@@ -127,7 +129,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// A status as JSON, with the names of members in place of their numbers.
+/// A status as JSON, with members' names in place of their numbers.
 fn named(status: &Status, names: &Names) -> Value {
     let mut value = serde_json::to_value(status).unwrap_or_default();
     let ballot = |ballot| serde_json::to_value(names.ballot(ballot)).unwrap_or_default();
@@ -212,7 +214,7 @@ fn acceptors(found: &[Place], names: &Names) -> String {
     rows.to_string()
 }
 
-/// How a role is that takes part, or why it does not.
+/// The status of a role that takes part; an error in words if it does not.
 fn taking_part(found: &Found) -> Result<&Status, String> {
     match found {
         Found::Silence => Err("no answer".to_owned()),
@@ -222,12 +224,12 @@ fn taking_part(found: &Found) -> Result<&Status, String> {
     }
 }
 
-/// The datagrams that the role or the system had no room for.
+/// The number of datagrams dropped by the role's queue and by the system.
 fn dropped(status: &Status) -> u64 {
     status.counts.dropped + status.network.dropped.unwrap_or(0)
 }
 
-/// The bytes in use, and the last sync.
+/// The bytes in use and the last sync of a journal, in words.
 fn on_disk(journal: &JournalStats) -> [String; 2] {
     let used = match journal.used {
         bytes if bytes < 10 << 10 => format!("{bytes} B"),

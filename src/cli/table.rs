@@ -1,6 +1,6 @@
-//! Tables for people: as wide as their terminal, and no word is ever broken.
+//! Tables that adapt to the width of the terminal. No word is ever broken.
 //!
-//! | where | how |
+//! | condition | layout |
 //! | --- | --- |
 //! | not on a terminal, such as in a pipe or a file | one line for each row, whatever its length |
 //! | it fits the terminal | the same |
@@ -14,26 +14,26 @@ use std::io::{self, IsTerminal};
 use rustix::termios::tcgetwinsize;
 use unicode_width::UnicodeWidthStr;
 
-/// The width of a terminal that does not say how wide it is.
+/// The width of a terminal that does not report one.
 const USUAL: usize = 80;
 /// The spaces between two columns.
 const BETWEEN: usize = 2;
-/// No text is wrapped to less.
+/// The least width that texts are wrapped to.
 const NARROWEST: usize = 12;
 
 /// Rows of cells under headings.
 #[derive(Clone, Debug)]
 pub(super) struct Table {
     headings: Vec<String>,
-    /// True of columns of numbers.
+    /// True for columns of numbers, which are aligned to the right.
     right: Vec<bool>,
     rows: Vec<Vec<String>>,
-    /// Columns that are left out if there is no room, the first of them first.
+    /// Columns that are left out if there is no room, in this order.
     may_go: Vec<usize>,
 }
 
 impl Table {
-    /// A table with these headings, whose columns in `right` are numbers.
+    /// A table with these headings. Columns in `right` are numbers and aligned to the right.
     pub(super) fn new(headings: &[&str], right: &[usize]) -> Self {
         Table {
             headings: headings.iter().copied().map(str::to_owned).collect(),
@@ -43,25 +43,25 @@ impl Table {
         }
     }
 
-    /// These columns are left out if there is no room, the first of them first.
+    /// Names the columns that are left out if there is no room, in this order.
     pub(super) fn may_leave_out(&mut self, columns: &[usize]) {
         self.may_go = columns.to_vec();
     }
 
-    /// Adds a row. Cells that are missing are empty.
+    /// Adds a row. Missing cells are empty.
     pub(super) fn add_row(&mut self, cells: impl IntoIterator<Item = impl fmt::Display>) {
         let mut row: Vec<String> = cells.into_iter().map(|cell| cell.to_string()).collect();
         row.resize(self.headings.len(), String::new());
         self.rows.push(row);
     }
 
-    /// The table in lines, none longer than `width` unless a single word is.
+    /// The lines of the table, none longer than `width` unless a single word is.
     fn lines(&self, width: Option<usize>) -> Vec<String> {
         for count in 0..=self.may_go.len() {
             let gone = self.may_go.get(..count).unwrap_or_default();
             let table = self.without(gone);
             let (widths, fits) = table.widths(width);
-            // A list of names and values stays one, even if a value has too long a word.
+            // A list of names and values keeps its form, even if a value has too long a word.
             if fits || self.headings.len() <= 2 {
                 let rows = table.all().flat_map(|row| table.row(row, &widths));
                 return rows.chain(self.left_out(gone, width)).collect();
@@ -70,7 +70,7 @@ impl Table {
         self.blocks(width.unwrap_or(USUAL))
     }
 
-    /// The same without these columns.
+    /// The table without these columns.
     fn without(&self, gone: &[usize]) -> Self {
         fn kept<T: Clone>(all: &[T], gone: &[usize]) -> Vec<T> {
             let kept = all.iter().enumerate().filter(|(column, _)| !gone.contains(column));
@@ -84,7 +84,7 @@ impl Table {
         }
     }
 
-    /// The line that names what is left out.
+    /// The line that names the columns left out.
     fn left_out(&self, gone: &[usize], width: Option<usize>) -> Vec<String> {
         let names: Vec<&str> =
             gone.iter().filter_map(|it| self.headings.get(*it)).map(String::as_str).collect();
@@ -110,7 +110,7 @@ impl Table {
         let most = most.saturating_sub(BETWEEN * self.headings.len().saturating_sub(1));
         let mut left = widths.iter().sum::<usize>().saturating_sub(most);
         while left > 0 {
-            // Texts give way, the widest first, and numbers do not.
+            // Columns of text shrink, the widest first; columns of numbers do not.
             let can_shrink = |(column, width): &(usize, &mut usize)| {
                 let word = words.get(*column).copied().unwrap_or(0);
                 **width > word.max(NARROWEST) && self.right.get(*column) == Some(&false)
@@ -142,7 +142,7 @@ impl Table {
         (0..height).map(line).collect()
     }
 
-    /// Each row as a block. Empty cells are left out.
+    /// The lines of the rows as blocks. Empty cells are left out.
     fn blocks(&self, width: usize) -> Vec<String> {
         let indent = self.headings.iter().map(|it| it.width()).max().unwrap_or(0) + BETWEEN;
         let mut lines = Vec::new();
@@ -162,7 +162,7 @@ impl Table {
     }
 }
 
-/// A text in lines of this width, broken between words only.
+/// Breaks a text into lines of this width, between words only.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     if text.width() <= width {
         return vec![text.to_owned()];
@@ -180,12 +180,12 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// A paragraph in lines that fit the terminal, if there is one.
+/// Breaks a paragraph into lines that fit the terminal; one line if there is none.
 pub(super) fn paragraph(text: &str) -> String {
     columns().map_or_else(|| text.to_owned(), |width| wrap(text, width).join("\n"))
 }
 
-/// The columns of the terminal that the standard output is; none if it is none.
+/// The width of the terminal at the standard output; none if it is not a terminal.
 pub(super) fn columns() -> Option<usize> {
     let stdout = io::stdout();
     stdout.is_terminal().then(|| match tcgetwinsize(stdout).map(|size| size.ws_col) {

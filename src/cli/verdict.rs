@@ -1,4 +1,4 @@
-//! The exit code of a command.
+//! The result of a command, and its exit code.
 
 use std::process::ExitCode;
 
@@ -12,16 +12,16 @@ Exit codes:
   4  not done, and this command will never do it: no leader answered, refused, not started
   5  output not written, whatever else was done";
 
-/// How a command ended, as the shell is told.
+/// The result of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It was done, or all that was checked holds.
+    /// The command was done, or all that was checked holds.
     Holds,
     /// The answer is no: something is missing, differs from what was expected, or does not hold.
     Fails,
-    /// The command was not understood, or asks for what cannot be.
+    /// The command line cannot be used, or asks for something impossible.
     BadUse,
-    /// It may have been done, or not.
+    /// The outcome is unknown: it may have been done, or may yet be.
     Unknown,
     /// It was not done, and never will be by this command.
     NotDone,

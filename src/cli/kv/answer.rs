@@ -1,4 +1,4 @@
-//! The answers of state machines: in words, and as JSON.
+//! The answers of state machines, in words and as JSON.
 
 use serde::Serialize;
 
@@ -8,29 +8,30 @@ use crate::machine::Machine;
 use crate::machine::kv::{Bytes, KvCommand, KvReply};
 use crate::paxos::{Answer, Instance};
 
-/// An answer, as people are told of it.
+/// An answer in the form in which it is shown.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Told {
     pub(super) verdict: Verdict,
     pub(super) words: String,
-    /// The value that was asked for, which is all that is printed of it.
+    /// The value that was asked for. If there is one, nothing else is printed.
     pub(super) value: Option<Bytes>,
     named: Named,
 }
 
-/// The values in an answer, by what they are. The inner `None` says that there is none.
+/// The values in an answer, each under the name that says what it is. The inner `None` is an absent
+/// key.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 struct Named {
-    /// The value that is there: the answer to a get.
+    /// The current value: the answer to a get.
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<Option<JsonBytes>>,
-    /// The value that was there before it was replaced or removed.
+    /// The value before it was replaced or removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     previous: Option<Option<JsonBytes>>,
-    /// The value that is there, and not the one that was expected.
+    /// The current value, where another one was expected.
     #[serde(skip_serializing_if = "Option::is_none")]
     current: Option<Option<JsonBytes>>,
-    /// The reply of a state machine that is not known to be the key-value store.
+    /// The reply of a state machine to arbitrary bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     reply: Option<JsonBytes>,
 }
@@ -41,23 +42,24 @@ impl Told {
     }
 }
 
-/// One line of JSON.
+/// An answer as one line of JSON.
 #[derive(Serialize)]
 pub(super) struct Json<'t> {
     /// "done", "not done" or "unknown".
     outcome: &'static str,
-    /// True if it was done as asked for: a compare-and-set may find something else.
+    /// True if the command had the effect asked for: a compare-and-set may find another value.
     applied: bool,
     #[serde(flatten)]
     named: &'t Named,
     instance: Option<u64>,
     position: Option<u64>,
-    /// The reason why it was not done, or nobody knows.
+    /// The reason why it was not done, or why the outcome is unknown.
     reason: Option<&'t str>,
 }
 
 impl<'t> Json<'t> {
-    /// What is told of a command, and the instance and position at which it was applied, if it was.
+    /// The JSON of an answer; `at` is the instance and the position at which the command was
+    /// applied, if it was.
     pub(super) fn new(at: Option<(Instance, u64)>, told: &'t Told) -> Self {
         Json {
             outcome: match (at, told.verdict) {
@@ -78,7 +80,7 @@ fn as_json(value: Option<&Bytes>) -> Option<JsonBytes> {
     value.map(|value| JsonBytes::from(&**value))
 }
 
-/// Any answer, of a cluster that replicates this machine.
+/// The answer of any state machine, in a cluster that replicates this one.
 pub(super) fn of_any(machine: Machine, answer: &Answer) -> Told {
     let bytes = match answer {
         Answer::Reply(bytes) => bytes,
@@ -160,8 +162,8 @@ fn replaced(command: &KvCommand, before: Option<&[u8]>) -> String {
     }
 }
 
-/// The command was applied, and the first answer got lost; by the time that the cluster was asked again it
-/// did not keep the reply any more.
+/// The answer to a command that was applied and whose reply was lost. By the time the client asked
+/// again, the cluster had dropped the reply.
 fn without_reply(command: &KvCommand) -> Told {
     let (verdict, words) = match command {
         KvCommand::Put { .. } | KvCommand::Delete { .. } => {
@@ -186,7 +188,7 @@ mod tests {
         b"k".to_vec()
     }
 
-    /// A write was done all the same; whoever wanted to read does not know, and is told what to do.
+    /// A write is reported as done; a read or a compare-and-set as unknown, with advice.
     #[test]
     fn a_reply_that_is_not_kept_is_said_to_be_so() {
         let value = || b"v".to_vec();
@@ -207,7 +209,7 @@ mod tests {
         }
     }
 
-    /// A key that is not there is told apart from one whose value says that it is not.
+    /// An absent key is distinguished from a key with any value.
     #[test]
     fn no_value_is_told_apart_from_any() {
         let get = KvCommand::Get { key: key() };

@@ -33,7 +33,7 @@ pub(in crate::cli) struct Args {
     common: Common,
 }
 
-/// One line of JSON.
+/// The keys as one line of JSON.
 #[derive(Serialize)]
 struct Json {
     keys: Vec<JsonBytes>,
@@ -41,7 +41,7 @@ struct Json {
     more: bool,
 }
 
-/// Lists them.
+/// Lists the keys, page by page.
 pub(in crate::cli) fn run(Args { prefix, limit, common }: Args) -> Verdict {
     let mut asker = match Asker::new(&common) {
         Ok(asker) => asker,
@@ -72,7 +72,7 @@ pub(in crate::cli) fn run(Args { prefix, limit, common }: Args) -> Verdict {
     (count > 0).into()
 }
 
-/// One page of keys, and whether there are more.
+/// One page of keys, and true if there are more.
 fn page(
     asker: &mut Asker<'_>,
     prefix: &[u8],

@@ -21,16 +21,16 @@ use crate::cluster::config::ClusterConfig;
 use crate::machine::kv::KvCommand;
 use crate::paxos::{Answer, Done};
 
-/// The options of all commands that ask a running cluster for something.
+/// The options of all commands of the key-value store.
 #[derive(Debug, Parser)]
 pub(super) struct Common {
     #[command(flatten)]
     file: ConfigFile,
-    /// For how many seconds an answer is waited for.
+    /// The most seconds to wait for an answer.
     #[arg(long, default_value_t = 5.0, value_parser = seconds)]
     timeout: f64,
-    /// Print one line of JSON. Keys and values are strings if they are UTF-8, and {"hex": "00ff"} if
-    /// not.
+    /// Print one line of JSON. Keys and values are strings if they are UTF-8, and {"hex": "00ff"}
+    /// if not.
     #[arg(long)]
     json: bool,
 }
@@ -47,9 +47,9 @@ pub(super) fn seconds(text: &str) -> Result<f64, String> {
   synod put colour blue --config local/cluster.toml
   synod put photo - --config local/cluster.toml < photo.jpg")]
 pub(super) struct PutArgs {
-    /// Any bytes.
+    /// The key: any bytes.
     key: OsString,
-    /// Any bytes; - stands for the standard input, to the byte.
+    /// The value: any bytes. - stands for all of the standard input.
     value: OsString,
     #[command(flatten)]
     common: Common,
@@ -57,15 +57,15 @@ pub(super) struct PutArgs {
 
 /// Print the value under a key. Exit code 1 if there is none.
 ///
-/// A file or a pipe gets the value as it was put, to the byte, and no line end after it. On a terminal,
-/// control characters are escaped. A read goes through the log like a write, so it sees every write that
-/// was answered before it.
+/// A file or a pipe gets the value exactly as it was put, and no line end after it. On a terminal,
+/// control characters are escaped. A read goes through the log like a write, so it sees every write
+/// that was answered before it.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   synod get colour --config local/cluster.toml
   synod get photo --config local/cluster.toml > photo.jpg")]
 pub(super) struct GetArgs {
-    /// Any bytes.
+    /// The key: any bytes.
     key: OsString,
     #[command(flatten)]
     common: Common,
@@ -76,23 +76,24 @@ pub(super) struct GetArgs {
 #[command(after_help = "Example:
   synod delete colour --config local/cluster.toml")]
 pub(super) struct DeleteArgs {
-    /// Any bytes.
+    /// The key: any bytes.
     key: OsString,
     #[command(flatten)]
     common: Common,
 }
 
-/// Put a value under a key, if an expected one is there now (compare and set). Exit code 1 if it is not.
+/// Put a value under a key if its current value is the expected one (compare and set). Exit code 1
+/// if it is not.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   synod cas colour green --expect blue --config local/cluster.toml
   synod cas colour blue --config local/cluster.toml      if there is nothing yet")]
 pub(super) struct CasArgs {
-    /// Any bytes.
+    /// The key: any bytes.
     key: OsString,
-    /// Any bytes; - stands for the standard input, to the byte.
+    /// The new value: any bytes. - stands for all of the standard input.
     value: OsString,
-    /// The value that must be there; if this is left out, there must be none.
+    /// The expected current value; without this option, the key must be absent.
     #[arg(long)]
     expect: Option<OsString>,
     #[command(flatten)]
@@ -124,14 +125,14 @@ pub(super) fn cas(CasArgs { key, value, expect, common }: CasArgs) -> Verdict {
 
 /// Put any bytes into the history, as they are.
 ///
-/// What they mean is up to the state machine: the key-value store says that they are no command, the
-/// ledger keeps them.
+/// Their meaning is up to the state machine: the key-value store answers that they are no command,
+/// the ledger keeps them.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   synod propose 'a line of text' --config local/cluster.toml
   synod propose - --config local/cluster.toml < command.bin")]
 pub(super) struct ProposeArgs {
-    /// Any bytes; - stands for the standard input, to the byte.
+    /// The command: any bytes. - stands for all of the standard input.
     command: OsString,
     #[command(flatten)]
     common: Common,
@@ -166,7 +167,7 @@ struct Asker<'a> {
 }
 
 impl<'a> Asker<'a> {
-    /// A client, or the verdict if there cannot be one.
+    /// Reads the file and opens a client; an error is printed, and its verdict returned.
     fn new(common: &'a Common) -> Result<Self, Verdict> {
         let config = common.file.read().map_err(|error| fail(error, Verdict::BadUse))?;
         let client = Client::new(&config).map_err(|error| fail(error, Verdict::NotDone))?;
@@ -210,7 +211,7 @@ impl<'a> Asker<'a> {
         told.verdict
     }
 
-    /// The words for a command that was not done, as far as anybody knows.
+    /// The words for an outcome other than done: rejected or unknown.
     fn undone(&self, outcome: &Outcome) -> Told {
         match outcome {
             Outcome::Unknown(WhyUnknown::Silence) => {

@@ -1,4 +1,4 @@
-//! `synod chaos`: a cluster of processes under load, while members are killed and cut off.
+//! `synod chaos`: a cluster of processes under load, with members killed and links cut.
 
 use std::path::PathBuf;
 
@@ -8,39 +8,42 @@ use crate::cli::output::{Bars, fail, grouped, json, say, table};
 use crate::cli::verdict::Verdict;
 use crate::lab::chaos::{Chaos, Report, run as put_through};
 
-/// Kill, stop and cut off members of a real cluster under load, and judge what its clients were told.
+/// Kill, stop and cut off members of a real cluster under load, and judge the answers that its
+/// clients got.
 ///
-/// Each role is a process of its own. In each round some are killed as by `kill -9`: less than half
-/// of the acceptors, and all leaders but one at most. In some, others are stopped for a while, or do
-/// not hear one another; and in some an operator makes a mistake with one that is down, such as another
-/// file or an older copy of its data directory, which must be refused. In the end nothing that was acknowledged may be lost, nothing may be applied
-/// twice, all leaders must have the same history, and the clients' story must be linearizable.
+/// Each role is a process of its own. In each round some are killed as by `kill -9`: a minority of
+/// the acceptors, and at most all leaders but one. In some rounds, others are stopped for a while,
+/// or links between members lose messages; in some, an operator makes a mistake with a member that
+/// is down, such as another file or an older copy of its data directory, which must be refused. In
+/// the end nothing that was acknowledged may be lost, nothing may be applied twice, all leaders
+/// must have the same history, and the clients' history must be linearizable.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   synod chaos
   synod chaos --rounds 200 --seed 7
   synod chaos --rounds 20 --acceptors 5 --json")]
 pub(in crate::cli) struct Args {
-    /// How many rounds.
+    /// The number of rounds.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
-    /// The seed of the schedule; a random one if not given. When datagrams come is up to the system,
-    /// so no two runs are quite the same.
+    /// The seed of the schedule; a random one if not given. The system decides when datagrams
+    /// arrive, so no two runs are exactly the same.
     #[arg(long)]
     seed: Option<u64>,
-    /// How many leaders.
+    /// The number of leaders.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(2..=9))]
     leaders: u16,
-    /// How many acceptors.
+    /// The number of acceptors.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(3..=9))]
     acceptors: u16,
-    /// How many clients ask at the same time.
+    /// The number of concurrent clients.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=64))]
     clients: u64,
-    /// How many keys they use.
+    /// The number of keys that they use.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     keys: u64,
-    /// Where the members' files are kept meanwhile; otherwise where temporary files are.
+    /// The folder for the members' files during the run; the folder for temporary files if not
+    /// given.
     #[arg(long)]
     data: Option<PathBuf>,
     /// Print one line of JSON instead of a table.
@@ -48,7 +51,7 @@ pub(in crate::cli) struct Args {
     json: bool,
 }
 
-/// Puts a cluster through it.
+/// Runs the experiment.
 pub(in crate::cli) fn run(args: &Args) -> Verdict {
     let chaos = Chaos {
         rounds: args.rounds,

@@ -11,8 +11,8 @@ use crate::cli::verdict::Verdict;
 use crate::model::backend::{Backend, Held};
 use crate::model::system::System;
 
-/// Stock Stateright is given up after this many times the time of the faster back end, but not
-/// before [`LEAST`] or after [`MOST`].
+/// The time limit of stock Stateright, as a multiple of the time of the faster back end, bounded
+/// below by [`LEAST`] and above by [`MOST`].
 const PATIENCE: f64 = 1000.0;
 const LEAST: Duration = Duration::from_secs(10);
 const MOST: Duration = Duration::from_secs(600);
@@ -23,8 +23,8 @@ struct Json<'a> {
     stock: Side,
     explicit: Side,
     symbolic: Side,
-    /// Whether all that are complete have the same verdicts, and the engine's back ends the same
-    /// number of states.
+    /// True if all sides give the same verdicts on the properties that both judge, and the engine's
+    /// back ends the same number of states.
     agree: bool,
 }
 
@@ -36,7 +36,7 @@ struct Side {
     complete: bool,
     #[serde(skip)]
     failed: BTreeSet<String>,
-    /// The properties that it can judge.
+    /// The properties that it has judged.
     #[serde(skip)]
     judged: BTreeSet<String>,
 }
@@ -60,7 +60,7 @@ impl Side {
     }
 }
 
-/// Compares, one after the other, so that none disturbs another.
+/// Runs the sides one after another, so that they do not disturb each other's times.
 pub(super) fn run(system: &'static System, as_json: bool) -> Verdict {
     match compare(system, as_json) {
         Ok(verdict) => verdict,

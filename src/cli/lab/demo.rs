@@ -12,9 +12,8 @@ use crate::paxos::Quorums;
 
 /// Order a client's commands with a real cluster on UDP sockets of the loopback.
 ///
-/// All leaders start out believing that they are primary. A client sends its commands to the
-/// second one without waiting for one another, and each is answered once it is decided and
-/// applied.
+/// All leaders start out believing that they are primary. A client sends its commands to the second
+/// one, many at a time, and each is answered once it is chosen and applied.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   synod demo
@@ -22,35 +21,36 @@ use crate::paxos::Quorums;
   synod demo --adversarial --seed 7
   synod demo --phase1 1 --phase2 5 --failed 0    (read one, write all)")]
 pub(in crate::cli) struct Args {
-    /// How many acceptors the cluster has.
+    /// The number of acceptors.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=64))]
     acceptors: u8,
-    /// How many of them have failed and answer nothing; as many as can, if not given.
+    /// The number of acceptors that have failed and answer nothing; if not given, the most that the
+    /// others can do without.
     #[arg(long)]
     failed: Option<u8>,
-    /// How many leaders the cluster has.
+    /// The number of leaders.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
     leaders: u16,
-    /// How many commands the client wants done: the integers from 0.
+    /// The number of commands that the client sends: the integers from 0.
     #[arg(long, default_value_t = 1000)]
     commands: u64,
-    /// What drives the actors.
+    /// The runtime that drives the actors.
     #[arg(long, value_enum, default_value_t = Drives::Pump)]
     runtime: Drives,
     /// Lose, repeat, delay and reorder datagrams.
     #[arg(long)]
     adversarial: bool,
-    /// The seed of the adversarial network's choices; a random one if not given. When datagrams
-    /// come is up to the system, so no two runs are quite the same.
+    /// The seed of the adversarial network's choices; a random one if not given. The system decides
+    /// when datagrams arrive, so no two runs are exactly the same.
     #[arg(long)]
     seed: Option<u64>,
-    /// How many acceptors must promise; a majority if not given.
+    /// The number of acceptors that must promise; a majority if not given.
     #[arg(long, requires = "phase2")]
     phase1: Option<u8>,
-    /// How many acceptors must vote; a majority if not given.
+    /// The number of acceptors that must vote; a majority if not given.
     #[arg(long, requires = "phase1")]
     phase2: Option<u8>,
-    /// How many seconds without an answer to wait before giving up.
+    /// The seconds without an answer after which the client gives up.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     patience: u64,
     /// Print one line of JSON instead of a table.
@@ -59,7 +59,7 @@ pub(in crate::cli) struct Args {
 }
 
 impl Args {
-    /// If nothing is said, a minority fails, as in the demo that this one follows: 2 of 5.
+    /// The number of failed acceptors; by default a minority, such as 2 of 5.
     fn failed(&self) -> u8 {
         self.failed.unwrap_or((self.acceptors - 1) / 2)
     }
@@ -112,7 +112,8 @@ pub(in crate::cli) fn run(args: &Args) -> Verdict {
     }
 }
 
-/// Where all are: leaders, acceptors and clients each begin a line, of at most three.
+/// The addresses of all members. Leaders, acceptors and clients each begin a line, of at most
+/// three.
 fn members(cluster: &Cluster) -> String {
     let member = |handle: &Handle| {
         let failed = if handle.has_failed() { " (failed)" } else { "" };
@@ -190,7 +191,7 @@ fn show_leaders(report: &Report) {
     say(format_args!("\n{leaders}\n\nThe histories are {equal}."));
 }
 
-/// What drives the actors, as an argument.
+/// The choice of a runtime on the command line.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Drives {
     /// A reader thread, a bounded queue and an actor thread for each member.

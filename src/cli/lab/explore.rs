@@ -20,13 +20,13 @@ use crate::model::scope::grouped;
 use crate::model::system::System;
 use crate::paxos::{Node, Paxos, Rulebook};
 
-/// Stateright's checker is done with so many states in about a minute.
+/// The number of states that Stateright's checker visits in about a minute.
 const MANY: u128 = 5_000_000;
 
 /// Walk through a system's states in a browser.
 ///
 /// They are the engine's states, so a crash may fall within a step. With a mutant, the address
-/// printed leads straight to the state that breaks its property.
+/// printed leads straight to the state that violates its property.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   synod explore dueling
@@ -35,10 +35,10 @@ const MANY: u128 = 5_000_000;
 pub(in crate::cli) struct Args {
     /// The system; `synod check --list` prints the names.
     system: String,
-    /// Put this fault into it.
+    /// Put this fault into the protocol.
     #[arg(long)]
     mutant: Option<String>,
-    /// Where to serve the pages.
+    /// The address to serve the pages at.
     #[arg(long, default_value = "127.0.0.1:3000")]
     address: SocketAddr,
 }
@@ -53,7 +53,7 @@ pub(in crate::cli) fn run(args: &Args) -> Verdict {
         Ok(mutant) => mutant,
         Err(error) => return fail(error, Verdict::BadUse),
     };
-    // Stateright panics if it cannot have the address, so it is tried out before.
+    // Stateright panics if it cannot bind the address, so it is tried before.
     let address = match TcpListener::bind(args.address).and_then(|socket| socket.local_addr()) {
         Ok(address) => address,
         Err(error) => {

@@ -12,11 +12,13 @@ use crate::machine::kv::MAX_ENTRY;
 
 /// Put load on a running cluster, and measure its throughput and latencies.
 ///
-/// Clients put values under 10,000 keys that begin with synod-load/, which stay there. Each has one request
-/// at a time. They share one socket, so that requests and answers of many come in one datagram; with
-/// --independent each has a socket of its own, as clients on machines of their own have.
+/// Clients put values under 10,000 keys that begin with synod-load/, which stay there. Each has one
+/// request at a time. They share one socket, so that requests and answers of many come in one
+/// datagram; with --independent each has a socket of its own, as clients on different machines
+/// have.
 ///
-/// Exit codes: 0 if all puts were done; 1 if some were not; 3 if it is not known of some; 4 if none was done.
+/// Exit codes: 0 if all puts were done; 1 if some were not; 3 if the outcome of some is unknown; 4
+/// if none was done.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   synod load --config local/cluster.toml
@@ -47,7 +49,7 @@ pub(in crate::cli) struct Args {
 /// The most bytes of a value, beside its key.
 const LONGEST: i64 = (MAX_ENTRY - PREFIX.len() - 5) as i64;
 
-/// Puts load on it.
+/// Runs the load.
 pub(in crate::cli) fn run(args: &Args) -> Verdict {
     let config = match args.file.read() {
         Ok(config) => config,

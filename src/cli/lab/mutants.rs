@@ -1,4 +1,4 @@
-//! `synod mutants`: every fault must be found.
+//! `synod mutants`: checks that every fault is found.
 
 use clap::Parser;
 use num_bigint::BigUint;
@@ -12,18 +12,18 @@ use crate::model::error::CheckError;
 use crate::model::hunt::{catch, catch_by_specification};
 use crate::model::mutants::{MUTANTS, Mutant};
 
-/// Put one fault after another into the protocol, and see each caught by its property.
+/// Put one fault after another into the protocol, and check that its property catches it.
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:
   synod mutants --json
   synod mutants --refinement              which of them stray from what is proved
   synod check --mutant amnesia            one of them, step by step")]
 pub(in crate::cli) struct Args {
-    /// What explores the states.
+    /// The back end that explores the states.
     #[arg(long, value_enum, default_value_t = Choice::Auto)]
     backend: Choice,
-    /// Hold the mutants to the specification that `synod prove` proves: those that endanger agreement
-    /// stray from it.
+    /// Hold the mutants to the specification that `synod prove` proves. Those that endanger
+    /// agreement take a step that the specification does not have.
     #[arg(long, conflicts_with = "backend")]
     refinement: bool,
     /// Print one line of JSON instead of a table.
@@ -46,11 +46,11 @@ struct Caught {
     states: u128,
     seconds: f64,
     caught: bool,
-    /// Whether it was to be caught.
+    /// True if it should be caught.
     expected: bool,
 }
 
-/// Hunts all mutants.
+/// Searches for a counterexample of each mutant.
 pub(in crate::cli) fn run(args: &Args) -> Verdict {
     let bars = Bars::new(!args.json);
     let mutants: Vec<&'static Mutant> = MUTANTS.iter().collect();

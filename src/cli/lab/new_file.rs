@@ -1,22 +1,22 @@
-//! A file that a command writes when its work is done. It is tried before the work begins, which may
-//! take hours; and until the work is done, what was there stays.
+//! A file that a command writes when its work is done, which may take hours. Writing is tried
+//! before the work begins, and an existing file stays as it is until the work is done.
 
 use std::fmt::Display;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-/// A file that is to be written.
+/// A file to be written.
 #[derive(Debug)]
 pub(super) struct NewFile {
     path: PathBuf,
-    /// The place where it is written first, to be renamed as a whole; none if `path` is no file, but a
+    /// The temporary file that is written first, and renamed as a whole; none if `path` is a
     /// terminal or a pipe.
     aside: Option<PathBuf>,
 }
 
 impl NewFile {
-    /// A file of this path, if it can be written.
+    /// A file of this path; an error if it cannot be written.
     pub(super) fn at(path: &Path) -> Result<Self, String> {
         let cannot = |error: io::Error| {
             format!(
@@ -33,7 +33,7 @@ impl NewFile {
         match fs::metadata(path) {
             Ok(there) if there.is_dir() => Err(ErrorKind::IsADirectory.into()),
             Ok(there) if !there.is_file() => Ok(NewFile { path: path.to_owned(), aside: None }),
-            // A link stays a link.
+            // A symbolic link stays one.
             Ok(_) => NewFile::beside(fs::canonicalize(path)?),
             Err(error) if error.kind() == ErrorKind::NotFound => NewFile::beside(path.to_owned()),
             Err(error) => Err(error),
@@ -46,7 +46,7 @@ impl NewFile {
         Ok(NewFile { path, aside: Some(aside) })
     }
 
-    /// Opens what is there, and makes and removes a file beside it.
+    /// Opens the existing file, and creates and removes a file beside it.
     fn try_out(&self) -> io::Result<()> {
         let Some(aside) = &self.aside else { return Ok(()) };
         if self.path.exists() {
@@ -56,7 +56,7 @@ impl NewFile {
         fs::remove_file(aside)
     }
 
-    /// Writes it, in place of what was there.
+    /// Writes the text, in place of the existing file.
     pub(super) fn write(&self, text: &str) -> Result<(), String> {
         let cannot = |error: &dyn Display| format!("cannot write {}: {error}", self.path.display());
         let Some(aside) = &self.aside else {

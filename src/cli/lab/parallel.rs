@@ -1,11 +1,11 @@
-//! Works off a list on all processors.
+//! Parallel work on the items of a list.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// Applies `work` to every item, as many at a time as there are processors; results come in the
+/// Applies `work` to every item, on as many threads as there are processors. Results are in the
 /// order of the items.
 pub(super) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);

@@ -1,5 +1,5 @@
-//! `synod check swarm` and `synod check merge`: random walks through what is too large to be exhausted, shared
-//! among many machines by whatever scheduler there is.
+//! `synod check swarm` and `synod check merge`: random walks through systems that are too large to
+//! exhaust, split into parts for many machines under any scheduler.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -20,9 +20,9 @@ use crate::model::systems::{LARGE, systems};
 use crate::model::walk::{Swarm, walk};
 use crate::paxos::Paxos;
 
-/// Walk through a large system at random, and look for what must not be.
+/// Walk through a large system at random, and look for violations.
 ///
-/// This exhausts nothing: it can find a fault, and cannot show that there is none.
+/// This exhausts nothing: it can find a fault, but cannot show that there is none.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   synod check swarm everything --walks 10000
@@ -35,19 +35,19 @@ JOB_COMPLETION_INDEX and JOB_COMPLETIONS, which the job's template must set.")]
 pub(super) struct Args {
     /// The system: everything, everything-flexible, or one that `synod check --list` prints.
     system: String,
-    /// How many walks there are, in all parts together.
+    /// The number of walks, in all parts together.
     #[arg(long, default_value_t = 1000)]
     walks: u64,
-    /// How many steps each walk takes, at most.
+    /// The most steps of each walk.
     #[arg(long, default_value_t = 500)]
     steps: usize,
     /// The seed of all walks.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Take part i of n only, i from 0.
+    /// Take only part i of n; i counts from 0.
     #[arg(long, value_name = "i/n", value_parser = parse_part)]
     shard: Option<(u64, u64)>,
-    /// Write what was seen to this file, for `synod check merge`.
+    /// Write the results to this file, for `synod check merge`.
     #[arg(long)]
     output: Option<PathBuf>,
     /// Print one line of JSON instead of a table.
@@ -55,7 +55,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// Join what the parts of a swarm have seen.
+/// Join the results of the parts of a swarm.
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:
   synod check merge part-*.json")]
@@ -81,7 +81,7 @@ fn check_part((part, parts): (u64, u64)) -> Result<(u64, u64), String> {
     Err(format!("there is no part {part} of {parts}: parts are counted from 0"))
 }
 
-/// The part that a scheduler has given to this process, if any.
+/// The part that a scheduler has assigned to this process, if any.
 fn part_from(variable: impl Fn(&str) -> Option<String>) -> Result<Option<(u64, u64)>, String> {
     let number = |name: &str| -> Result<Option<u64>, String> {
         let Some(text) = variable(name) else { return Ok(None) };
@@ -103,23 +103,23 @@ fn part_from(variable: impl Fn(&str) -> Option<String>) -> Result<Option<(u64, u
     check_part(part).map(Some)
 }
 
-/// What was seen of a part, or of all of them.
+/// The results of one part, or of several joined.
 #[derive(Debug, Serialize, Deserialize)]
 struct Seen {
     system: String,
     bounds: String,
     seed: u64,
-    /// Of how many walks in all.
+    /// The number of walks in all parts together.
     all_walks: u64,
-    /// The parts that this is about, and of how many.
+    /// The parts included, by number, and the number of all parts.
     parts: BTreeSet<u64>,
     of_parts: u64,
     walks: u64,
     steps: u64,
     ended: u64,
-    /// Never: random walks exhaust nothing.
+    /// Always false: random walks exhaust nothing.
     exhausted: bool,
-    /// The different situations of actors, as fingerprints.
+    /// Fingerprints of the distinct local configurations of actors.
     situations: BTreeSet<u64>,
     properties: BTreeMap<String, SeenProperty>,
 }
@@ -127,12 +127,12 @@ struct Seen {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct SeenProperty {
     kind: String,
-    /// The first walk in which something was found, and how it came to that.
+    /// The first walk in which something was found, and its trace in words.
     found: Option<(u64, String)>,
 }
 
 impl SeenProperty {
-    /// Whether it is one that something was found against.
+    /// True if something was found against a property that must always hold.
     fn is_violated(&self) -> bool {
         [Kind::Always, Kind::AlwaysWithHistory].iter().any(|kind| kind.name() == self.kind)
             && self.found.is_some()
@@ -167,7 +167,7 @@ impl Seen {
         }
     }
 
-    /// Both together. They must be parts of the same walks, and no part may come twice.
+    /// Joins two results. They must be parts of the same walks, and have no part in common.
     fn and(mut self, other: Seen) -> Result<Seen, String> {
         let walks = |seen: &Seen| {
             (seen.system.clone(), seen.bounds.clone(), seen.seed, seen.all_walks, seen.of_parts)
@@ -225,7 +225,7 @@ impl Seen {
     }
 }
 
-/// Takes a part of the walks.
+/// Runs one part of the walks.
 pub(super) fn run(args: &Args) -> Verdict {
     let system = match find_among(LARGE.iter().chain(systems()), &args.system) {
         Ok(system) => system,
@@ -265,7 +265,7 @@ fn read(path: &PathBuf) -> Result<Seen, String> {
     serde_json::from_str(&text).map_err(|error| failed(&error))
 }
 
-/// Joins the parts.
+/// Joins the files of the parts.
 pub(super) fn merge(args: &MergeArgs) -> Verdict {
     let mut joined: Option<Seen> = None;
     for path in &args.files {

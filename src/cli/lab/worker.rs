@@ -1,5 +1,5 @@
-//! One check in a process of its own, so that its memory can be measured, and so that one that is
-//! given up, panics or runs out of memory takes nothing else along.
+//! One check in a process of its own, so that its memory can be measured, and so that a check that
+//! is aborted, panics or runs out of memory affects no other.
 
 use std::fmt;
 use std::fs;
@@ -21,7 +21,7 @@ use crate::model::properties::Kind;
 use crate::model::report::{Outcome, Report, Verdict as Shown};
 use crate::model::system::System;
 
-/// What a check of one system showed, as JSON.
+/// The result of checking one system, as JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Checked {
     pub(super) name: String,
@@ -29,20 +29,20 @@ pub(super) struct Checked {
     pub(super) bounds: String,
     pub(super) backend: String,
     pub(super) unique_states: u128,
-    /// How many of the states were visited one by one.
+    /// The number of states that were visited one by one.
     pub(super) visited_states: Option<usize>,
-    /// Steps taken, into known states too; diagrams take none.
+    /// The number of steps taken, those into known states included; none on diagrams.
     pub(super) total_states: Option<u64>,
-    /// How many of the steps say something new, where the system is held to the specification; on
-    /// diagrams, steps of acceptors alone.
+    /// The number of steps that add facts, if the system is held to the specification; on diagrams,
+    /// steps of single acceptors.
     pub(super) judged_steps: Option<u64>,
     pub(super) expected_states: Option<u128>,
     pub(super) depth: Option<usize>,
-    /// Nodes of the diagram of all states, and the most there were at a time.
+    /// The nodes of the diagram of all states, and the most at any time.
     pub(super) nodes: Option<usize>,
     pub(super) peak_nodes: Option<usize>,
     pub(super) seconds: f64,
-    /// The most memory that its process had; none where the system does not say.
+    /// The peak memory of its process; none if the system does not report it.
     pub(super) peak_bytes: Option<u64>,
     pub(super) complete: bool,
     pub(super) passes: bool,
@@ -53,19 +53,19 @@ pub(super) struct Checked {
 pub(super) struct CheckedProperty {
     pub(super) name: String,
     pub(super) kind: String,
-    /// With the reason, if it was not to be judged.
+    /// The verdict, with the reason if it was not judged.
     #[serde(flatten)]
     pub(super) verdict: Shown,
     /// True if it holds; null if nothing was judged.
     pub(super) holds: Option<bool>,
     /// The amount that was looked at in which there was something for it to judge.
     pub(super) looked_at: u64,
-    /// The shortest run that shows the opposite, in words.
+    /// The shortest run that violates it, in words.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) counterexample: Option<String>,
 }
 
-/// A number of states as JSON knows them. There is no system near this bound.
+/// A number of states for JSON, capped at 128 bits. No system comes near.
 fn number(states: &BigUint) -> u128 {
     u128::try_from(states).unwrap_or(u128::MAX)
 }
@@ -93,13 +93,13 @@ impl Checked {
         }
     }
 
-    /// The least that a property that holds always had to judge; none if none was judged.
+    /// The least that any property of kind `always` had to judge; none if none was judged.
     pub(super) fn least_looked_at(&self) -> Option<u64> {
         let always = self.judged().filter(|property| property.kind == Kind::Always.name());
         always.map(|property| property.looked_at).min()
     }
 
-    /// Whether the number of states is the one that was expected.
+    /// True if the number of states is the expected one.
     pub(super) fn as_expected(&self) -> bool {
         self.expected_states == Some(self.unique_states)
     }
@@ -133,7 +133,7 @@ impl CheckedProperty {
     }
 }
 
-/// The most memory that this process ever had, as Linux counts it.
+/// The peak memory of this process, as Linux reports it.
 fn peak_bytes() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -143,11 +143,11 @@ fn peak_bytes() -> Option<u64> {
 /// A check that ended without a result.
 #[derive(Clone, Debug)]
 pub(super) struct Died {
-    /// The reason, as far as its process said.
+    /// The reason, as far as its process reported one.
     why: String,
-    /// The number of states that it had found.
+    /// The number of states found until then.
     pub(super) states: u128,
-    /// After how long.
+    /// The time until it ended.
     pub(super) after: Duration,
 }
 
@@ -164,12 +164,12 @@ pub(super) struct Unfinished {
     about: String,
     pub(super) bounds: String,
     pub(super) backend: String,
-    /// The number of states that had been found.
+    /// The number of states found until then.
     pub(super) unique_states: u128,
     pub(super) seconds: f64,
     complete: bool,
     passes: bool,
-    /// None was judged to the end.
+    /// Empty: no property was judged to the end.
     properties: [CheckedProperty; 0],
     /// The reason why there is no result.
     pub(super) error: String,
@@ -198,13 +198,13 @@ impl fmt::Display for Unfinished {
     }
 }
 
-/// A system, and what became of its check.
+/// The outcome of one system's check.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub(super) enum Entry {
-    /// It came to a result.
+    /// A check with a result.
     Checked(Box<Checked>),
-    /// It did not.
+    /// A check without a result.
     Unfinished(Unfinished),
 }
 
@@ -228,10 +228,11 @@ impl Entry {
     }
 }
 
-/// The last line that a child says.
+/// The last line that a child prints.
 type Said = Result<Box<Checked>, String>;
 
-/// The child's side: a line with the number of states now and then, and a line of JSON at the end.
+/// Runs a check as a child: prints a line with the number of states now and then, and a line of
+/// JSON at the end.
 pub(super) fn serve(system: &'static System, held: Held, backend: Backend) -> Verdict {
     if let Err(error) = obey_parent(|_| ()) {
         return fail(
@@ -247,15 +248,15 @@ pub(super) fn serve(system: &'static System, held: Held, backend: Backend) -> Ve
     passes.into()
 }
 
-/// How a child ended.
+/// The end of a child.
 pub(super) enum Ended {
-    /// With a result.
+    /// It ended with a result.
     Checked(Box<Checked>),
-    /// It was given up at the limit.
+    /// It was killed at the time limit.
     GivenUp(Died),
 }
 
-/// Checks a system in a process of its own. `progress` is told of the states found so far.
+/// Checks a system in a process of its own. `progress` gets the number of states found so far.
 pub(super) fn check_in_child(
     system: &System,
     held: Held,
@@ -268,7 +269,7 @@ pub(super) fn check_in_child(
     let cannot = |error: io::Error| died(format!("its process cannot be started: {error}"), 0);
     let (child, output) = spawn(system, held, backend).map_err(cannot)?;
     let mut states = 0;
-    // What it says beside numbers and its result, as when it panics or runs out of memory.
+    // Other lines, such as those of a panic or of running out of memory.
     let mut noise = Vec::new();
     let listened = lines_of(output).map_err(cannot).and_then(|lines| {
         loop {
@@ -294,13 +295,13 @@ pub(super) fn check_in_child(
     if !matches!(listened, Ok(Some(Ended::Checked(_)) | None)) {
         let _ = child.kill();
     }
-    // Its output has come to an end, or it was killed.
+    // Its output has ended, or it was killed, so the wait is short.
     let status = child.with(Child::wait);
     drop(child);
     listened?.ok_or_else(|| died(last_words(status, &noise), states))
 }
 
-/// Starts a child; whatever it writes comes in one stream.
+/// Starts a child whose standard output and error are one stream.
 fn spawn(system: &System, held: Held, backend: Backend) -> io::Result<(Offspring, PipeReader)> {
     let (output, input) = io::pipe()?;
     let mut command = Command::new(std::env::current_exe()?);
@@ -312,7 +313,8 @@ fn spawn(system: &System, held: Held, backend: Backend) -> io::Result<(Offspring
     Ok((Offspring::start(&mut command)?, output))
 }
 
-/// Reads on a thread of its own, so that waiting for a line can have a limit. It ends with the child.
+/// Reads lines on a thread of its own, so that waiting for a line can have a limit. The thread ends
+/// with the child.
 fn lines_of(output: PipeReader) -> io::Result<Receiver<String>> {
     let (lines, received) = channel();
     let read = move || {
@@ -330,11 +332,12 @@ fn next(lines: &Receiver<String>, left: Option<Duration>) -> Result<String, Recv
     }
 }
 
-/// Says why a child ended without a result, from how it ended and what it wrote.
+/// The reason why a child ended without a result, from its exit status and its other output.
 fn last_words(status: io::Result<ExitStatus>, noise: &[String]) -> String {
     let how = status.map_or_else(|error| error.to_string(), |status| status.to_string());
     let mut why = format!("its process ended without a result ({how})");
-    // The first line says it, or, as that of a panic, that the next one does.
+    // The first line gives the reason; that of a panic ends with a colon, and the next one gives
+    // it.
     for line in noise.iter().map(|line| line.trim()).filter(|line| !line.is_empty()) {
         let separator = if why.ends_with(':') { " " } else { ": " };
         why = format!("{why}{separator}{line}");

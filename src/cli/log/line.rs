@@ -13,15 +13,16 @@ use crate::paxos::Decree;
 #[derive(Debug, Serialize)]
 pub(super) struct Line<'d> {
     instance: u64,
-    /// True if it was applied there: not if it is a no-op, or a command that was applied before.
+    /// True if the decree was applied there; false for a no-op, or a command that was applied
+    /// before.
     applied: bool,
-    /// The name of the request; none of a no-op.
+    /// The name of the request; none for a no-op.
     request: Option<String>,
     #[serde(flatten)]
     shown: Shown<'d>,
 }
 
-/// A decree, as a state machine reads it.
+/// A decree, as the state machine decodes it.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Shown<'d> {
@@ -44,7 +45,7 @@ struct Operands {
     key: Option<JsonBytes>,
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<JsonBytes>,
-    /// Of a compare-and-set; the inner `None` expects that there is nothing.
+    /// The expected value of a compare-and-set; the inner `None` expects the key to be absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     expected: Option<Option<JsonBytes>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,7 +101,7 @@ fn operation(command: &KvCommand<&[u8]>) -> &'static str {
 }
 
 impl<'d> Line<'d> {
-    /// A line of the history of a cluster that replicates this machine.
+    /// A line of the history of a cluster that replicates this state machine.
     pub(super) fn new(
         machine: Machine,
         instance: u64,
@@ -136,7 +137,7 @@ impl fmt::Display for Line<'_> {
     }
 }
 
-/// A command as it would be given to `synod`, with long values shortened.
+/// Writes a command as it would be given to `synod`, with long values shortened.
 fn words(command: &KvCommand<&[u8]>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_str(operation(command))?;
     match *command {
@@ -180,7 +181,7 @@ mod tests {
         (0..hex.len()).step_by(2).map(byte).collect()
     }
 
-    /// The command that a line of JSON says.
+    /// Decodes the command in a line of JSON.
     fn command(line: &Value) -> KvCommand {
         let of = |name: &str| bytes(&line[name]);
         let maybe = |name: &str| {

@@ -1,4 +1,4 @@
-//! `synod bench durable`: how fast a cluster of processes answers puts that are on disk.
+//! `synod bench durable`: the throughput of a cluster of processes whose puts are on disk.
 
 use std::path::PathBuf;
 
@@ -11,29 +11,30 @@ use crate::machine::kv::MAX_ENTRY;
 
 /// Measure how fast a cluster on this machine answers puts that a quorum has on disk.
 ///
-/// Members are processes of their own, on the loopback, and each waits for its own disk. Clients ask
-/// for one thing at a time. They share one socket, so that requests and answers of many come in one
-/// datagram; clients with a socket each get less: see `synod load --independent`. In the end all members are killed and started again, and each must
-/// know every command that was answered, applied once.
+/// Each member is a process of its own, on the loopback, and waits for its own disk. Each client
+/// has one request at a time. All clients share one socket, so that requests and answers of many
+/// come in one datagram; clients with a socket each get less: see `synod load --independent`. In
+/// the end all members are killed and started again, and each must know every command that was
+/// answered, applied once.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   synod bench durable --clients 64
   synod bench durable --commands 1000000 --json     does it slow down as the history grows?")]
 pub(in crate::cli) struct Args {
-    /// How many clients, each with one request at a time.
+    /// The number of clients, each with one request at a time.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
     clients: u16,
-    /// How many puts.
+    /// The number of puts.
     #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..))]
     commands: u64,
-    /// Bytes of each value.
+    /// The bytes of each value.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=LONGEST))]
     value: u16,
-    /// How many members; each is a leader and an acceptor.
+    /// The number of members; each is a leader and an acceptor.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=9))]
     members: u16,
-    /// Where journals are kept meanwhile, on the disk that is to be measured; otherwise where
-    /// temporary files are.
+    /// The folder for journals during the measurement, on the disk to be measured; the folder for
+    /// temporary files if not given.
     #[arg(long)]
     data: Option<PathBuf>,
     /// Print one line of JSON instead of a table.
@@ -44,7 +45,7 @@ pub(in crate::cli) struct Args {
 /// The most bytes of a value, beside its key.
 const LONGEST: i64 = MAX_ENTRY as i64 - 16;
 
-/// Measures.
+/// Runs the measurement.
 pub(super) fn run(args: &Args) -> Verdict {
     let data = args.data.clone().unwrap_or_else(std::env::temp_dir);
     let bench = Bench {

@@ -1,4 +1,4 @@
-//! `synod bench engine`: how states, time and memory grow with each bound.
+//! `synod bench engine`: the growth of states, time and memory with each bound.
 
 use std::fs;
 use std::path::PathBuf;
@@ -23,13 +23,13 @@ use crate::model::systems::{GRID, Point};
   synod bench engine --json > before.json     and, some commits later,
   synod bench engine --against before.json --plot engine.svg")]
 pub(in crate::cli) struct Args {
-    /// Give a check up after so many seconds.
+    /// The most seconds for one check.
     #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..))]
     limit: u64,
-    /// Compare with what an earlier run has printed as JSON.
+    /// Compare with the JSON that an earlier run has printed to this file.
     #[arg(long)]
     against: Option<PathBuf>,
-    /// Draw how states and seconds grow, as SVG.
+    /// Draw the growth of states and seconds to this SVG file.
     #[arg(long)]
     plot: Option<PathBuf>,
     /// Print one line of JSON instead of a table.
@@ -43,14 +43,14 @@ struct Measured {
     dimension: String,
     value: u32,
     backend: String,
-    /// Whether it was finished within the limit.
+    /// True if the check finished within the limit.
     complete: bool,
     states: u128,
     seconds: f64,
     states_per_second: f64,
     peak_bytes: Option<u64>,
     bytes_per_state: Option<f64>,
-    /// Nodes of the diagram of all states, and the most there were at a time.
+    /// The nodes of the diagram of all states, and the most at any time.
     nodes: Option<usize>,
     peak_nodes: Option<usize>,
 }
@@ -100,7 +100,7 @@ impl Measured {
     }
 }
 
-/// Measures.
+/// Runs the measurement.
 pub(super) fn run(args: &Args) -> Verdict {
     match engine(args) {
         Ok(()) => Verdict::Holds,
@@ -108,7 +108,7 @@ pub(super) fn run(args: &Args) -> Verdict {
     }
 }
 
-/// One after the other, so that none disturbs another.
+/// Runs the checks one after another, so that they do not disturb each other's times.
 fn engine(args: &Args) -> Result<(), (String, Verdict)> {
     let bad_use = |error| (error, Verdict::BadUse);
     let before = args.against.as_ref().map(read).transpose().map_err(bad_use)?;
@@ -185,7 +185,7 @@ fn show(engine: &[Measured], before: Option<&Json>) {
     say(rows);
 }
 
-/// A panel for each bound: states, and seconds by both back ends. As SVG.
+/// Draws two panels for each bound, as SVG: the states, and the seconds of both back ends.
 fn plot(engine: &[Measured]) -> Result<String, Box<dyn std::error::Error>> {
     let mut dimensions: Vec<&str> = engine.iter().map(|one| one.dimension.as_str()).collect();
     dimensions.dedup();

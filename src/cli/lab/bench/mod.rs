@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::cli::verdict::Verdict;
 
-/// Measure.
+/// Measure the checking engine, or a cluster on disk.
 #[derive(Debug, Parser)]
 pub(in crate::cli) struct Args {
     #[command(subcommand)]
@@ -20,7 +20,7 @@ enum What {
     Durable(durable::Args),
 }
 
-/// Measures.
+/// Runs the measurement.
 pub(in crate::cli) fn run(args: &Args) -> Verdict {
     match &args.what {
         What::Engine(args) => engine::run(args),

@@ -1,4 +1,4 @@
-//! The page that says what was checked.
+//! The page that records what was checked.
 
 use std::path::Path;
 
@@ -9,16 +9,16 @@ use crate::cli::output::grouped;
 use crate::model::report::Verdict;
 use crate::model::scope::{self, Measured};
 
-/// The page, before it is written.
+/// A page that is not written yet.
 pub(super) struct Certificate(NewFile);
 
 impl Certificate {
-    /// A page that is to be in this file.
+    /// A page to be written to this file. An error if it cannot be.
     pub(super) fn at(path: &Path) -> Result<Self, String> {
         NewFile::at(path).map(Certificate)
     }
 
-    /// Writes what was found, and no more.
+    /// Writes the results, and nothing else.
     pub(super) fn write(self, entries: &[Entry]) -> Result<(), String> {
         let measured: Vec<Measured> = entries.iter().map(measured).collect();
         self.0.write(&scope::page(&measured))
@@ -52,7 +52,7 @@ fn measured(entry: &Entry) -> Measured {
     }
 }
 
-/// The verdict in words, or else why the check did not show what it was to show.
+/// The verdict in words; an error if the check did not show what it should.
 fn outcome(checked: &Checked) -> Result<String, String> {
     let words = show::verdict(checked);
     let shows_all = |verdict: &Verdict| matches!(verdict, Verdict::Holds | Verdict::LeftOut(_));
@@ -84,7 +84,8 @@ mod tests {
         assert_eq!(outcome.as_deref(), Ok("all 12 hold, 2 left out"));
     }
 
-    /// What holds because there is nothing to judge is not, nor what a back end has not looked at.
+    /// A property that had nothing to judge fails the page, and so does one that a back end did not
+    /// look at.
     #[test]
     fn what_holds_of_nothing_is_not() {
         let gap = system("gap").unwrap();

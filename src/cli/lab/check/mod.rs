@@ -49,7 +49,7 @@ pub(in crate::cli) struct Args {
     /// All systems.
     #[arg(long, conflicts_with_all = ["mutant", "list"])]
     all: bool,
-    /// What explores the states.
+    /// The back end that explores the states.
     #[arg(long, value_enum, default_value_t = Choice::Auto)]
     backend: Choice,
     /// Print the systems and what they are for.
@@ -58,24 +58,24 @@ pub(in crate::cli) struct Args {
     /// Show how the protocol fails with this fault.
     #[arg(long)]
     mutant: Option<String>,
-    /// Hold the systems to the specification that `synod prove` proves: its invariant holds in every state,
-    /// and each step is one of its actions. With --mutant, show the first state or step that is not so.
+    /// Hold the systems to the specification that `synod prove` proves: its invariant holds in
+    /// every state, and each step is one of its actions. With --mutant, show the first state or
+    /// step for which this is wrong.
     #[arg(long, conflicts_with_all = ["table", "compare_stock", "list"])]
     refinement: bool,
     /// Check this system on stock Stateright and on both back ends of the engine.
     #[arg(long, conflicts_with_all = ["systems", "mutant", "list", "all"])]
     compare_stock: Option<String>,
-    /// Write what was checked, and what was not, to a file. It is put in place once all checks have
-    /// ended.
+    /// Write what was checked, and what was not, to a file, once all checks have ended.
     #[arg(long, num_args = 0..=1, default_missing_value = "model/SCOPE.md")]
     table: Option<PathBuf>,
-    /// Show each property: what became of it, and how much there was for it to judge.
+    /// Show each property: its verdict, and the number of states that it judged.
     #[arg(long, conflicts_with_all = ["mutant", "list", "compare_stock", "json"])]
     properties: bool,
     /// Print one line of JSON instead of a table.
     #[arg(long)]
     json: bool,
-    /// Check one system in this process, for a process that waits for it.
+    /// Check one system in this process, as the child of a process that waits for it.
     #[arg(long, hide = true)]
     worker: bool,
 }
@@ -86,14 +86,14 @@ enum Subcommand {
     Merge(swarm::MergeArgs),
 }
 
-/// What explores the states.
+/// The choice of a back end on the command line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum Choice {
-    /// Whatever suits the system.
+    /// The one that suits the system.
     Auto,
     /// The engine, state by state: steps, depths, shortest runs.
     Explicit,
-    /// Explicit, with symmetry reduction: of states that differ only in the acceptors' names, one.
+    /// Explicit, with symmetry reduction over acceptors.
     Alike,
     /// The engine, on decision diagrams: for many states.
     Symbolic,
@@ -101,11 +101,12 @@ pub(super) enum Choice {
     Stock,
 }
 
-/// So many states are visited one by one if nothing else is asked for.
+/// The most states of a system that `auto` visits one by one.
 const FEW: u128 = 100_000;
 
 impl Choice {
-    /// What suits a system: state by state tells more, as long as there are not too many.
+    /// The back end for a system. `Auto` visits states one by one, which shows more, unless there
+    /// are too many.
     pub(super) fn backend(self, system: &System) -> Backend {
         match self {
             Choice::Auto if system.states <= FEW => Backend::Explicit,
@@ -118,14 +119,14 @@ impl Choice {
 }
 
 impl Choice {
-    /// What suits the system that a mutant is caught in.
+    /// The back end for the system that a mutant is caught in.
     pub(super) fn for_mutant(self, mutant: &Mutant) -> Backend {
         system(mutant.system).map_or(Backend::Symbolic, |system| self.backend(system))
     }
 }
 
 impl Args {
-    /// Why no system may be named, if one is.
+    /// An error in words if systems are named where none may be.
     fn needless_systems(&self) -> Option<String> {
         let systems = Some(self.systems.join(" ")).filter(|systems| !systems.is_empty())?;
         match &self.mutant {
@@ -194,7 +195,7 @@ pub(in crate::cli) fn run(args: &Args) -> Verdict {
     }
 }
 
-/// A system that is named twice is checked once.
+/// The systems without repetitions, in the order of their first mention.
 fn each_once(systems: Vec<&'static System>) -> Vec<&'static System> {
     let mut once: Vec<&'static System> = Vec::new();
     for system in systems {
@@ -205,12 +206,12 @@ fn each_once(systems: Vec<&'static System>) -> Vec<&'static System> {
     once
 }
 
-/// The system of this name, or what to say.
+/// The system of this name; an error in words if there is none.
 pub(super) fn find_system(name: &str) -> Result<&'static System, String> {
     find_among(systems(), name)
 }
 
-/// The one of these systems that has this name, or what to say.
+/// The one of these systems with this name; an error in words if there is none.
 pub(super) fn find_among(
     systems: impl Iterator<Item = &'static System>,
     name: &str,
@@ -220,7 +221,7 @@ pub(super) fn find_among(
     named.ok_or_else(|| unknown("system", name, systems.iter().map(|system| system.name)))
 }
 
-/// The mutant of this name, or what to say.
+/// The mutant of this name; an error in words if there is none.
 pub(super) fn find_mutant(name: &str) -> Result<&'static Mutant, String> {
     let elsewhere = || FAULTS.iter().any(|fault| fault.name == name);
     mutant(name).ok_or_else(|| match elsewhere() {
@@ -231,7 +232,7 @@ pub(super) fn find_mutant(name: &str) -> Result<&'static Mutant, String> {
     })
 }
 
-/// All systems that this can explore, if none is named.
+/// All systems that this back end can explore.
 fn every_system(choice: Choice) -> Vec<&'static System> {
     let fits = |system: &&'static System| match choice {
         Choice::Alike => Alike::acceptors(&system.bounds).is_some(),
@@ -264,7 +265,8 @@ fn check_all(systems: &[&'static System], args: &Args) -> Verdict {
     entries.iter().all(Entry::passes).into()
 }
 
-/// What one check comes to says nothing about the others, so each has an entry.
+/// Checks each system in a child process. A check that fails to finish becomes an entry of its own,
+/// and the others go on.
 fn check_each(systems: &[&'static System], args: &Args) -> Vec<Entry> {
     let bars = Bars::new(!args.json);
     let check = |system: &&'static System| {
@@ -280,7 +282,7 @@ fn check_each(systems: &[&'static System], args: &Args) -> Vec<Entry> {
             }
         }
     };
-    // What visits many states one by one takes all processors for one system.
+    // The explicit back end takes all processors for one system.
     match args.backend {
         Choice::Explicit | Choice::Alike => systems.iter().map(check).collect(),
         Choice::Auto | Choice::Symbolic | Choice::Stock => parallel::map(systems, check),

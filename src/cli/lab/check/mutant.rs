@@ -1,4 +1,4 @@
-//! One fault, and the run in which it shows.
+//! `synod check --mutant`: one fault, and the run in which it shows.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::model::backend::Held;
 use crate::model::hunt::{Hunt, catch, catch_by_specification};
 use crate::model::mutants::Mutant;
 
-/// Hunts a mutant.
+/// Searches for a counterexample of the mutant.
 pub(super) fn run(mutant: &'static Mutant, args: &Args) -> Verdict {
     let bar = Bars::new(!args.json).add(mutant.name, None);
     let progress = |states: &num_bigint::BigUint| {

@@ -1,4 +1,4 @@
-//! Tables of what was checked, for people.
+//! Tables of the results, for people.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::model::report::Verdict;
 use crate::model::system::{LeftOut, System};
 use crate::model::systems::systems;
 
-/// All systems, and what they are.
+/// Prints all systems with their purpose.
 pub(super) fn list(as_json: bool) {
     if !as_json {
         let mut rows = table(["system", "states", "what it is for"], &[1]);
@@ -35,7 +35,7 @@ struct Listed {
     leaves_out: Vec<&'static str>,
     states: u128,
     properties: Vec<&'static str>,
-    /// Those that judge nothing, and why.
+    /// The properties that judge nothing in it, and the reasons.
     left_out: &'static [LeftOut],
 }
 
@@ -53,7 +53,7 @@ impl Listed {
     }
 }
 
-/// A row for each system; with each `property`, if that is asked for.
+/// Prints a row for each system; with `each_property`, a table of properties for each too.
 pub(super) fn table_of(entries: &[Entry], each_property: bool) {
     let headings =
         ["system", "bounds", "back end", "states", "seconds", "MB", "least judged", "verdict"];
@@ -104,7 +104,7 @@ fn row(checked: &Checked) -> [String; 8] {
     ]
 }
 
-/// The least that a property had to judge, with the unit that the back end counts in.
+/// The least that any property had to judge, with the unit that the back end counts in.
 fn least_judged(checked: &Checked) -> String {
     let unit = if checked.backend == Backend::Symbolic.name() { "sets" } else { "states" };
     checked.least_looked_at().map_or("-".to_owned(), |least| format!("{} {unit}", grouped(least)))
@@ -130,7 +130,7 @@ fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Each property of a system.
+/// Prints the verdict on each property of a system.
 fn properties(checked: &Checked) {
     let mut rows = table(["property", "", "judged", "verdict"], &[2]);
     for property in &checked.properties {
@@ -144,7 +144,7 @@ fn properties(checked: &Checked) {
     say(format_args!("\n{} by {}\n\n{rows}", checked.name, checked.backend));
 }
 
-/// The number of steps that were held to the specification.
+/// Prints the number of steps that were held to the specification.
 pub(super) fn steps(entries: &[Entry]) {
     let checked = || entries.iter().filter_map(Entry::checked);
     let steps: u64 = checked().filter_map(|checked| checked.total_states).sum();

@@ -1,4 +1,5 @@
-//! That the proof is about something: what fails where something is left out or wrong.
+//! `synod prove --sensitivity`, `--fault` and `--without`: the obligations that fail after a change
+//! of the specification.
 
 use serde::Serialize;
 
@@ -23,15 +24,15 @@ struct Json {
     holds: bool,
 }
 
-/// An action, and where it can happen.
+/// An action, with a state in which it can happen.
 #[derive(Serialize)]
 struct Happens {
     action: &'static str,
-    /// In how large a structure; none if it never can.
+    /// The size of the smallest such state; none if no small one was found.
     example: Option<String>,
 }
 
-/// What fails after a change.
+/// The effect of one change.
 #[derive(Serialize)]
 struct Changed {
     kind: &'static str,
@@ -58,7 +59,7 @@ impl Changed {
     }
 }
 
-/// How many things there are, of those that there may be many of.
+/// The size of a countermodel: its acceptors, ballots and values, in words.
 fn size(counter: &Counter) -> String {
     let each = [(NODE, "acceptor"), (BALLOT, "ballot"), (VALUE, "value")].map(|(sort, name)| {
         let number = counter.structure.elements(sort).len();
@@ -67,7 +68,7 @@ fn size(counter: &Counter) -> String {
     each.join(", ")
 }
 
-/// What fails after each change.
+/// The obligations that fail after each change.
 pub(super) fn rows(progress: bool) -> Result<Vec<Row>, ProveError> {
     let changes = changes();
     let size = u64::try_from(changes.len()).ok();
@@ -81,7 +82,7 @@ pub(super) fn rows(progress: bool) -> Result<Vec<Row>, ProveError> {
     Ok(rows.into_iter().collect::<Result<_, _>>()?)
 }
 
-/// Leaves out one thing after another.
+/// Makes each change in turn, and checks that it is noticed and that each action is possible.
 pub(super) fn sensitivity(as_json: bool) -> Result<Verdict, ProveError> {
     let changes: Vec<Changed> = rows(!as_json)?.iter().map(Changed::new).collect();
     let specification = paxos();
@@ -145,7 +146,7 @@ pub(super) fn find_fault(name: &str) -> Result<Without, ProveError> {
     })
 }
 
-/// The axioms, conjuncts and guards of this name: a guard's may begin with its action's.
+/// The axioms, conjuncts and guards of this name. A guard's name may be prefixed by its action's.
 pub(super) fn find_parts(name: &str) -> Result<Vec<Without>, ProveError> {
     let parts = changes().into_iter().filter(|part| !matches!(part, Without::Fault(_)));
     let (found, others): (Vec<_>, Vec<_>) = parts.partition(|part| match part {
@@ -160,7 +161,7 @@ pub(super) fn find_parts(name: &str) -> Result<Vec<Without>, ProveError> {
     Ok(found)
 }
 
-/// What a part says, or what is wrong.
+/// The meaning of a part, or the description of a fault, in a sentence.
 fn words(without: Without) -> &'static str {
     let whole = paxos();
     let of = |all: &[Named], name| all.iter().find(|part| part.name == name).map(|part| part.words);
@@ -195,7 +196,7 @@ struct JsonStory {
     story: Option<String>,
 }
 
-/// How each obligation fails that does after these changes.
+/// Explains the failure of each obligation that fails after these changes.
 pub(super) fn stories(changes: &[Without], as_json: bool) -> Result<Verdict, ProveError> {
     let mut all = Vec::new();
     for without in changes {

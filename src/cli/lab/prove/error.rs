@@ -1,4 +1,4 @@
-//! What can be wrong with `synod prove`, and what to do.
+//! The errors of `synod prove`, each with advice.
 
 use std::io;
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ pub(super) enum ProveError {
 }
 
 impl ProveError {
-    /// How the command ends.
+    /// The exit status for the error.
     pub(super) fn verdict(&self) -> Verdict {
         match self {
             ProveError::Proof(_) => Verdict::Fails,

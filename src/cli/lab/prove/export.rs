@@ -1,4 +1,4 @@
-//! The obligations as files, for solvers.
+//! `synod prove --smt2`: the obligations as files for solvers.
 
 use std::fs;
 use std::path::Path;
@@ -10,14 +10,14 @@ use crate::cli::verdict::Verdict;
 use crate::proof::smt::{Answer, Query};
 use crate::proof::spec::paxos;
 
-/// Everything that a solver may be asked, and how many of them are about the proof itself.
+/// All queries: those of the proof itself, and one for each change.
 pub(super) fn queries(progress: bool) -> Result<Vec<Query>, ProveError> {
     let mut queries = paxos().queries();
     queries.extend(changed::rows(progress)?.iter().filter_map(Query::of_row));
     Ok(queries)
 }
 
-/// Writes a file for each.
+/// Writes a file for each query.
 pub(super) fn run(folder: &Path) -> Result<Verdict, ProveError> {
     let queries = queries(true)?;
     fs::create_dir_all(folder)

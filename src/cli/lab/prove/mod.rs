@@ -1,4 +1,4 @@
-//! `synod prove`: the proof for any number of acceptors, and that it is about something.
+//! `synod prove`: the proof for any number of acceptors, and the checks that it is not vacuous.
 
 mod changed;
 mod error;
@@ -35,7 +35,7 @@ Solvers: z3 and cvc5, by name or by path (Debian and Ubuntu: apt-get install z3 
 apart by how the file's name begins. Any other program works too if it reads SMT-LIB 2 from its standard
 input and answers sat or unsat.")]
 pub(in crate::cli) struct Args {
-    /// One row for each obligation.
+    /// Print a row for each obligation.
     #[arg(long, conflicts_with_all = ["spec", "examples", "sensitivity", "fault", "without", "smt2", "solver"])]
     each: bool,
     /// Print the specification.
@@ -44,22 +44,23 @@ pub(in crate::cli) struct Args {
     /// Show each action in a smallest state in which the invariant holds, and it changes something.
     #[arg(long, group = "what", conflicts_with = "json")]
     examples: bool,
-    /// Leave out one thing after another, put in one fault after another, and see what fails.
+    /// Make each change in turn (leave out an axiom, conjunct or guard, or put in a fault), and
+    /// show what fails.
     #[arg(long, group = "what")]
     sensitivity: bool,
-    /// Show how it fails with this fault.
+    /// Show how the proof fails with this fault.
     #[arg(long, group = "what", value_name = "NAME")]
     fault: Option<String>,
-    /// Show how it fails without this axiom, conjunct or guard.
+    /// Show how the proof fails without this axiom, conjunct or guard.
     #[arg(long, group = "what", value_name = "NAME")]
     without: Option<String>,
-    /// Write all of it to files of SMT-LIB 2 in this folder.
+    /// Write all queries to files of SMT-LIB 2 in this folder.
     #[arg(long, group = "what", value_name = "DIR", conflicts_with = "json")]
     smt2: Option<PathBuf>,
-    /// Ask this solver. May be given more than once.
+    /// Ask this solver. May be given several times.
     #[arg(long, group = "what", value_name = "PROGRAM")]
     solver: Vec<String>,
-    /// After so many seconds a solver is stopped.
+    /// The seconds after which a solver is stopped.
     #[arg(long, default_value_t = 20, value_name = "SECONDS", requires = "solver",
         value_parser = clap::value_parser!(u16).range(1..=3600))]
     timeout: u16,
@@ -68,7 +69,7 @@ pub(in crate::cli) struct Args {
     json: bool,
 }
 
-/// Proves, or shows what cannot be proved.
+/// Runs the proof, or the check that the options name.
 pub(in crate::cli) fn run(args: &Args) -> Verdict {
     let ended = match args {
         Args { spec: true, .. } => {
@@ -95,7 +96,7 @@ pub(in crate::cli) fn run(args: &Args) -> Verdict {
     })
 }
 
-/// What a change is, and the name of what is changed.
+/// The kind of a change, and the name of the part changed.
 fn kind_and_name(without: Without) -> (&'static str, String) {
     match without {
         Without::Axiom(name) => ("axiom", name.to_owned()),

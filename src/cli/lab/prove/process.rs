@@ -1,4 +1,5 @@
-//! Solvers as processes: a question goes to the standard input, the answer comes from the standard output.
+//! Solvers as processes: a query goes to the standard input, the answer comes from the standard
+//! output.
 
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
@@ -14,20 +15,20 @@ use super::error::ProveError;
 use crate::lab::offspring::Offspring;
 use crate::proof::smt::{Answer, Query};
 
-/// No answer is longer.
+/// The most bytes of an answer that are read.
 const MOST: u64 = 64 * 1024;
 
-/// A solver has so long to stop of its own accord.
+/// The time that a solver has to stop of its own accord.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// A program that answers questions.
+/// A solver program.
 pub(super) struct Solver {
     program: String,
     kind: Kind,
     seconds: u64,
 }
 
-/// Which flags a program understands.
+/// The kind of solver, which decides the flags it is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Z3,
@@ -35,14 +36,14 @@ enum Kind {
     Other,
 }
 
-/// Where a solver writes to.
+/// The stream that a solver writes to.
 #[derive(Clone, Copy)]
 enum Stream {
     Output,
     Errors,
 }
 
-/// What a solver has said.
+/// The result of a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Said {
     Answer(Answer),
@@ -52,7 +53,7 @@ pub(super) enum Said {
 }
 
 impl Solver {
-    /// The solver of this name or path, which has so many seconds for each question.
+    /// The solver of this name or path, with so many seconds for each query.
     pub(super) fn new(program: &str, seconds: u64) -> Self {
         let file = Path::new(program).file_name().unwrap_or_default().to_string_lossy();
         let kind = match &*file {
@@ -68,7 +69,8 @@ impl Solver {
         match (self.kind, expected) {
             (Kind::Z3, _) => vec!["-in".to_owned(), format!("-T:{seconds}")],
             (Kind::Cvc5, expected) => {
-                // It does not know without being told how to look. What it finds counts all the same.
+                // Without these flags cvc5 answers `unknown`. They choose a strategy; any answer
+                // counts.
                 let how = match expected {
                     Answer::Unsat => "--full-saturate-quant",
                     Answer::Sat => "--finite-model-find",
@@ -80,27 +82,28 @@ impl Solver {
         }
     }
 
-    /// When it is killed. Those that are told when to stop have a little longer.
+    /// The time after which it is killed. Solvers with a time limit of their own have a little
+    /// longer.
     fn limit(&self) -> Duration {
         let seconds = Duration::from_secs(self.seconds);
         if self.kind == Kind::Other { seconds } else { seconds + GRACE }
     }
 
-    /// Its version, if it tells.
+    /// The version that it reports; none if it reports none.
     pub(super) fn version(&self) -> Result<Option<String>, ProveError> {
         let heard = self.hear("(set-logic UF)\n(get-info :version)\n", Answer::Sat)?;
         let version = heard.as_deref().and_then(|heard| heard.trim().strip_prefix("(:version \""));
         Ok(version.and_then(|rest| rest.split('"').next()).map(str::to_owned))
     }
 
-    /// What it says, and how long it takes for that.
+    /// Asks a query. Returns the result and the time taken.
     pub(super) fn ask(&self, query: &Query) -> Result<(Said, Duration), ProveError> {
         let start = Instant::now();
         let heard = self.hear(&query.text, query.expected)?;
         Ok((heard.as_deref().map_or(Said::TooLate, Said::new), start.elapsed()))
     }
 
-    /// What comes from its output; none if it does not come to an end in time.
+    /// The output for a question; none if the process does not end its output in time.
     fn hear(&self, question: &str, expected: Answer) -> Result<Option<String>, ProveError> {
         let program = || self.program.clone();
         let mut command = Command::new(&self.program);
@@ -119,7 +122,7 @@ impl Solver {
             let part = String::from_utf8_lossy(&part);
             match from {
                 Stream::Output => heard = part.into_owned(),
-                // What it warns of is of interest only where there is no answer.
+                // The standard error matters only if there is no answer.
                 Stream::Errors => errors = part.into_owned(),
             }
         }
@@ -133,17 +136,17 @@ impl Solver {
     }
 }
 
-/// What was said, and what was said on the standard error, if anything was.
+/// The output, followed by the standard error if there is any.
 fn joined(said: &str, errors: &str) -> String {
     if errors.is_empty() { said.to_owned() } else { format!("{said}; {errors}") }
 }
 
-/// A process that is ended, and all that it has started, when nobody listens any more.
+/// A process that is killed on drop, with all processes that it has started.
 struct Running(Offspring);
 
 impl Running {
-    /// Whether it ended well, if it ends in time. Its output has come to an end before. It is left to
-    /// be waited for.
+    /// True if the process exits with 0, none if it does not exit in time. Call this after the end
+    /// of its output. The process is not reaped.
     fn ended_well(&self, within: Duration) -> Option<bool> {
         let end = Instant::now() + within;
         let pid = self.0.with(|child| Pid::from_child(child));
@@ -157,11 +160,11 @@ impl Running {
         }
     }
 
-    /// Asks the question. What comes from the output and from the errors is received at their ends.
+    /// Writes the question. Each of the two output streams is received as a whole at its end.
     fn tell(&mut self, question: String) -> io::Result<Receiver<(Stream, Vec<u8>)>> {
         let (tell, told) = channel();
         if let Some(mut stdin) = self.0.take_stdin() {
-            // Whoever does not listen to the end may still answer.
+            // A solver that does not read to the end may still answer.
             let write = move || drop(stdin.write_all(question.as_bytes()));
             thread::Builder::new().spawn(write)?;
         }

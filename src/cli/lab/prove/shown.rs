@@ -1,4 +1,4 @@
-//! Every obligation, shown by the search, whose proofs are checked.
+//! `synod prove`: all obligations, proved by the search, with each proof checked.
 
 use std::time::{Duration, Instant};
 
@@ -20,12 +20,12 @@ struct Json<'a> {
     holds: bool,
 }
 
-/// What became of an obligation.
+/// The result for one obligation.
 #[derive(Serialize)]
 struct Shown {
     moment: String,
     holds: &'static str,
-    /// How many instances contradict one another; none if it is not proved.
+    /// The number of instances that contradict one another; none if it is not proved.
     instances: Option<usize>,
     lessons: Option<usize>,
     milliseconds: f64,
@@ -48,7 +48,7 @@ impl Shown {
     }
 }
 
-/// Proves everything.
+/// Proves all obligations.
 pub(super) fn run(each: bool, as_json: bool) -> Result<Verdict, ProveError> {
     let specification = paxos();
     let start = Instant::now();

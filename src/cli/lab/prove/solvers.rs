@@ -1,4 +1,4 @@
-//! What solvers say of the obligations.
+//! `synod prove --solver`: the answers of other solvers to the queries.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -12,10 +12,10 @@ use crate::cli::output::{Bars, json, say, table};
 use crate::cli::verdict::Verdict;
 use crate::proof::smt::{Answer, Query};
 
-/// A solver that has been too late so often, or has given no answer so often before it ever gave one,
-/// is not asked any more.
+/// The number of misses after which a solver is asked no more. A miss is a timeout, or no answer
+/// from a solver that has not answered any query yet.
 const PATIENCE: usize = 3;
-/// What is said in place of its answers then.
+/// The text shown in place of the answers after that.
 const NOT_ASKED: &str = "not asked, as earlier questions had no answer in time, or none at all";
 
 #[derive(Serialize)]
@@ -24,7 +24,7 @@ struct Json {
     holds: bool,
 }
 
-/// A solver, and what it has said.
+/// A solver with its answers.
 #[derive(Serialize)]
 struct Asked {
     solver: String,
@@ -42,9 +42,9 @@ struct Answered {
     seconds: f64,
 }
 
-/// Asks all of them everything.
+/// Asks each solver all queries.
 pub(super) fn run(programs: &[String], seconds: u64, as_json: bool) -> Result<Verdict, ProveError> {
-    // First of all, whether they are there.
+    // First check that all solvers can be started.
     let start = |program: &String| {
         let solver = Solver::new(program, seconds);
         solver.version().map(|version| (program.clone(), solver, version))

@@ -1,4 +1,5 @@
-//! The specification, as people write mathematics, and what can happen by it.
+//! `synod prove --spec` and `--examples`: the specification in mathematical notation, and a state
+//! in which each action is possible.
 
 use std::fmt::Display;
 
@@ -8,10 +9,10 @@ use crate::proof::sensitivity::SMALL;
 use crate::proof::spec::{Action, Effect, Named, paxos};
 use crate::proof::story::Story;
 
-/// So long are lines of words.
+/// The greatest width of a line of words.
 const WIDTH: usize = 80;
 
-/// Prints all of it.
+/// Prints the whole specification.
 pub(super) fn specification() {
     let specification = paxos();
     say("A state is what was said so far, as relations. At first none of them holds of anything.");
@@ -30,7 +31,7 @@ pub(super) fn specification() {
     specification.safety.iter().for_each(part);
 }
 
-/// Prints each action in a smallest state in which it can happen.
+/// Prints each action with a smallest state in which it is possible.
 pub(super) fn examples() -> Verdict {
     let specification = paxos();
     let mut all = true;
@@ -55,7 +56,7 @@ fn part(part: &Named) {
     meaning(part, 4);
 }
 
-/// In words, and in symbols.
+/// Prints the meaning in words and the formula.
 fn meaning(Named { words, formula, .. }: &Named, indent: usize) {
     wrapped(words, indent);
     line(formula, indent);
