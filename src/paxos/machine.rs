@@ -33,6 +33,7 @@ use super::limits::MAX_REPLY;
 /// - share state with its clones or with anything else, through an `Arc`, a `static` or a file: such state is
 ///   not rebuilt;
 /// - panic in `clone`, `snapshot`, `restore` or `drop`.
+///
 /// ```
 /// use synod::{Answer, AnyStateMachine, RestoreError, StateMachine};
 ///

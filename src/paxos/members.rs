@@ -7,6 +7,8 @@ use super::ballot::{Ballot, LeaderId};
 use super::quorum::{AcceptorId, AcceptorSet, MAX_ACCEPTORS, QuorumError, Quorums};
 
 /// The members of a cluster. Fixed for the life of the cluster, and the same at every node.
+///
+/// An [`Id`] is opaque here: an index in the model, a socket address over UDP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Members {
     leaders: Vec<Id>,

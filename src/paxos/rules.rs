@@ -136,6 +136,9 @@ pub const PAXOS: Rules = Rules {
 };
 
 /// The rules that a node follows, as a type.
+///
+/// The runtime runs nodes of type [`Paxos`] only, so no configuration, argument or environment can select
+/// another rulebook.
 pub trait Rulebook: Clone + Send + Sync + 'static {
     /// The rules.
     fn rules(&self) -> &Rules;
