@@ -1,4 +1,4 @@
-//! How fast a cluster of processes answers puts that a quorum has on disk.
+//! A benchmark of durable puts on a cluster of processes.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -19,68 +19,69 @@ use crate::machine::kv::{KvCommand, TooLong};
 use crate::paxos::{Decree, Instance, RequestId};
 use crate::runtime::inquiry::Status;
 
-/// What is measured.
+/// The parameters of a benchmark.
 #[derive(Clone, Debug)]
 pub struct Bench {
-    /// How many clients, each with one request at a time.
+    /// The number of clients, each with one request at a time.
     pub clients: usize,
-    /// How many puts.
+    /// The number of puts.
     pub commands: u64,
-    /// Bytes of each value.
+    /// The bytes of each value.
     pub value: usize,
-    /// How many members; each is a leader and an acceptor.
+    /// The number of members; each is a leader and an acceptor.
     pub members: u16,
-    /// In which folder the journals are kept meanwhile.
+    /// The folder that holds the journals meanwhile.
     pub data: PathBuf,
 }
 
-/// What it showed.
+/// The result of a benchmark.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// How many puts were answered.
+    /// The number of puts answered.
     pub commands: u64,
-    /// How many clients asked.
+    /// The number of clients.
     pub clients: u64,
     /// Answers per second.
     pub commands_per_s: f64,
-    /// How often each acceptor waited for its disk, per second.
+    /// Disk syncs per second and acceptor.
     pub syncs_per_s: f64,
-    /// From the first sending of a command to its answer.
+    /// The time from the first sending of a command to its answer, in microseconds.
     pub latency_us: Latency,
-    /// The number of commands at the beginning, and at the end, that the next two are measured over.
+    /// The number of commands, at the beginning and at the end, that `first_us` and `last_us` are measured
+    /// over.
     pub ends: u64,
-    /// Time per command over the first of them, in microseconds.
+    /// The time per command over the first `ends` commands, in microseconds.
     pub first_us: f64,
-    /// Time per command over the last of them, in microseconds.
+    /// The time per command over the last `ends` commands, in microseconds.
     pub last_us: f64,
-    /// From the start of all members, after all were killed, to the next answer.
+    /// The time from the start of all members, after all were killed, to the next answer, in milliseconds.
     pub restart_ms: f64,
-    /// Whether every command that was answered is known to every leader after all members were
-    /// killed and started again: where its client was told, and applied once.
+    /// True if, after all members were killed and started again, every leader knows each answered command: in
+    /// the instance that its client was told, and applied once.
     pub verified: bool,
-    /// What is wrong otherwise.
+    /// The first discrepancy found, if any.
     pub problem: Option<String>,
-    /// Where the members' files were kept. They are left there if there is a problem.
+    /// The folder of the members' files. It is kept if there is a problem.
     pub folder: PathBuf,
 }
 
-/// How long answers are waited for.
+/// The time that answers are waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The most commands that are measured at the beginning and at the end.
 const ENDS: u64 = 10_000;
 
-/// What was seen while commands were answered.
+/// The measurements of a run.
 struct Seen {
     start: Instant,
     latency: Histogram<u64>,
-    /// When so many had been answered.
+    /// The time at which the first `ENDS` commands had been answered.
     first: Option<Duration>,
     before_last: Option<Duration>,
-    /// Where each was done.
+    /// The instance in which each command was applied.
     done: HashMap<RequestId, Instance>,
 }
 
-/// Measures. `progress` is told how many commands were answered so far.
+/// Runs the benchmark. `progress` is told the number of answers so far.
 pub fn run(bench: &Bench, progress: impl Fn(u64)) -> Result<Report, ExperimentError> {
     let program = std::env::current_exe().map_err(ExperimentError::Program)?;
     let scratch = Scratch::new(&bench.data, "bench").map_err(system("make a folder"))?;
@@ -92,7 +93,7 @@ pub fn run(bench: &Bench, progress: impl Fn(u64)) -> Result<Report, ExperimentEr
         let logs = format!("see the members' logs in {}", scratch.keep().display());
         ExperimentError::Stuck(PATIENCE, logs)
     };
-    // A first command finds the primary.
+    // The first command finds the primary.
     if load_generator.run([put(0, bench.value)?], PATIENCE, drop)?.done == 0 {
         return Err(stuck(scratch));
     }
@@ -130,7 +131,7 @@ pub fn run(bench: &Bench, progress: impl Fn(u64)) -> Result<Report, ExperimentEr
     })
 }
 
-/// The file of a cluster on this machine, at ports that are free.
+/// The configuration file of a cluster on this machine, at free ports.
 fn local(members: u16) -> Result<String, ProcessError> {
     let mut ports = free_ports(2 * usize::from(members))?.into_iter();
     let file = ClusterConfig::sample_at("bench", members, || ports.next().unwrap_or_default());
@@ -141,7 +142,7 @@ fn put(number: u64, size: usize) -> Result<Vec<u8>, TooLong> {
     put_under("key-", number, size)
 }
 
-/// The put of this number under one of 10,000 keys that begin so.
+/// An encoded put with this number, under one of 10,000 keys with this prefix.
 pub(super) fn put_under(prefix: &str, number: u64, size: usize) -> Result<Vec<u8>, TooLong> {
     let key = format!("{prefix}{:05}", number % 10_000).into_bytes();
     let value = number.to_le_bytes().into_iter().cycle().take(size).collect();
@@ -180,7 +181,7 @@ fn load(
     Ok(seen)
 }
 
-/// How often all acceptors together have waited for their disks.
+/// The number of disk syncs of all acceptors together.
 fn syncs(status_client: &StatusClient) -> Result<u64, StatusError> {
     let statuses = status_client.status(PATIENCE)?;
     let asked = status_client.members().iter().zip(statuses);
@@ -189,8 +190,8 @@ fn syncs(status_client: &StatusClient) -> Result<u64, StatusError> {
     Ok(acceptors.map(|(_, status)| syncs(status)).sum())
 }
 
-/// Kills all members, starts them again, and looks for every command that was answered. How long
-/// it took until they answered again, and what is wrong, if anything is.
+/// Kills all members, starts them again, and looks for every command that was answered. Returns the time
+/// until the first answer after the restart, and the first discrepancy, if any.
 fn verify(
     cluster: &mut Processes,
     load_generator: &mut LoadGenerator,
@@ -223,7 +224,7 @@ fn verify(
     Ok((restarted, (!equal).then(|| "the leaders' histories differ".to_owned())))
 }
 
-/// What is wrong with a history in which all of these were done.
+/// The first discrepancy between a leader's history and the commands that were answered, if any.
 fn missing(history: &[(Decree, bool)], done: &HashMap<RequestId, Instance>) -> Option<String> {
     let mut found = HashMap::default();
     for (instance, (decree, _)) in (0..).zip(history).filter(|(_, (_, applied))| *applied) {

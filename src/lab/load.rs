@@ -16,15 +16,15 @@ use crate::cluster::client::{ClientError, Outcome};
 use crate::cluster::config::ClusterConfig;
 use crate::machine::kv::TooLong;
 
-/// The beginning of the keys that are put.
+/// The prefix of the keys that are put.
 pub const PREFIX: &str = "synod-load/";
 
-/// A load.
+/// The parameters of a load.
 #[derive(Clone, Debug)]
 pub struct Load {
     /// The number of clients, each with one request at a time.
     pub clients: usize,
-    /// True if each has a socket of its own; otherwise they share one.
+    /// True if each client has a socket of its own; otherwise all share one.
     pub independent: bool,
     /// The number of puts.
     pub commands: u64,
@@ -34,33 +34,33 @@ pub struct Load {
     pub patience: Duration,
 }
 
-/// What it showed.
+/// The result of a load.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// The number of clients, each with one request at a time.
     pub clients: usize,
-    /// The number of sockets that they had.
+    /// The number of sockets.
     pub sockets: usize,
-    /// Puts that were answered.
+    /// The number of puts answered as done.
     pub done: u64,
-    /// Puts that were not done, and never will be.
+    /// The number of puts that were not done, and never will be.
     pub not_done: u64,
-    /// Puts that may have been done, or may yet be.
+    /// The number of puts whose outcome is unknown: they may have been done, or may yet be.
     pub unknown: u64,
-    /// Puts that were not asked for, since no answers came.
+    /// The number of puts never asked for, since answers stopped coming.
     pub not_asked: u64,
-    /// From the first question to the last answer.
+    /// The time from the first request to the last answer.
     pub seconds: f64,
     /// Answers per second.
     pub commands_per_s: f64,
-    /// From the first sending of a command to its answer.
+    /// The time from the first sending of a command to its answer, in microseconds.
     pub latency_us: Latency,
 }
 
-/// The reason why there is no load.
+/// The reason why a load could not be put.
 #[derive(Debug, Error)]
 pub enum LoadError {
-    /// Nothing could be asked for.
+    /// No client could be made or used.
     #[error(transparent)]
     Client(#[from] ClientError),
     /// A command is too long.
@@ -69,7 +69,7 @@ pub enum LoadError {
     /// The latency histogram could not be made.
     #[error("cannot measure latencies: {0}")]
     Histogram(#[from] hdrhistogram::CreationError),
-    /// Nobody is there to ask.
+    /// No primary has answered.
     #[error(
         "no primary has answered within {0:?}, so nothing was asked for; synod status says who is up"
     )]
@@ -79,14 +79,14 @@ pub enum LoadError {
     Panicked,
 }
 
-/// What all clients have seen together.
+/// The measurements of all clients together.
 struct Seen {
     latency: Histogram<u64>,
     last: Instant,
     done: u64,
 }
 
-/// Puts the load on a cluster. `progress` is told of the puts that were answered so far.
+/// Puts the load on a cluster. `progress` is told the number of answers so far.
 pub fn run(
     load: &Load,
     config: &ClusterConfig,
@@ -110,7 +110,7 @@ pub fn run(
             let number = next.fetch_add(1, Ordering::Relaxed);
             (number < load.commands).then_some(number)
         });
-        // That a command of this size fits was tried before.
+        // The size was checked above.
         let puts = numbers.map_while(|number| put_under(PREFIX, number, load.value).ok());
         load_generator.run(puts, load.patience, |settled| {
             if let (Outcome::Done(_), Ok(mut seen)) = (&settled.outcome, seen.lock()) {

@@ -1,6 +1,6 @@
-//! Processes that end when the one that started them does, however that ends.
+//! Child processes that end with their parent, however it ends.
 //!
-//! | how the parent ends | how its children do |
+//! | the parent ends | its children end |
 //! | --- | --- |
 //! | by itself | [`Offspring`] kills them when it is dropped |
 //! | by SIGINT or SIGTERM | [`end_on_signals`] kills them, and removes [`Scratch`](super::scratch::Scratch) folders |
@@ -19,8 +19,9 @@ use signal_hook::iterator::Signals;
 
 use super::scratch::remove;
 
-/// All that must not outlive this process. It stays locked once a signal ends the process, so that
-/// nothing is added meanwhile, and nobody takes a killed child for one that has ended by itself.
+/// The children and folders that must not outlive this process. It stays locked once a signal ends the
+/// process, so that nothing is added meanwhile, and no killed child is taken for one that has ended by
+/// itself.
 static LEFT: Mutex<Left> = Mutex::new(Left { children: Vec::new(), folders: Vec::new() });
 
 struct Left {
@@ -37,30 +38,30 @@ pub(super) fn add_folder(folder: PathBuf) {
     left().folders.push(folder);
 }
 
-/// Leaves a folder to its owner.
+/// Leaves a folder to its owner: a signal no longer removes it.
 pub(super) fn forget_folder(folder: &PathBuf) {
     left().folders.retain(|other| other != folder);
 }
 
-/// A child process, which is killed when this is dropped.
+/// A child process that is killed when this is dropped.
 #[derive(Debug)]
 pub struct Offspring {
     child: Arc<Mutex<Killable>>,
-    /// Its end tells the child that this process is gone.
+    /// The pipe whose end tells the child that this process is gone.
     stdin: Option<ChildStdin>,
 }
 
 #[derive(Debug)]
 struct Killable {
     child: Child,
-    /// True if it leads a process group, which is killed with it, even after it has ended.
+    /// True if the child leads a process group, which is killed with it, even after the child has ended.
     group: bool,
-    /// True once it has been waited for: its number may be another's then.
+    /// True once the child has been waited for: its pid may belong to another process then.
     gone: bool,
 }
 
 impl Killable {
-    /// Kills the child, and waits until it is gone. Nothing is done if it has been waited for.
+    /// Kills the child, and waits until it is gone. Does nothing if it has been waited for.
     fn end(&mut self) -> io::Result<ExitStatus> {
         if self.group && !self.gone {
             let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
@@ -72,14 +73,14 @@ impl Killable {
 }
 
 impl Offspring {
-    /// Starts a child that calls [`obey_parent`]. The thread that starts it must live as long as it is
-    /// to: Linux takes the end of that thread for the end of the parent.
+    /// Starts a child that calls [`obey_parent`]. The thread that calls this must live as long as the child
+    /// is to: Linux takes the end of that thread for the end of the parent.
     pub fn start(command: &mut Command) -> io::Result<Self> {
         Self::spawn(command, false)
     }
 
-    /// Starts a child that leads a process group, and does not know of its parent. It must not be waited
-    /// for, but with all others of its group, by [`kill`](Offspring::kill) or by dropping this.
+    /// Starts a child that leads a process group, and does not call [`obey_parent`]. Wait for it only
+    /// together with its group, by [`kill`](Offspring::kill) or by dropping this.
     pub fn start_group(command: &mut Command) -> io::Result<Self> {
         Self::spawn(command, true)
     }
@@ -98,24 +99,24 @@ impl Offspring {
         self.child.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The process, for what is not offered here.
+    /// Gives access to the process, for operations without a method here.
     pub fn with<T>(&self, act: impl FnOnce(&mut Child) -> T) -> T {
         act(&mut self.lock().child)
     }
 
-    /// The pipe to its standard input, if it was not taken before.
+    /// The pipe to the child's standard input, unless it was taken before.
     pub fn take_stdin(&mut self) -> Option<ChildStdin> {
         self.stdin.take()
     }
 
-    /// Writes a line to its standard input.
+    /// Writes a line to the child's standard input.
     pub fn order(&mut self, line: &str) -> io::Result<()> {
         self.stdin
             .as_mut()
             .map_or(Ok(()), |pipe| writeln!(pipe, "{line}").and_then(|()| pipe.flush()))
     }
 
-    /// Sends it a signal, unless it has been waited for.
+    /// Sends the child a signal, unless it has ended.
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
         self.with(|child| match child.try_wait()? {
             None => Ok(kill_process(Pid::from_child(child), signal)?),
@@ -123,12 +124,12 @@ impl Offspring {
         })
     }
 
-    /// Its exit status, if it has ended.
+    /// The exit status, if the child has ended.
     pub fn try_wait(&self) -> io::Result<Option<ExitStatus>> {
         self.with(Child::try_wait)
     }
 
-    /// Kills it as `kill -9` does, and waits until it is gone.
+    /// Kills the child as `kill -9` does, and waits until it is gone.
     pub fn kill(&self) -> io::Result<ExitStatus> {
         self.lock().end()
     }
@@ -142,11 +143,11 @@ impl Drop for Offspring {
     }
 }
 
-/// Ends this process when its parent does, and passes on each line that the parent writes to the
-/// standard input.
+/// Ends this process when its parent ends, and passes each line that the parent writes to its standard input
+/// to `obey`.
 pub fn obey_parent(mut obey: impl FnMut(&str) + Send + 'static) -> io::Result<()> {
-    // A parent that is gone already cannot stop this process any more, so that it comes to read the
-    // end of its standard input.
+    // A parent that is gone already cannot have stopped this process, so the thread below reads the end of
+    // the standard input.
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::set_parent_process_death_signal(Some(Signal::KILL)) {
         tracing::debug!(%error, "the kernel will not say that the parent is gone");
@@ -158,8 +159,8 @@ pub fn obey_parent(mut obey: impl FnMut(&str) + Send + 'static) -> io::Result<()
     thread::Builder::new().name("synod-parent".to_owned()).spawn(listen).map(drop)
 }
 
-/// From now on, SIGINT and SIGTERM end this process as they would have anyway, but its children first,
-/// and they remove its scratch folders.
+/// Handles SIGINT and SIGTERM from now on: they end this process as usual, after its children were killed and
+/// its scratch folders removed.
 pub fn end_on_signals() {
     let listening = Signals::new([SIGINT, SIGTERM]).and_then(|mut signals| {
         let listen = move || signals.forever().next().into_iter().for_each(end_by);
@@ -170,7 +171,7 @@ pub fn end_on_signals() {
     }
 }
 
-/// Ends this process and all that it has started.
+/// Kills all children, removes all folders, and ends this process by the signal.
 fn end_by(signal: i32) {
     let mut left = left();
     for child in left.children.drain(..).filter_map(|child| child.upgrade()) {

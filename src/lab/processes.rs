@@ -1,5 +1,5 @@
-//! A cluster of real processes on this machine, for experiments: started, killed, stopped,
-//! continued and cut off from one another.
+//! A cluster of processes on this machine, for experiments: members are started, killed, stopped, continued
+//! and cut off from one another.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -21,18 +21,18 @@ use crate::cluster::member::{Member, MemberError};
 use crate::cluster::status_client::StatusError;
 use crate::machine::kv::TooLong;
 
-/// Why an experiment's cluster cannot be had.
+/// The reason why the cluster of an experiment could not be made.
 #[derive(Debug, Error)]
 pub enum ProcessError {
-    /// The system would not.
+    /// A system call failed.
     #[error("cannot {what}: {source}")]
     System {
-        /// Do what.
+        /// The attempted action, as a verb phrase.
         what: String,
-        /// Why not.
+        /// The error of the system.
         source: io::Error,
     },
-    /// Its file is wrong.
+    /// The configuration file is wrong.
     #[error("the cluster's file, {0}")]
     Config(#[from] ConfigError),
     /// A journal could not be made.
@@ -40,16 +40,16 @@ pub enum ProcessError {
     Member(#[from] MemberError),
 }
 
-/// Why an experiment with a cluster of processes came to nothing.
+/// The reason why an experiment with a cluster of processes failed.
 #[derive(Debug, Error)]
 pub enum ExperimentError {
-    /// The cluster could not be had.
+    /// The cluster could not be made.
     #[error(transparent)]
     Processes(#[from] ProcessError),
-    /// Nothing could be asked for.
+    /// No client could be made or used.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// Nothing could be asked.
+    /// No member could be asked for its status.
     #[error(transparent)]
     StatusRequest(#[from] StatusError),
     /// A command is too long.
@@ -71,15 +71,15 @@ pub(super) fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> Proce
     move |source| ProcessError::System { what, source }
 }
 
-/// The ports that are given out, in blocks. The system itself chooses others, for clients.
+/// The range of the ports that are reserved, in blocks. The system gives clients ports of another range.
 const PORTS: Range<u16> = 10_000..30_000;
 const BLOCK: u16 = 16;
 
-/// The locks of the blocks that this process has taken. They are let go when it ends.
+/// The locks of the blocks that this process has taken. They are released when it ends.
 static TAKEN: Mutex<Vec<File>> = Mutex::new(Vec::new());
 
-/// Ports of the loopback that nobody uses now, and that no other experiment of this user is given as
-/// long as this process lives. Up to 16 are in a row.
+/// Reserves free ports of the loopback, until this process ends, against all other experiments of this user.
+/// Up to 16 are consecutive.
 pub fn free_ports(count: usize) -> Result<Vec<u16>, ProcessError> {
     let locks = std::env::temp_dir().join("synod-ports");
     fs::create_dir_all(&locks).map_err(system("find free ports"))?;
@@ -108,7 +108,7 @@ pub fn free_ports(count: usize) -> Result<Vec<u16>, ProcessError> {
     }
 }
 
-/// A cluster of processes. They are killed when it is let go.
+/// A cluster of processes. They are killed when this is dropped.
 #[derive(Debug)]
 pub struct Processes {
     program: PathBuf,
@@ -118,8 +118,8 @@ pub struct Processes {
 }
 
 impl Processes {
-    /// Writes the file of a cluster into a folder, and makes its members' journals. `program` is
-    /// `synod` itself. Nobody is started yet.
+    /// Writes the configuration file of a cluster into a folder, and makes its members' journals. `program`
+    /// is the path of `synod`. Starts no member yet.
     pub fn new(program: PathBuf, folder: &Path, file: &str) -> Result<Self, ProcessError> {
         let config: ClusterConfig = file.parse()?;
         let (folder, at) = (folder.to_owned(), folder.join("cluster.toml"));
@@ -131,32 +131,32 @@ impl Processes {
         Ok(Processes { program, folder, config, up: BTreeMap::new() })
     }
 
-    /// What its file says.
+    /// The configuration of the cluster.
     pub fn config(&self) -> &ClusterConfig {
         &self.config
     }
 
-    /// Where its file, journals and logs are.
+    /// The folder of the configuration file, the journals and the logs.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Where a member's journals are.
+    /// The folder of a member's journals.
     pub fn data(&self, name: &str) -> PathBuf {
         self.folder.join("data").join(name)
     }
 
-    /// What a member has said so far.
+    /// The log of a member so far.
     pub fn log(&self, name: &str) -> String {
         fs::read_to_string(self.folder.join(format!("{name}.log"))).unwrap_or_default()
     }
 
-    /// Starts a member that is not up. What it says goes to a file of its name.
+    /// Starts a member that is not up. Its output is appended to a log file of its name.
     pub fn start(&mut self, name: &str) -> Result<(), ProcessError> {
         self.start_by(name, "cluster.toml", false)
     }
 
-    /// The same, by another file in the same folder, or with new journals.
+    /// Starts a member with another configuration file of the same folder, or with new journals.
     pub fn start_by(&mut self, name: &str, file: &str, new: bool) -> Result<(), ProcessError> {
         let log = self.folder.join(format!("{name}.log"));
         let open = || File::options().create(true).append(true).open(&log);
@@ -181,18 +181,18 @@ impl Processes {
         names.iter().try_for_each(|name| self.start(name))
     }
 
-    /// Kills a member as `kill -9` does, and waits until it is gone. One that is not up stays so.
+    /// Kills a member as `kill -9` does, and waits until it is gone. Does nothing if it is not up.
     pub fn kill(&mut self, name: &str) -> Result<(), ProcessError> {
         let Some(child) = self.up.remove(name) else { return Ok(()) };
         child.kill().map(drop).map_err(system(format!("kill {name}")))
     }
 
-    /// Stops a member in its tracks: it takes no step until it is told to go on.
+    /// Stops a member with SIGSTOP: it takes no step until it is resumed.
     pub fn pause(&self, name: &str) -> Result<(), ProcessError> {
         self.signal(name, Signal::STOP)
     }
 
-    /// Lets a member go on.
+    /// Continues a stopped member.
     pub fn resume(&self, name: &str) -> Result<(), ProcessError> {
         self.signal(name, Signal::CONT)
     }
@@ -202,15 +202,15 @@ impl Processes {
         child.signal(signal).map_err(system(format!("signal {name}")))
     }
 
-    /// From now on, a member does not hear so many of a hundred datagrams from another.
+    /// Link loss: from now on, `hearer` loses this percentage of the datagrams from `speaker`.
     pub fn lose(&mut self, hearer: &str, speaker: &str, percent: u8) -> Result<(), ProcessError> {
         let Some(child) = self.up.get_mut(hearer) else { return Ok(()) };
         let told = child.order(&format!("{speaker} {percent}"));
         told.map_err(system(format!("give orders to {hearer}")))
     }
 
-    /// Waits until a member that was started ends by itself; false if it does not in time. One that
-    /// has ended is not up.
+    /// Waits until a member ends by itself, and returns false if it does not in time. A member that has ended
+    /// is no longer up.
     pub fn ends(&mut self, name: &str, within: Duration) -> Result<bool, ProcessError> {
         let deadline = Instant::now() + within;
         let Some(child) = self.up.get(name) else { return Ok(true) };
@@ -224,7 +224,8 @@ impl Processes {
         Ok(false)
     }
 
-    /// Which member has ended by itself, and what it said last; none if none has.
+    /// A description of the first member that has ended by itself, with its last line of output; `None` if
+    /// none has.
     pub fn first_end(&mut self) -> Result<Option<String>, ProcessError> {
         for (name, child) in &self.up {
             let status = child.try_wait().map_err(system(format!("look after {name}")))?;

@@ -1,5 +1,5 @@
-//! Folders for the time of an experiment. They are removed when it ends, by itself or by a signal; what
-//! one that was killed has left is removed by the next one.
+//! Temporary folders of experiments. They are removed when the experiment ends, by itself or by a signal;
+//! those of a process that was killed are removed by the next run.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -8,22 +8,22 @@ use std::path::{Path, PathBuf};
 
 use super::offspring::{add_folder, forget_folder};
 
-/// A file that is locked for as long as the process lives that the folder is of.
+/// The name of the file that is locked as long as the process that owns the folder lives.
 const RUNNING: &str = "running";
-/// So many names are tried.
+/// The number of names that are tried.
 const TRIES: u32 = 1000;
 
 /// A folder that is removed when this is dropped.
 #[derive(Debug)]
 pub struct Scratch {
     path: PathBuf,
-    /// Its lock tells others that the folder is in use. None once the folder is kept.
+    /// The locked file that tells others that the folder is in use. `None` once the folder is kept.
     running: Option<File>,
 }
 
 impl Scratch {
-    /// A new folder in `base` for an experiment of this kind, after those of the same kind are removed
-    /// that belong to processes that are gone.
+    /// Makes a new folder in `base` for an experiment of this kind, after removing the folders of that kind
+    /// whose processes are gone.
     pub fn new(base: &Path, kind: &str) -> io::Result<Self> {
         let prefix = format!("synod-{kind}-");
         fs::create_dir_all(base).map_err(|error| {
@@ -51,16 +51,16 @@ impl Scratch {
         Err(io::ErrorKind::AlreadyExists.into())
     }
 
-    /// Where it is.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Leaves the folder where it is, for whoever wants to look into it.
+    /// Keeps the folder for inspection, and returns its path.
     pub fn keep(mut self) -> PathBuf {
         forget_folder(&self.path);
         self.running = None;
-        // Without it, nobody takes the folder for one of a run that was killed.
+        // Without this file, no later run takes the folder for one to be removed.
         let _ = fs::remove_file(self.path.join(RUNNING));
         std::mem::take(&mut self.path)
     }
@@ -78,9 +78,9 @@ impl Drop for Scratch {
     }
 }
 
-/// Removes a folder into which others, such as a thread of this process, may be writing meanwhile. It has
-/// another name first, so that they do not find it any more. The file that says that it is in use goes last:
-/// what cannot be removed now is left for the next run.
+/// Removes a folder into which others, such as a thread of this process, may be writing. It is renamed first,
+/// so that they do not find it any more. The file that marks it as in use goes last, so that what cannot be
+/// removed now is left for the next run.
 pub(super) fn remove(folder: &Path) -> io::Result<()> {
     let gone = folder.with_extension("removing");
     let folder = if fs::rename(folder, &gone).is_ok() { &gone } else { folder };
@@ -96,7 +96,7 @@ pub(super) fn remove(folder: &Path) -> io::Result<()> {
     removed
 }
 
-/// Removes all but the file that says that a folder is in use.
+/// Removes all but the file that marks the folder as in use.
 fn empty(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -112,7 +112,7 @@ fn empty(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Locks the file that says that a folder is in use. It has its name only once it is locked.
+/// Makes and locks the file that marks the folder as in use. It gets its name only once it is locked.
 fn lock(folder: &Path) -> io::Result<File> {
     let unlocked = folder.join("locking");
     let file = File::create(&unlocked)?;
@@ -121,7 +121,7 @@ fn lock(folder: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// The folders of this user whose process is surely gone: their lock is free.
+/// The folders of this user whose process is certainly gone: their lock is free.
 fn left_over(base: &Path, prefix: &str) -> io::Result<Vec<PathBuf>> {
     let own = rustix::process::geteuid().as_raw();
     let mut found = Vec::new();
@@ -145,7 +145,7 @@ fn is_free(lock: &Path) -> bool {
 mod tests {
     use super::*;
 
-    /// As journals are made by one thread while a signal ends the process on another.
+    /// Journals are made by one thread while a signal ends the process on another.
     #[test]
     fn a_folder_is_removed_while_somebody_makes_files_in_it() {
         let base = std::env::temp_dir().join(format!("synod-removed-{}", std::process::id()));

@@ -1,4 +1,4 @@
-//! An adversarial network: a source that loses, repeats, delays and reorders what comes in.
+//! An adversarial network: a source that loses, repeats, delays and reorders the datagrams that come in.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,16 +9,16 @@ use crate::runtime::counters::Counter;
 use crate::runtime::pump::{Received, Source};
 use crate::runtime::udp::{PATIENCE, Udp};
 
-/// One in so many datagrams is lost, and one in so many is repeated.
+/// One in this many datagrams is lost, and one in this many is repeated.
 const ODDS: u32 = 10;
 
-/// How many datagrams are held back at most.
+/// The most datagrams that are held back.
 const HELD: usize = 256;
 
-/// How long the next datagram is waited for while others are held back.
+/// The time that the next datagram is waited for while others are held back.
 const GLANCE: Duration = Duration::from_millis(1);
 
-/// Holds datagrams back and gives out a random one of them, or none, for as long as it likes.
+/// A source that holds datagrams back, and gives out a random one of them, or none.
 #[derive(Debug)]
 pub(super) struct Adversary {
     socket: Arc<Udp>,
@@ -26,14 +26,14 @@ pub(super) struct Adversary {
     counts: Arc<AdversaryCounts>,
 }
 
-/// What adversaries have done, all those of a cluster together.
+/// The counters of all adversaries of a cluster together.
 #[derive(Debug, Default)]
 pub(super) struct AdversaryCounts {
-    /// Datagrams that never came.
+    /// The number of datagrams lost.
     pub lost: Counter,
-    /// Datagrams that came twice.
+    /// The number of datagrams repeated.
     pub repeated: Counter,
-    /// Datagrams that came after a later one.
+    /// The number of datagrams given out after a later one.
     pub overtaken: Counter,
 }
 
@@ -44,7 +44,7 @@ struct Impairment {
 }
 
 impl Adversary {
-    /// Stands before a socket. The same seed makes the same choices.
+    /// An adversary in front of a socket. The same seed makes the same choices.
     pub(super) fn new(socket: Arc<Udp>, seed: u64, counts: Arc<AdversaryCounts>) -> Self {
         let impairment = Impairment { random: fastrand::Rng::with_seed(seed), held: Vec::new() };
         Adversary { socket, impairment: Mutex::new(impairment), counts }

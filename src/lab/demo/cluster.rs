@@ -26,36 +26,36 @@ use crate::runtime::party::Party;
 use crate::runtime::run::{Running, run};
 use crate::runtime::udp::Udp;
 
-/// Which runtime drives the actors.
+/// The runtime that drives the actors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Runtime {
-    /// Ours: a reader thread, a bounded queue and an actor thread for each member.
+    /// Synod's: a reader thread, a bounded queue and an actor thread for each member.
     Pump,
-    /// Stateright's own; memory only.
+    /// Stateright's; memory only.
     Spawn,
 }
 
-/// What cluster to start.
+/// The configuration of a demo cluster.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// How many leaders; all of them campaign at once.
+    /// The number of leaders; all of them campaign at once.
     pub leaders: u16,
-    /// How many acceptors.
+    /// The number of acceptors.
     pub acceptors: u8,
-    /// How many of the acceptors have failed: their sockets are there, but nobody listens.
+    /// The number of acceptors that have failed: their sockets are bound, and never read.
     pub failed: u8,
-    /// Which sets of acceptors suffice.
+    /// The quorum system.
     pub quorums: Quorums,
-    /// How many commands the client wants done: the integers from 0.
+    /// The number of the client's commands: the integers from 0.
     pub commands: u64,
-    /// What drives the actors.
+    /// The runtime of the actors.
     pub runtime: Runtime,
-    /// Whether the network loses, repeats, delays and reorders.
+    /// True if the network loses, repeats, delays and reorders datagrams.
     pub adversarial: bool,
-    /// The seed by which it does.
+    /// The seed of the adversarial network.
     pub seed: u64,
-    /// How long timers take.
+    /// The durations of the timers.
     pub timing: Timing,
 }
 
@@ -75,16 +75,16 @@ impl Default for Config {
     }
 }
 
-/// Why a cluster could not be started.
+/// The reason why a cluster could not be started.
 #[derive(Debug, Error)]
 pub enum ClusterError {
     /// The members cannot form a cluster.
     #[error(transparent)]
     Members(#[from] MembersError),
-    /// A socket or a thread was not to be had.
+    /// A socket or a thread could not be made.
     #[error("cannot start a member: {0}; is the limit of open files or threads reached?")]
     Io(#[from] io::Error),
-    /// Stateright binds its sockets itself.
+    /// The adversarial network is not possible with Stateright's runtime, which binds its sockets itself.
     #[error(
         "the adversarial network stands between a socket and its actor, and Stateright's spawn \
          lets nothing in there; use the pump runtime"
@@ -98,41 +98,41 @@ pub enum ClusterError {
 /// One member of a running cluster.
 #[derive(Debug)]
 pub struct Handle {
-    /// What people call it: `L1`, `A2`, `C1`.
+    /// The displayed name: `L1`, `A2`, `C1`.
     pub name: String,
-    /// Where it listens.
+    /// The address of its socket.
     pub address: SocketAddr,
-    /// What can be seen of it.
+    /// The observable state.
     pub view: Arc<View>,
     how: How,
 }
 
 #[derive(Debug)]
 enum How {
-    /// By our pump.
+    /// Running on synod's runtime.
     Pumped(Running),
-    /// By Stateright.
+    /// Running on Stateright's runtime.
     Spawned,
-    /// Not at all: it has failed. Its socket stays bound, and nobody reads from it.
+    /// Failed from the start. The socket stays bound, and is never read.
     Failed { _socket: Arc<Udp> },
-    /// Not any more: what it knew, and what it had counted if it counts.
+    /// Stopped, with its last state, and its counters under synod's runtime.
     Stopped(Option<Box<State>>, Option<Counts>),
 }
 
 /// A running cluster.
 #[derive(Debug)]
 pub struct Cluster {
-    /// Its members: leaders, acceptors, then the client.
+    /// The members: leaders, acceptors, then the client.
     pub handles: Vec<Handle>,
-    /// Its identity, which no other cluster has.
+    /// The identity, which no other cluster has.
     #[cfg_attr(
         not(test),
         expect(dead_code, reason = "tests send as if they were of this cluster")
     )]
     pub identity: Arc<ClusterIdentity>,
-    /// What the adversarial network has done.
+    /// The counters of the adversarial network.
     pub(super) impairments: Arc<AdversaryCounts>,
-    /// When it was started.
+    /// The time of the start.
     pub started: Instant,
     finished: Receiver<()>,
 }
@@ -203,13 +203,13 @@ impl Cluster {
         self.handles.iter().filter(|handle| handle.name.starts_with('L'))
     }
 
-    /// How many commands were answered so far.
+    /// The number of commands answered so far.
     pub fn answered(&self) -> u64 {
         self.handles.iter().filter_map(|h| Some(h.view.client()?.answered)).sum()
     }
 
-    /// Waits until every command is answered, or no answer has come for as long as `patience`.
-    /// `progress` is told, now and then, how many have come.
+    /// Waits until every command is answered, and returns false once no answer has come for `patience`.
+    /// `progress` is told the number of answers now and then.
     pub fn wait_until_answered(&self, patience: Duration, progress: impl Fn(u64)) -> bool {
         let (mut answered, mut since) = (0, Instant::now());
         loop {
@@ -227,8 +227,8 @@ impl Cluster {
         }
     }
 
-    /// Waits until all leaders know the same number of decided instances, which those that missed
-    /// something make up for at the primary's next heartbeat; no longer than `patience`.
+    /// Waits until all leaders know the same number of decided instances, and returns false if that takes
+    /// longer than `patience`. A leader that has missed instances catches up at the primary's next heartbeat.
     pub fn wait_until_caught_up(&self, patience: Duration) -> bool {
         let start = Instant::now();
         loop {
@@ -244,8 +244,8 @@ impl Cluster {
         }
     }
 
-    /// Stops one member for good, as if its machine had failed. Does nothing to one that is
-    /// stopped, failed or unknown.
+    /// Stops one member for good, as if its machine had failed. Does nothing if the member is stopped, failed
+    /// or unknown.
     #[cfg(test)]
     pub fn kill(&mut self, name: &str) {
         if let Some(handle) = self.handles.iter_mut().find(|handle| handle.name == name) {
@@ -259,15 +259,14 @@ impl Cluster {
         self.handles.iter_mut().for_each(|handle| handle.stop(Duration::from_secs(1)));
     }
 
-    /// What all members together have counted; none under Stateright's `spawn`, which does not
-    /// count.
+    /// The sum of all members' counters; `None` under Stateright's `spawn`, which does not count.
     pub fn counts(&self) -> Option<Counts> {
         let counted: Vec<Counts> = self.handles.iter().filter_map(Handle::counts).collect();
         (!counted.is_empty()).then(|| counted.into_iter().sum())
     }
 }
 
-/// Under Stateright's `spawn`, whoever lets go of a member can only ask it to do nothing more.
+/// A dropped member does nothing more. Under Stateright's `spawn` this is the only way to stop it.
 impl Drop for Handle {
     fn drop(&mut self) {
         self.view.retire();
@@ -275,7 +274,7 @@ impl Drop for Handle {
 }
 
 impl Handle {
-    /// What the member has counted; none under Stateright's `spawn`, or if it has failed.
+    /// The counters of the member; `None` under Stateright's `spawn`, or if it has failed.
     pub fn counts(&self) -> Option<Counts> {
         match &self.how {
             How::Pumped(running) => Some(running.counters().read()),
@@ -284,7 +283,7 @@ impl Handle {
         }
     }
 
-    /// What the member knew when it was stopped.
+    /// The state of the member when it was stopped.
     pub fn last_state(&self) -> Option<&State> {
         match &self.how {
             How::Stopped(state, _) => state.as_deref(),
@@ -292,7 +291,7 @@ impl Handle {
         }
     }
 
-    /// Whether the member has failed from the start.
+    /// True if the member has failed from the start.
     pub fn has_failed(&self) -> bool {
         matches!(self.how, How::Failed { .. })
     }
@@ -313,8 +312,8 @@ impl Handle {
         }
     }
 
-    /// Stateright's actors cannot be stopped. This one leaves word at its next step, and then
-    /// does nothing more. Only leaders are sure to have a next step.
+    /// Waits until a member under Stateright's `spawn`, which cannot be stopped, has left its state at its
+    /// next step. Only leaders are sure to have a next step.
     fn wait_until_retired(&self, patience: Duration) {
         let start = Instant::now();
         let leader = self.name.starts_with('L');
@@ -324,7 +323,7 @@ impl Handle {
     }
 }
 
-/// A cluster that nobody else is a member of.
+/// The identity of a new cluster.
 fn identity(config: &Config) -> io::Result<ClusterIdentity> {
     let Config { leaders, acceptors, .. } = *config;
     let member = |name: String, leader| MemberRoles { name, leader, acceptor: !leader };
@@ -349,7 +348,7 @@ fn setup(config: &Config, ids: Vec<Id>) -> Result<Setup, MembersError> {
     Ok(Setup::new(members, Limits::default()))
 }
 
-/// A member that is to be started.
+/// A member to be started.
 struct Planned {
     name: String,
     node: Node,

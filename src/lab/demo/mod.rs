@@ -18,56 +18,56 @@ use crate::paxos::{AcceptorSet, Decree, Quorums, RequestId};
 use crate::runtime::chain::Chain;
 use crate::runtime::counters::Counts;
 
-/// What the demo showed.
+/// The result of the demo.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// How many commands the client wanted done.
+    /// The number of the client's commands.
     pub commands: u64,
-    /// How many different commands are in the history of the leader that knows most.
+    /// The number of different commands in the history of the most advanced leader.
     pub decided: u64,
-    /// How many the client was told are done.
+    /// The number of commands that were answered as done.
     pub answered: u64,
-    /// How many commands any leader has applied more than once.
+    /// The most commands that any leader has applied more than once.
     pub duplicates: u64,
-    /// How many instances were decided as no-ops.
+    /// The number of instances decided as no-ops.
     pub no_ops: u64,
-    /// From the start of the cluster to the last answer.
+    /// The time from the start of the cluster to the last answer, in milliseconds.
     pub elapsed_ms: f64,
     /// Answers per second.
     pub commands_per_s: f64,
-    /// From the first sending of a command to its answer.
+    /// The time from the first sending of a command to its answer, in microseconds.
     pub latency_us: Latency,
-    /// Whether all leaders have the same history.
+    /// True if all leaders have the same history.
     pub histories_equal: bool,
-    /// Each leader.
+    /// The result of each leader.
     pub leaders: Vec<LeaderReport>,
-    /// What all members' pumps have counted; none under Stateright's `spawn`.
+    /// The sum of all members' counters; `None` under Stateright's `spawn`.
     pub pump: Option<Counts>,
-    /// What the adversarial network has done, if it was one.
+    /// The counters of the adversarial network, if it was used.
     pub adversary: Option<AdversaryReport>,
     /// The seed of the adversarial network.
     pub seed: u64,
-    /// What drove the actors.
+    /// The runtime of the actors.
     pub runtime: Runtime,
-    /// What kept the demo from finishing.
+    /// The reason why the demo did not finish, if it did not.
     pub problem: Option<String>,
 }
 
 /// Latencies in microseconds.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Latency {
-    /// Half of all answers were sooner.
+    /// The median.
     pub p50: u64,
-    /// All but one in ten were.
+    /// The 90th percentile.
     pub p90: u64,
-    /// All but one in a hundred were.
+    /// The 99th percentile.
     pub p99: u64,
-    /// The longest.
+    /// The maximum.
     pub max: u64,
 }
 
 impl Latency {
-    /// The latencies in a histogram.
+    /// The percentiles of a histogram.
     pub(super) fn of(histogram: &Histogram<u64>) -> Self {
         Latency {
             p50: histogram.value_at_quantile(0.5),
@@ -78,32 +78,32 @@ impl Latency {
     }
 }
 
-/// One leader's history.
+/// The result of one leader.
 #[derive(Clone, Debug, Serialize)]
 pub struct LeaderReport {
-    /// Its name.
+    /// The name of the leader.
     pub id: String,
-    /// Whether it was primary in the end.
+    /// True if it was primary in the end.
     pub primary: bool,
-    /// How many instances it knows to be decided.
+    /// The number of instances it knows to be decided.
     pub decided: u64,
     /// The digest of its history, no-ops included.
     pub digest: String,
 }
 
-/// What an adversarial network has done.
+/// The counters of an adversarial network.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct AdversaryReport {
-    /// Datagrams lost.
+    /// The number of datagrams lost.
     pub lost: u64,
-    /// Datagrams repeated.
+    /// The number of datagrams repeated.
     pub repeated: u64,
-    /// Datagrams overtaken by a later one.
+    /// The number of datagrams overtaken by a later one.
     pub overtaken: u64,
 }
 
 impl Report {
-    /// Whether every command was decided and answered, none twice, and all histories are equal.
+    /// True if every command was decided and answered, none was applied twice, and all histories are equal.
     pub fn holds(&self) -> bool {
         self.problem.is_none()
             && self.decided == self.commands
@@ -113,8 +113,8 @@ impl Report {
     }
 }
 
-/// Runs the demo. Gives up when no answer has come for as long as `patience`. `started` is shown
-/// the cluster once it runs, and `progress` is told how many answers have come.
+/// Runs the demo. Gives up once no answer has come for `patience`. `started` is shown the cluster when it
+/// runs, and `progress` is told the number of answers.
 pub fn run(
     config: &Config,
     patience: Duration,
@@ -135,7 +135,7 @@ pub fn run(
     Ok(report(config, &cluster, &primaries, problem))
 }
 
-/// Why no answers come, as far as the configuration shows it.
+/// The reason why no answers come, as far as the configuration shows it.
 fn why_stuck(config: &Config, patience: Duration) -> String {
     let acceptors = usize::from(config.acceptors);
     let alive = acceptors.saturating_sub(config.failed.into());
@@ -211,8 +211,7 @@ fn report(
     }
 }
 
-/// How many different commands were applied, counted apart from what the leader itself keeps to
-/// tell them apart.
+/// The number of different commands that were applied, counted independently of the leader's own sessions.
 fn distinct(state: &leader::State) -> u64 {
     let ids: HashSet<RequestId> = state.commands().map(|command| command.id).collect();
     ids.len() as u64

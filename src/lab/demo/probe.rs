@@ -1,4 +1,4 @@
-//! A member that can be watched from outside, under either runtime.
+//! A member that can be observed from outside, under either runtime.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -17,40 +17,40 @@ use crate::runtime::host::HostedActor;
 /// The longest latency that is told apart from longer ones, in microseconds: an hour.
 const LONGEST_LATENCY: u64 = 3_600_000_000;
 
-/// What can be seen of a member while it runs.
+/// The observable state of a running member.
 #[derive(Debug, Default)]
 pub struct View {
-    /// How many instances a leader knows to be decided.
+    /// The number of instances that a leader knows to be decided.
     decided: AtomicU64,
-    /// Whether a leader is primary.
+    /// True while a leader is primary.
     primary: AtomicBool,
-    /// What a client has seen.
+    /// The observations of a client.
     client: Option<Mutex<ClientView>>,
-    /// Set once the member is to do nothing more.
+    /// True once the member is to do nothing more.
     retired: AtomicBool,
-    /// What it knew then, if it leaves word.
+    /// The last state, if the member leaves it when it retires.
     last: Mutex<Option<State>>,
 }
 
-/// What can be seen of a client.
+/// The observable state of a client.
 #[derive(Debug)]
 pub struct ClientView {
-    /// When each unanswered request was sent for the first time.
+    /// The time at which each unanswered request was sent first, by sequence.
     sent: HashMap<u64, Instant>,
-    /// From the first sending of a request to its reply, in microseconds.
+    /// The time from the first sending of a request to its reply, in microseconds.
     pub latency: Histogram<u64>,
-    /// How many requests were answered as done.
+    /// The number of requests answered as done.
     pub answered: u64,
-    /// When the last of them was.
+    /// The time of the last answer.
     pub last_answer: Option<Instant>,
-    /// How many will be asked in all.
+    /// The number of all requests.
     commands: u64,
-    /// Told when all are answered.
+    /// The channel that is told once all requests are answered.
     finished: Sender<()>,
 }
 
 impl View {
-    /// A view of a client that wants so many commands done.
+    /// A view of a client that has this many commands.
     pub fn of_client(
         commands: u64,
         finished: Sender<()>,
@@ -66,32 +66,32 @@ impl View {
         Ok(View { client: Some(Mutex::new(client)), ..View::default() })
     }
 
-    /// How many instances the leader knows to be decided.
+    /// The number of instances that the leader knows to be decided.
     pub fn decided(&self) -> u64 {
         self.decided.load(Ordering::Relaxed)
     }
 
-    /// Whether the leader is primary.
+    /// True if the leader is primary.
     pub fn is_primary(&self) -> bool {
         self.primary.load(Ordering::Relaxed)
     }
 
-    /// What the client has seen; none of another member.
+    /// The observations of the client; `None` for other members.
     pub fn client(&self) -> Option<MutexGuard<'_, ClientView>> {
         Some(self.client.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// From its next step on, the member does nothing more.
+    /// Makes the member do nothing more from its next step on.
     pub fn retire(&self) {
         self.retired.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the member has left word of what it knew.
+    /// True if the member has left its last state.
     pub fn has_retired(&self) -> bool {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    /// What the member knew when it retired; none as long as it has not.
+    /// Takes the state in which the member retired; `None` as long as it has not.
     pub fn take_last(&self) -> Option<State> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -121,24 +121,24 @@ impl ClientView {
         self.last_answer = Some(now);
         self.answered += 1;
         if self.answered == self.commands {
-            // The channel has room for this one; if nobody listens any more, nobody minds.
+            // The channel has room for this one message. An error means that no receiver is left.
             let _ = self.finished.try_send(());
         }
     }
 }
 
-/// A node with somebody watching.
+/// A node under observation.
 #[derive(Clone, Debug)]
 pub(super) struct Probe {
     node: Node,
     view: Arc<View>,
-    /// Whether it leaves word of what it knows when it retires: a copy of its whole state. Under
-    /// the pump nobody needs one, since a stopped host hands out the state itself.
+    /// True if it leaves a copy of its whole state when it retires. Under synod's runtime no copy is needed,
+    /// since a stopped host hands out the state itself.
     leaves_word: bool,
 }
 
 impl Probe {
-    /// Watches a node.
+    /// Puts a node under observation.
     pub(super) fn new(node: Node, view: Arc<View>, leaves_word: bool) -> Self {
         Probe { node, view, leaves_word }
     }

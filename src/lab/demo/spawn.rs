@@ -1,9 +1,8 @@
-//! The same actors under Stateright's own `spawn`.
+//! The actors under Stateright's own `spawn`.
 //!
-//! Its files are truncated in place and never synced, and one that cannot be read counts as a
-//! fresh start, so actors that run here must save nothing: **memory only**. One that does save is
-//! ended at once, and files are never read. It cannot be stopped either: its threads live as long as
-//! the process.
+//! It truncates its files in place and never syncs them, and an unreadable file counts as a fresh start. So
+//! actors that run here must save nothing: **memory only**. An actor that saves is ended at once, and files
+//! are never read. The runtime cannot be stopped either: its threads live as long as the process.
 
 use std::io;
 use std::thread;
@@ -13,8 +12,8 @@ use stateright::actor::Id;
 use crate::runtime::host::HostedActor;
 use crate::runtime::wire::{self, Header, WireError};
 
-/// Runs members over UDP, each bound to the address that its id stands for, on threads that live
-/// as long as the process.
+/// Runs members over UDP, each bound to the address that its id encodes, on threads that live as long as the
+/// process.
 pub(super) fn spawn<A: HostedActor>(members: Vec<(Id, A)>) -> io::Result<()> {
     let body = move || {
         let ended = stateright::actor::spawn(

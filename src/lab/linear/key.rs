@@ -1,4 +1,4 @@
-//! What happened to one key, in numbers.
+//! The operations upon one key, with values as numbers.
 
 use std::collections::BTreeMap;
 
@@ -8,15 +8,15 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use super::{Operation, Violation};
 use crate::machine::kv::{Bytes, KvCommand, KvReply};
 
-/// What a key holds, or nothing.
+/// The content of a key: a value, or nothing.
 pub(super) type Slot<'h> = Option<&'h Bytes>;
 
 /// The number of a slot among those that occur upon a key.
 pub(super) type Value = usize;
 
-/// An answered operation: it found one value, and left one.
+/// An answered operation, with the values that it found and left.
 pub(super) struct Known<'h> {
-    /// Its place among those of its key, by their starts.
+    /// The index among the answered operations of its key, by start.
     pub(super) place: usize,
     pub(super) end: u64,
     pub(super) found: Value,
@@ -24,30 +24,31 @@ pub(super) struct Known<'h> {
     pub(super) operation: &'h Operation,
 }
 
-/// Writes of unknown outcome that do the same.
+/// Writes of unknown outcome with the same effect (indeterminate writes).
 pub(super) struct Lost<'h> {
-    /// Its place among the kinds of lost writes.
+    /// The index among the kinds of indeterminate writes.
     pub(super) place: usize,
-    /// The value without which they do nothing, if there is such a one.
+    /// The value without which they have no effect, if any.
     pub(super) needs: Option<Value>,
     pub(super) leaves: Value,
-    /// By their starts.
+    /// Sorted by start.
     pub(super) operations: Vec<&'h Operation>,
 }
 
-/// All that happened to one key.
+/// All operations upon one key.
 pub(super) struct Key<'h> {
     pub(super) key: &'h Bytes,
     pub(super) slots: IndexSet<Slot<'h>, FxBuildHasher>,
-    /// By their starts.
+    /// Sorted by start.
     pub(super) known: Vec<Known<'h>>,
-    /// By what they leave.
+    /// Keyed by the value left.
     pub(super) lost: FxHashMap<Value, Vec<Lost<'h>>>,
-    /// How many operations there are.
+    /// The number of all operations.
     pub(super) all: usize,
 }
 
-/// What the operation must have found and left to be answered so; none if that cannot be.
+/// The content that the operation must have found and left to be answered so; `None` if no content allows
+/// this reply.
 fn effect<'h>(command: &'h KvCommand, reply: &'h KvReply) -> Option<(Slot<'h>, Slot<'h>)> {
     match (command, reply) {
         (KvCommand::Get { .. }, KvReply::Value(is)) => Some((is.as_ref(), is.as_ref())),
@@ -63,8 +64,8 @@ fn effect<'h>(command: &'h KvCommand, reply: &'h KvReply) -> Option<(Slot<'h>, S
     }
 }
 
-/// What an operation of unknown outcome needs, if anything, to have an effect, and what it leaves
-/// then; none if it never has an effect.
+/// The content that an operation of unknown outcome needs, if any, to have an effect, and the content that it
+/// leaves then; `None` if it never has an effect.
 fn chance(command: &KvCommand) -> Option<(Option<Slot<'_>>, Slot<'_>)> {
     match command {
         KvCommand::Get { .. } | KvCommand::List { .. } => None,

@@ -1,4 +1,4 @@
-//! Violations, for people to read.
+//! The display of violations.
 
 use std::fmt::{self, Display, Formatter};
 

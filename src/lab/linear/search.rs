@@ -9,47 +9,47 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use super::key::{Key, Known, Lost, Value};
 use super::{Closest, LAST, Operation, Violation};
 
-/// Why there is no order.
+/// The reason why no order was found.
 pub(super) enum Failure {
-    /// There cannot be one.
+    /// There is no order.
     Violation(Box<Violation>),
-    /// None was found in so many steps.
+    /// The budget of steps was used up.
     Budget,
 }
 
-/// How many lost writes of each kind are in an order; a kind of which none is, is left out.
+/// The number of indeterminate writes of each kind in an order; kinds without any are left out.
 type Spent = BTreeMap<usize, usize>;
 
-/// Where an order has come to.
+/// The end of an order: the state from which it can be extended.
 struct Point<'k> {
-    /// The answered operations that are not in the order, but started before any such has ended;
-    /// by their starts.
+    /// The answered operations that are not in the order, but started before any such has ended; sorted by
+    /// start.
     open: Vec<&'k Known<'k>>,
-    /// The answered operations that started later; by their starts.
+    /// The answered operations that started later; sorted by start.
     rest: &'k [Known<'k>],
-    /// When the first of the open operations ended. What started by then can be next.
+    /// The earliest end of the open operations. Operations that started by then can be next.
     first_end: u64,
     value: Value,
     spent: Rc<Spent>,
-    /// Whether a lost write came last. Then only what needs its value can be next: anything else
-    /// could do without the lost write.
+    /// True if the last operation is an indeterminate write. Then only an operation that needs its value can
+    /// be next: any other could do without that write.
     lost_last: bool,
-    /// How many operations are in the order.
+    /// The number of operations in the order.
     ordered: usize,
 }
 
-/// What can be next.
+/// An operation that can be next.
 enum Choice<'k> {
     Known(&'k Known<'k>),
     Lost(&'k Lost<'k>),
 }
 
-/// The points that were gone on from.
+/// The points that the search has continued from.
 ///
-/// The rest of a point follows from what is open. Along an order, the same operations are never
-/// open twice, but for steps of lost writes, and these spend more each time: so a point that can do
-/// no more than one that was seen is either on the way to nowhere, or on a detour. Whether a lost
-/// write came last makes no difference here: what may not follow it may come in its place.
+/// The rest of a point follows from its open operations. Along an order, the same operations are open twice
+/// only through indeterminate writes, and each of these spends more. So a point that can do no more than one
+/// seen before either is on the way to a dead end, or is a detour. `lost_last` makes no difference here: an
+/// operation that may not follow the indeterminate write may take its place.
 #[derive(Default)]
 struct Seen(FxHashMap<Box<[usize]>, Vec<Rc<Spent>>>);
 
@@ -61,7 +61,7 @@ pub(super) struct Search<'k> {
 }
 
 impl<'k> Point<'k> {
-    /// The lost write of this kind that can be next: the first that is not spent.
+    /// The indeterminate write of this kind that can be next: the first that is not spent.
     fn available(&self, lost: &Lost<'k>) -> Option<&'k Operation> {
         let spent = self.spent.get(&lost.place).copied().unwrap_or(0);
         let next = lost.operations.get(spent).copied();
@@ -70,7 +70,7 @@ impl<'k> Point<'k> {
 }
 
 impl Seen {
-    /// Notes the point, unless one was seen that could do as much.
+    /// Records the point, and returns false if one was seen that can do as much.
     fn is_new(&mut self, point: &Point<'_>) -> bool {
         let open = point.open.iter().map(|known| known.place);
         let key = open.chain([point.value]).collect();
@@ -84,7 +84,7 @@ impl Seen {
     }
 }
 
-/// Whether no kind of lost write is spent more often in `less` than in `more`.
+/// True if no kind of indeterminate write is spent more often in `less` than in `more`.
 fn within(less: &Rc<Spent>, more: &Rc<Spent>) -> bool {
     let enough = |(kind, count)| more.get(kind).is_some_and(|other| count <= other);
     Rc::ptr_eq(less, more) || less.iter().all(enough)
@@ -95,7 +95,7 @@ impl<'k> Search<'k> {
         Search { key, order: Vec::new(), seen: Seen::default(), closest: None }
     }
 
-    /// How many steps it took to find an order.
+    /// Searches for an order, and returns the number of steps taken.
     pub(super) fn run(mut self, budget: u64) -> Result<u64, Failure> {
         let mut point = self.settled(Point {
             open: Vec::new(),
@@ -106,7 +106,7 @@ impl<'k> Search<'k> {
             lost_last: false,
             ordered: 0,
         });
-        // What is still to be tried; the next is the last.
+        // The choices still to be tried, as a stack.
         let mut tries = Vec::new();
         let mut steps = 0;
         while !point.open.is_empty() {
@@ -118,7 +118,7 @@ impl<'k> Search<'k> {
                 let from = Rc::new(point);
                 tries.extend(choices.into_iter().rev().map(|choice| (Rc::clone(&from), choice)));
             }
-            // A search in vain has met a point that leads nowhere. If it had not, who knows?
+            // A search in vain has met a dead end. Without one, the outcome stays undecided.
             let Some((from, choice)) = tries.pop() else {
                 return Err(self.violation().map_or(Failure::Budget, Failure::Violation));
             };
@@ -132,8 +132,9 @@ impl<'k> Search<'k> {
         Ok(steps)
     }
 
-    /// What can be next: answered operations that find what is there, the first to end first; then
-    /// lost writes that leave what an open operation has found, or that lead there by way of others.
+    /// The operations that can be next: answered ones that find the current value, by their ends; then
+    /// indeterminate writes that leave a value which an open operation has found, or which another such write
+    /// needs.
     fn choices(&self, point: &Point<'k>) -> Vec<Choice<'k>> {
         let mut fitting: Vec<&'k Known<'k>> = Vec::new();
         let mut needed: IndexSet<Value, FxBuildHasher> = IndexSet::default();
@@ -153,7 +154,7 @@ impl<'k> Search<'k> {
             for lost in self.key.lost.get(&value).into_iter().flatten() {
                 match lost.needs {
                     _ if point.available(lost).is_none() => {}
-                    // What overwrites a lost write at once can do without it.
+                    // A write that overwrites an indeterminate write at once can do without it.
                     None if point.lost_last => {}
                     None => choices.push(Choice::Lost(lost)),
                     Some(needs) if needs == point.value => choices.push(Choice::Lost(lost)),
@@ -183,7 +184,7 @@ impl<'k> Search<'k> {
         self.settled(Point { open, rest, first_end, value, spent, lost_last, ordered })
     }
 
-    /// The point after all has been ordered that changes nothing and can be next.
+    /// The point after ordering all operations that can be next and change nothing.
     fn settled(&mut self, mut point: Point<'k>) -> Point<'k> {
         loop {
             let ends = point.open.iter().map(|known| known.end);
@@ -209,7 +210,7 @@ impl<'k> Search<'k> {
         }
     }
 
-    /// Notes a point that leads nowhere, if no other has come as close.
+    /// Records a dead end, if it is the closest so far.
     fn note(&mut self, point: &Point<'k>) {
         let Some(misfit) = point.open.iter().copied().min_by_key(|known| known.end) else {
             return;
@@ -230,7 +231,7 @@ impl<'k> Search<'k> {
         self.closest = Some((misfit.end, misfit, closest));
     }
 
-    /// What there is to say if all was tried in vain.
+    /// The violation to report once everything was tried in vain.
     fn violation(self) -> Option<Box<Violation>> {
         let (_, misfit, closest) = self.closest?;
         let (key, misfit) = (self.key.key.clone(), misfit.operation.clone());
