@@ -1,4 +1,4 @@
-//! The file of a cluster whose members are put through something: each role is a process of its own.
+//! The configuration file of a cluster under chaos: each role is a process of its own.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -9,14 +9,14 @@ use crate::runtime::identity::ClusterId;
 #[derive(Clone, Debug)]
 pub(super) struct File {
     pub(super) id: ClusterId,
-    /// Each member's name, its role and its port.
+    /// The name, role and port of each member.
     pub(super) members: Vec<(String, &'static str, u16)>,
-    /// If they are not the usual ones.
+    /// The quorum sizes, if they are not majorities.
     pub(super) quorums: Option<(usize, usize)>,
 }
 
 impl File {
-    /// A cluster of these, at these ports.
+    /// A cluster of these members, at these ports.
     pub(super) fn new(id: ClusterId, roster: &Roster, ports: Vec<u16>) -> Self {
         let leaders = roster.leaders.iter().map(|name| (name.clone(), "leader"));
         let acceptors = roster.acceptors.iter().map(|name| (name.clone(), "acceptor"));
@@ -25,12 +25,12 @@ impl File {
         File { id, members, quorums: None }
     }
 
-    /// How many acceptors there are.
+    /// The number of acceptors.
     pub(super) fn acceptors(&self) -> usize {
         self.members.iter().filter(|(_, role, _)| *role == "acceptor").count()
     }
 
-    /// Adds an acceptor, at a port where nobody is.
+    /// Adds an acceptor that does not run, at a port that no process listens at.
     pub(super) fn grow(&mut self, name: &str) {
         self.members.push((name.to_owned(), "acceptor", 1));
     }
@@ -42,7 +42,7 @@ impl Display for File {
         if let Some((phase1, phase2)) = self.quorums {
             writeln!(f, "[quorums]\nphase1 = {phase1}\nphase2 = {phase2}")?;
         }
-        // Small, so that they are met.
+        // Small limits, so that they are reached.
         writeln!(f, "[limits]\nwindow = 256\nclient_window = 256")?;
         writeln!(f, "lease = 1024\nreply_bytes = 32768")?;
         self.members.iter().try_for_each(|(name, role, port)| {

@@ -1,5 +1,5 @@
-//! The load: clients that put, get, delete and compare-and-set a few keys, and write down what they
-//! were told and when.
+//! The load: clients that put, get, delete and compare-and-set a few keys, and record each answer with its
+//! time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,20 +15,20 @@ use crate::lab::linear::Operation;
 use crate::machine::kv::{Bytes, KvCommand, KvReply};
 use crate::paxos::{Answer, Done, LeaderId};
 
-/// How long a client waits between an answer and its next question, so that the history of a long
-/// experiment stays small.
+/// The time that a client waits between an answer and its next question. It keeps the history of a long
+/// experiment small.
 const REST: Duration = Duration::from_millis(1);
-/// How long a client waits for an answer before it takes the outcome to be unknown.
+/// The time that a client waits for an answer before it counts the outcome as unknown.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A command was acknowledged.
+/// An acknowledgement of a command.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Acknowledged {
-    /// When it was asked for first.
+    /// The time at which the command was asked for first.
     pub(super) asked: Instant,
-    /// When it was answered.
+    /// The time of the answer.
     pub(super) at: Instant,
-    /// By whom, as far as its client knows.
+    /// The leader that answered, as far as the client knows.
     pub(super) by: LeaderId,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct Load {
 }
 
 impl Load {
-    /// Sets so many clients to work.
+    /// Starts this many clients.
     pub(super) fn start(
         config: &ClusterConfig,
         clients: u64,
@@ -70,7 +70,7 @@ impl Load {
         Ok(Load { stop, clients, acknowledged })
     }
 
-    /// Lets all clients finish what they are at, and hands out what they were told; none if one has
+    /// Lets all clients finish their current request, and returns their records; `None` if a client has
     /// panicked.
     pub(super) fn finish(mut self) -> Result<Option<Vec<Endpoint>>, ClientError> {
         self.stop.store(true, Ordering::Relaxed);
@@ -83,7 +83,7 @@ impl Load {
     }
 }
 
-/// Whoever lets go of the load ends it.
+/// Stops the clients when the load is dropped.
 impl Drop for Load {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
@@ -96,7 +96,7 @@ struct Worker {
     keys: u64,
     random: fastrand::Rng,
     start: Instant,
-    /// The value that it has seen last, to compare with.
+    /// The value seen last, to compare with.
     seen: Option<Bytes>,
     tell: Sender<Acknowledged>,
 }
@@ -111,7 +111,8 @@ impl Worker {
             let (asked, asked_at) = (Instant::now(), self.now());
             let outcome = self.client.propose(&payload, PATIENCE)?;
             let answered_at = self.now();
-            // One without a reply is judged as one whose outcome is not known: only its place is.
+            // An answer without a reply is judged like an unknown outcome, except for its instance and
+            // position.
             let reply = match &outcome {
                 Outcome::Done(Done { answer: Answer::Reply(bytes), .. }) => KvReply::decode(bytes),
                 _ => None,
@@ -119,7 +120,7 @@ impl Worker {
             let told = match outcome {
                 Outcome::Done(done) => {
                     let by = self.client.leader();
-                    // Nobody may be listening any more.
+                    // An error means that no receiver is left.
                     let _ = self.tell.send(Acknowledged { asked, at: Instant::now(), by });
                     Told::Done(done)
                 }
@@ -142,7 +143,7 @@ impl Worker {
         self.start.elapsed().as_nanos() as u64
     }
 
-    /// Every value that is ever written is another, so that no answer fits by chance.
+    /// A random command. All written values differ, so that no answer is right by chance.
     fn command(&mut self, count: usize) -> KvCommand {
         let key = format!("key-{}", self.random.u64(..self.keys)).into_bytes();
         let value = format!("{}-{count}", self.number).into_bytes();

@@ -1,5 +1,5 @@
-//! Mistakes that an operator may make with a member that is down. Each must be refused, by name, and
-//! do no harm.
+//! Operators' mistakes with a member that is down. Each must be refused with a message that names it, and do
+//! no harm.
 
 use std::fs;
 use std::io;
@@ -8,24 +8,24 @@ use std::path::Path;
 use super::file::File;
 use crate::runtime::identity::ClusterId;
 
-/// A mistake.
+/// The kind of a mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mistake {
-    /// The members stand in another order in its file.
+    /// Its configuration file has the members in another order.
     Reordered,
-    /// Its file has one member more.
+    /// Its configuration file has one member more.
     Grown,
-    /// Its file has one member less.
+    /// Its configuration file has one member less.
     Shrunk,
-    /// Its file has other quorums.
+    /// Its configuration file has other quorums.
     OtherQuorums,
-    /// Its file is that of another cluster.
+    /// Its configuration file is that of another cluster.
     OtherCluster,
     /// Its data directory is an older copy.
     OlderCopy,
     /// Its data directory is empty.
     Emptied,
-    /// Its data directory is empty, and is made anew.
+    /// Its data directory is empty, and the member is started with new journals.
     MadeAnew,
     /// Its data directory is that of another member.
     Exchanged,
@@ -45,7 +45,7 @@ impl Mistake {
         Mistake::Exchanged,
     ];
 
-    /// What the member must say when it refuses to start.
+    /// A part of the message with which the member must refuse to start.
     pub fn refusal(self) -> &'static str {
         match self {
             Mistake::Reordered | Mistake::Grown | Mistake::Shrunk => "its members are",
@@ -58,7 +58,7 @@ impl Mistake {
         }
     }
 
-    /// The file that the member is given; none if it is the right one.
+    /// The wrong configuration file that the member gets; `None` if this mistake leaves the right one.
     pub(super) fn file(self, right: &File, victim: &str) -> io::Result<Option<File>> {
         let mut file = right.clone();
         let others = right.members.iter().filter(|(name, ..)| name != victim);
@@ -67,7 +67,7 @@ impl Mistake {
             // The first two are leaders, of which there are at least two.
             Mistake::Reordered => file.members.swap(0, 1),
             Mistake::Grown => file.grow("a99"),
-            // Of several leaders, one is less.
+            // One of several leaders is left out.
             Mistake::Shrunk => file.members.retain(|(name, ..)| name != spared),
             Mistake::OtherQuorums => file.quorums = Some((file.acceptors(), 1)),
             Mistake::OtherCluster => file.id = ClusterId::draw()?,
@@ -79,7 +79,7 @@ impl Mistake {
     }
 }
 
-/// Copies a folder with all that is in it. The copy must not exist.
+/// Copies a folder with all its contents. The copy must not exist.
 pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
@@ -93,13 +93,13 @@ pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Puts a copy of one folder in the place of another.
+/// Replaces a folder by a copy of another.
 pub(super) fn replace(from: &Path, place: &Path) -> io::Result<()> {
     fs::remove_dir_all(place)?;
     copy(from, place)
 }
 
-/// Takes away all files of a member's roles, and leaves the folders.
+/// Removes all files of a member's roles, and leaves the folders.
 pub(super) fn empty(member: &Path) -> io::Result<()> {
     for role in fs::read_dir(member)? {
         let role = role?.path();

@@ -1,14 +1,14 @@
-//! Chaos: a cluster of real processes under load, while members are killed, stopped and cut off, and
-//! a verdict over all that its clients were told.
+//! Chaos: a cluster of processes under load, while members are killed, stopped and cut off, and a verdict on
+//! all that its clients were told.
 //!
-//! | file | what it holds |
+//! | file | contents |
 //! | --- | --- |
-//! | [`plan`] | what is done to the members, by a seed |
-//! | [`mistake`] | what an operator does wrong with a member that is down |
-//! | `file` | the cluster's file |
+//! | [`plan`] | the schedule of faults, by a seed |
+//! | [`mistake`] | operators' mistakes with a member that is down |
+//! | `file` | the cluster's configuration file |
 //! | `load` | the clients |
-//! | [`verdict`] | what is made of it |
-//! | [`linear`] | whether one store could have told its clients so |
+//! | [`verdict`] | the verdict |
+//! | [`linear`](crate::lab::linear) | the judge of linearizability |
 
 mod file;
 mod load;
@@ -38,83 +38,84 @@ use mistake::{Mistake, copy, empty, replace};
 use plan::{Roster, Round};
 use verdict::{History, judge};
 
-/// What a cluster is put through.
+/// The parameters of a chaos experiment.
 #[derive(Clone, Debug)]
 pub struct Chaos {
-    /// How many rounds; in each, somebody is killed.
+    /// The number of rounds. At least one member is killed in each.
     pub rounds: u64,
-    /// By which seed. The same seed makes the same schedule; when datagrams come is up to the
-    /// system, so no two runs are quite the same.
+    /// The seed of the schedule. The arrival of datagrams is up to the system, so no two runs are quite the
+    /// same.
     pub seed: u64,
-    /// How many leaders.
+    /// The number of leaders.
     pub leaders: u16,
-    /// How many acceptors.
+    /// The number of acceptors.
     pub acceptors: u16,
-    /// How many clients ask at the same time.
+    /// The number of concurrent clients.
     pub clients: u64,
-    /// How many keys they use.
+    /// The number of keys they use.
     pub keys: u64,
-    /// In which folder the members' files are kept meanwhile.
+    /// The folder that holds the members' files meanwhile.
     pub data: PathBuf,
 }
 
-/// What came of it.
+/// The result of a chaos experiment.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// How many rounds there were.
+    /// The number of rounds.
     pub rounds: u64,
-    /// How often somebody was killed.
+    /// The number of kills.
     pub kills: u64,
-    /// How often somebody was stopped and continued.
+    /// The number of times that a member was stopped and continued.
     pub pauses: u64,
-    /// In how many rounds the network was bad or cut.
+    /// The number of rounds with link loss.
     pub cuts: u64,
-    /// How many mistakes an operator made, each of which was refused.
+    /// The number of operators' mistakes, all of which were refused if the report holds.
     pub mistakes: u64,
-    /// How many commands were acknowledged.
+    /// The number of commands acknowledged.
     pub acknowledged: u64,
-    /// How many commands nobody knows of whether they were done.
+    /// The number of commands with an unknown outcome.
     pub unknown: u64,
-    /// Acknowledged, and not in some leader's history in the end, where its client was told.
+    /// The number of acknowledged commands that in the end some leader does not have in the instance that the
+    /// client was told.
     pub lost: u64,
-    /// Applied more than once by some leader.
+    /// The number of commands that some leader has applied more than once.
     pub applied_twice: u64,
-    /// Whether one store could have told its clients what they were told.
+    /// True if the clients' operations are linearizable.
     pub linearizable: bool,
-    /// Whether all leaders have the same history in the end.
+    /// True if all leaders have the same history in the end.
     pub histories_equal: bool,
-    /// From the end of the primary to the next answer of another, where nothing else was done to
-    /// the network.
+    /// The times from a kill of the primary to the next answer of another leader, in rounds without pause and
+    /// link loss.
     pub failover_ms: Failover,
-    /// By which seed.
+    /// The seed of the schedule.
     pub seed: u64,
-    /// What is wrong, if anything is.
+    /// The problems found, if any.
     pub problem: Option<String>,
-    /// Where the members' files were kept. They are left there if there is a problem.
+    /// The folder of the members' files. It is kept if there is a problem.
     pub folder: PathBuf,
 }
 
-/// How long it took until another primary answered, in milliseconds.
+/// The failover times, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Failover {
-    /// Half of the times were shorter; none if none was measured.
+    /// The median; `None` if none was measured.
     pub median: Option<f64>,
-    /// The longest; none if none was measured.
+    /// The longest; `None` if none was measured.
     pub max: Option<f64>,
-    /// How many times were measured.
+    /// The number of measurements.
     pub count: usize,
 }
 
-/// How long an answer may fail to come.
+/// The time without an answer after which the cluster counts as stuck.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How many entries are missing in an older copy, at least: what was written last before a kill may not
-/// have been told to anybody, so that nothing is lost with it.
+/// The least number of entries that an older copy lacks. The last entries before a kill may have been told to
+/// no other member, so a copy without only those has lost nothing.
 const OLDER: u64 = 5;
-/// How many commands are acknowledged between two rounds, at least.
+/// The number of commands acknowledged between two rounds, at least.
 const BETWEEN: usize = 20;
 
 impl Report {
-    /// Whether all is well.
+    /// True if nothing is wrong.
     pub fn holds(&self) -> bool {
         self.problem.is_none()
             && self.lost == 0
@@ -124,13 +125,13 @@ impl Report {
     }
 }
 
-/// Puts a cluster through it. `progress` is told how many rounds are over.
+/// Runs the experiment. `progress` is told the number of rounds that are over.
 pub fn run(chaos: &Chaos, progress: impl Fn(u64)) -> Result<Report, ExperimentError> {
     let program = std::env::current_exe().map_err(ExperimentError::Program)?;
     run_with(program, chaos, progress)
 }
 
-/// The same, with members started by this program.
+/// Runs the experiment, with members started by this program.
 pub fn run_with(
     program: PathBuf,
     chaos: &Chaos,
@@ -160,7 +161,7 @@ pub fn run_with(
     Ok(report)
 }
 
-/// Who takes part, each role in a process of its own, and the file that says so.
+/// The names of the members, with each role in a process of its own, and the configuration file.
 fn cluster(chaos: &Chaos) -> Result<(Roster, File), ProcessError> {
     let name = |letter: &str, count: u16| (1..=count).map(|n| format!("{letter}{n}")).collect();
     let roster =
@@ -171,7 +172,7 @@ fn cluster(chaos: &Chaos) -> Result<(Roster, File), ProcessError> {
     Ok((roster, file))
 }
 
-/// What was done and measured so far.
+/// The counters and measurements so far.
 #[derive(Default)]
 struct Tally {
     rounds: u64,
@@ -191,7 +192,7 @@ struct Experiment {
 }
 
 impl Experiment {
-    /// Does to the members what is planned, and undoes it. What is wrong is returned.
+    /// Runs one round: does to the members what is planned, and undoes it. Returns the problem found, if any.
     fn round(&mut self, round: &Round) -> Result<Option<String>, ExperimentError> {
         if !self.answers(BETWEEN, |_| true) {
             return Ok(Some(format!("no {BETWEEN} answers within {PATIENCE:?}")));
@@ -207,7 +208,7 @@ impl Experiment {
             self.cluster.lose(hearer, speaker, *percent)?;
         }
         round.pause.iter().try_for_each(|name| self.cluster.pause(name))?;
-        // Whoever has ended by itself cannot be killed any more, and must not have.
+        // No member may have ended by itself.
         if let Some(problem) = self.cluster.first_end()? {
             return Ok(Some(problem));
         }
@@ -230,7 +231,8 @@ impl Experiment {
         Ok(stuck.or(mistaken))
     }
 
-    /// Makes a mistake with a member that is down, which must be refused, and undoes it.
+    /// Makes a mistake with a member that is down, and undoes it. Returns a problem if the mistake is not
+    /// refused.
     fn mistake(
         &mut self,
         mistake: Mistake,
@@ -282,15 +284,15 @@ impl Experiment {
         Ok((!named).then(|| format!("{victim} has accepted a mistake, {mistake:?}: {words}")))
     }
 
-    /// How many entries there are in a member's journal, as far as they can be read now.
+    /// The number of entries in a member's journal, as far as they can be read now.
     fn entries(&self, name: &str) -> u64 {
         let role = if name.starts_with('l') { RoleKind::Leader } else { RoleKind::Acceptor };
         let folder = Directory::look(&self.cluster.data(name).join(role.name()));
         inspect(&folder).map_or(0, |inspected| inspected.recovered.entries)
     }
 
-    /// Lets the round last, and measures how long it takes until another primary answers, if the
-    /// primary was killed and nothing else is wrong.
+    /// Lets the round last. If the primary was killed and nothing else is wrong, measures the time until
+    /// another leader answers.
     fn await_the_next(
         &mut self,
         round: &Round,
@@ -303,7 +305,7 @@ impl Experiment {
             let since = move |at: Instant| at.saturating_duration_since(killed);
             let mut first = None;
             let answered = self.answers(1, |ack| {
-                // What was asked before may have been chosen before.
+                // Commands asked for before the kill may have been chosen before it.
                 let news = ack.by != leader && ack.asked > killed;
                 first = first.or(news.then_some(since(ack.at)));
                 news
@@ -318,9 +320,9 @@ impl Experiment {
         None
     }
 
-    /// Waits for so many of those acknowledgements.
+    /// Waits for `count` such acknowledgements; false if they do not come in time.
     fn answers(&self, count: usize, mut wanted: impl FnMut(&load::Acknowledged) -> bool) -> bool {
-        // What came earlier says nothing about now.
+        // Drops the acknowledgements of earlier rounds.
         if count > 1 {
             while self.load.acknowledged.try_recv().is_ok() {}
         }
@@ -335,7 +337,7 @@ impl Experiment {
         true
     }
 
-    /// Lets the load end, waits until all leaders know all, and judges.
+    /// Ends the load, waits until all leaders know all, and judges.
     fn conclude(
         self,
         chaos: &Chaos,

@@ -1,10 +1,10 @@
-//! What is done to the members in each round: a schedule by a seed.
+//! The schedule of faults, round by round, by a seed.
 
 use fastrand::Rng;
 
 use super::mistake::Mistake;
 
-/// Who can be put through something.
+/// The members of the cluster.
 #[derive(Clone, Debug)]
 pub struct Roster {
     /// The names of the leaders.
@@ -13,26 +13,25 @@ pub struct Roster {
     pub acceptors: Vec<String>,
 }
 
-/// What happens in one round. Who is killed is started again at its end, and all else is undone.
+/// The faults of one round. At its end, killed members are started again, and all else is undone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Round {
-    /// Who is killed by `kill -9`: less than half of the acceptors, and not all leaders.
+    /// The members killed with SIGKILL: less than half of the acceptors, and not all leaders.
     pub kills: Vec<String>,
-    /// Whether the primary is killed in place of the first leader among them.
+    /// True if the primary is killed in place of the first leader among them.
     pub primary: bool,
-    /// Who is stopped, and continued at the end.
+    /// The member that is stopped, and continued at the end.
     pub pause: Option<String>,
-    /// Who does not hear what from whom: hearer, speaker, and of a hundred datagrams so many.
+    /// Link loss: receiver, sender, and percentage of lost datagrams.
     pub losses: Vec<(String, String, u8)>,
-    /// The mistake that an operator makes with one of those who were killed, before all is put right
-    /// and it is started again.
+    /// An operator's mistake with one of the killed members, before all is put right and it is started again.
     pub mistake: Option<(Mistake, String)>,
-    /// How long it lasts at least, in milliseconds.
+    /// The least duration of the round, in milliseconds.
     pub millis: u64,
 }
 
 impl Round {
-    /// The next round.
+    /// Draws the next round.
     pub fn next(random: &mut Rng, roster: &Roster) -> Self {
         let Roster { leaders, acceptors } = roster;
         let (minority, all_but_one) = ((acceptors.len() - 1) / 2, leaders.len() - 1);
@@ -56,22 +55,22 @@ impl Round {
         round
     }
 
-    /// Whether nothing happens but that members are killed.
+    /// True if there are neither stopped members nor link loss.
     pub fn only_kills(&self) -> bool {
         self.pause.is_none() && self.losses.is_empty()
     }
 }
 
-/// Up to so many of these.
+/// Draws up to `most` of these names.
 fn some_of(random: &mut Rng, names: &[String], most: usize) -> Vec<String> {
     let count = random.usize(..=most);
     random.choose_multiple(names.iter().cloned(), count)
 }
 
-/// A mistake with one of those that are down.
+/// Draws a mistake with one of the killed members.
 fn mistake(random: &mut Rng, kills: &[String], acceptors: &[String]) -> Option<(Mistake, String)> {
     let mistake = random.choice(Mistake::ALL)?;
-    // The journal of a leader hardly ever grows, so that a copy of it is hardly ever older.
+    // The journal of a leader hardly ever grows, so a copy of it is hardly ever older.
     let fits = |name: &&String| mistake != Mistake::OlderCopy || acceptors.contains(name);
     let victims: Vec<&String> = kills.iter().filter(fits).collect();
     random.choice(victims).map(|victim| (mistake, victim.clone()))
@@ -87,11 +86,11 @@ fn losses(random: &mut Rng, Roster { leaders, acceptors }: &Roster) -> Vec<(Stri
     match random.u8(..4) {
         // A bad network everywhere.
         0 => pairs().map(|pair| lose(pair, 25)).collect(),
-        // One is cut off from all others.
+        // A member that is cut off from all others.
         1 => pairs().filter(|(a, b)| a == alone || b == alone).map(|p| lose(p, 100)).collect(),
-        // One is heard, and does not hear.
+        // A member that is heard, and does not hear.
         2 => pairs().filter(|(hearer, _)| hearer == alone).map(|p| lose(p, 100)).collect(),
-        // One leader does not reach the acceptors, but reaches the other leaders.
+        // A leader that reaches the other leaders, but no acceptor.
         _ => {
             let Some(leader) = random.choice(leaders) else { return Vec::new() };
             acceptors.iter().map(|acceptor| lose((acceptor, leader), 100)).collect()

@@ -1,5 +1,4 @@
-//! What is made of all that clients were told, and of the histories that the leaders have in the
-//! end.
+//! The verdict on all that clients were told, given the final histories of the leaders.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,33 +7,33 @@ use crate::lab::linear::{Operation, check};
 use crate::machine::kv::{KvCommand, KvStore};
 use crate::paxos::{Answer, AnyStateMachine, Decree, Done, RequestId};
 
-/// How many steps the search for an order may take, for each key.
+/// The most steps of the linearizability search, for each key.
 const BUDGET: u64 = 100_000_000;
 
-/// One request, and what its client was told.
+/// One request, and the answer to it.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    /// What was asked, when, and what was answered.
+    /// The command, the reply and their times.
     pub operation: Operation,
-    /// The name under which it was asked last; none if nobody could be asked.
+    /// The name under which it was asked last; `None` if it was never sent.
     pub id: Option<RequestId>,
-    /// What its client was told.
+    /// The outcome that the client was told.
     pub told: Told,
 }
 
-/// What a client was told of a request.
+/// The outcome of a request, as the client was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Told {
-    /// It was done.
+    /// Done.
     Done(Done),
-    /// It was not done, and never will be.
+    /// Not done, and never will be.
     NotDone,
-    /// Nothing.
+    /// Outcome unknown.
     Unknown,
 }
 
 impl Told {
-    /// Whether the command may have changed or shown what is there.
+    /// True if the command may have changed or read the store.
     fn may_have_effect(&self) -> bool {
         match self {
             Told::Done(done) => done.answer != Answer::Panicked,
@@ -44,32 +43,34 @@ impl Told {
     }
 }
 
-/// A leader's history: what was chosen, and whether it was applied there.
+/// A leader's history: the chosen decrees, each with true if it was applied there.
 pub type History = Vec<(Decree, bool)>;
 
-/// What is made of it.
+/// The findings of the judge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// How many requests were acknowledged as done.
+    /// The number of requests acknowledged as done.
     pub acknowledged: u64,
-    /// How many were left open: nobody knows whether they were done.
+    /// The number of requests with an unknown outcome.
     pub unknown: u64,
-    /// Acknowledged, and not found in some leader's history where it was said to be.
+    /// The number of acknowledged requests that some leader does not have in the instance and position that
+    /// the client was told.
     pub lost: u64,
-    /// Applied more than once by some leader, be it under another name: no two writes are alike.
+    /// The number of commands that some leader has applied more than once, also under different names: all
+    /// writes differ.
     pub applied_twice: u64,
-    /// Said not to be done, and applied by some leader.
+    /// The number of requests rejected as not done that some leader has applied.
     pub done_after_all: u64,
-    /// Answered otherwise than the history explains.
+    /// The number of answers that do not follow from the history.
     pub wrong_answers: u64,
-    /// Whether all leaders have the same history.
+    /// True if all leaders have the same history.
     pub histories_equal: bool,
-    /// Why the clients' story may not be linearizable, if it may not.
+    /// The reason why the clients' operations are not known to be linearizable, if they are not.
     pub doubt: Option<String>,
 }
 
 impl Verdict {
-    /// Whether all is well.
+    /// True if nothing is wrong.
     pub fn holds(&self) -> bool {
         self.faults() == 0 && self.histories_equal && self.doubt.is_none()
     }
@@ -79,7 +80,7 @@ impl Verdict {
     }
 }
 
-/// Judges.
+/// Judges the answers to clients by the leaders' histories, and by linearizability alone.
 pub fn judge(asked: &[Endpoint], histories: &[History]) -> Verdict {
     let told =
         |wanted: fn(&Told) -> bool| asked.iter().filter(|asked| wanted(&asked.told)).count() as u64;
@@ -123,16 +124,16 @@ pub fn judge(asked: &[Endpoint], histories: &[History]) -> Verdict {
     verdict
 }
 
-/// Whether this is a write, of which no two are alike.
+/// True for a command whose payload occurs once only: all written values differ.
 fn writes(payload: &[u8]) -> bool {
     let command = KvCommand::decode(payload);
     matches!(command, Some(KvCommand::Put { .. } | KvCommand::CompareAndSet { .. }))
 }
 
-/// What a history says that was applied, and what a store of our own answers.
+/// The commands applied in a history, with the answers of a store of our own.
 struct Applied {
     done: BTreeMap<RequestId, Done>,
-    /// What was written more than once.
+    /// The payloads that were applied more than once.
     twice: BTreeSet<Arc<[u8]>>,
 }
 
@@ -176,7 +177,7 @@ mod tests {
         Decree::Command(Command { id: id(sequence), acknowledged: 0, payload })
     }
 
-    /// Three puts, one after another, as they should be: the history, and what was told.
+    /// Three correct puts, one after another: the answers and the history.
     fn sound() -> (Vec<Endpoint>, History) {
         let history: History = (0..3).map(|n| (decree(n), true)).collect();
         let mut machine = AnyStateMachine::new(KvStore::default());
@@ -249,7 +250,7 @@ mod tests {
         assert_eq!(judge(&asked, &[history]).wrong_answers, 1, "a reply of another length");
     }
 
-    /// Whoever asks again may be told that a request was done, without the reply.
+    /// A repeated request may be answered as done, without the reply.
     #[test]
     fn an_answer_whose_reply_is_not_kept_is_right() {
         let (mut asked, history) = sound();
@@ -262,8 +263,7 @@ mod tests {
         assert!(verdict.holds() && verdict.acknowledged == 3, "{verdict:?}");
     }
 
-    /// Whoever is told that the store panicked is told wrongly, but the others' story is not doubted
-    /// because of it.
+    /// An answer that the store panicked is wrong, but does not put the other operations in doubt.
     #[test]
     fn a_panic_has_no_effect() {
         let (mut asked, history) = sound();
