@@ -1,6 +1,7 @@
-//! Acceptors are alike, so that states which differ by their names only need not all be visited.
+//! Symmetry reduction over acceptors: states that differ only in the acceptors' names are visited
+//! once.
 //!
-//! Leaders are not alike: their names break ties between ballots.
+//! Leaders are not symmetric: their names break ties between ballots.
 
 use super::backend::Backend;
 use super::engine::symmetry::Symmetry;
@@ -8,7 +9,7 @@ use super::error::CheckError;
 use super::system::{Bounds, Crashes, System};
 use crate::paxos::{AcceptorId, Message, Node, Quorums, Rulebook, State, Storage};
 
-/// The acceptors of a system may change places.
+/// The symmetry of a system's acceptors.
 #[derive(Clone, Copy, Debug)]
 pub struct Alike {
     leaders: usize,
@@ -17,9 +18,10 @@ pub struct Alike {
 }
 
 impl Alike {
-    /// The acceptors of a system, if nothing in it depends on which is which: all are asked, all or
-    /// none may crash, and any so many are a quorum. A leader must not crash, since it sends to
-    /// acceptors one after another, in the order of their names, and may be cut short.
+    /// The symmetry of a system's acceptors; none if the system distinguishes them. All leaders
+    /// must ask all acceptors, all acceptors or none may crash, and quorums must be given by size.
+    /// Leaders must not crash, since a leader sends to acceptors one after another, in the order of
+    /// their names, and may crash between two.
     pub fn acceptors(bounds: &Bounds) -> Option<Self> {
         let acceptors = usize::from(bounds.acceptors);
         let Crashes { who, .. } = bounds.crashes;
@@ -35,7 +37,7 @@ impl Alike {
     }
 }
 
-/// All orders of so many things, the natural one first.
+/// All permutations of so many elements, the identity first.
 fn orders(things: usize) -> Vec<Vec<usize>> {
     if things == 0 {
         return vec![Vec::new()];
@@ -79,7 +81,8 @@ impl<R: Rulebook> Symmetry<Node<R>> for Alike {
     }
 }
 
-/// How the acceptors of a system may change places, if that is asked for.
+/// The symmetry of a system's acceptors if the back end uses it. An error if it does and the system
+/// has none.
 pub(super) fn alike(
     system: &'static System,
     backend: Backend,

@@ -1,4 +1,4 @@
-//! Back ends, and what they hold a system to.
+//! Back ends, and the rules that a system is held to.
 
 use super::properties::Kind;
 
@@ -7,8 +7,7 @@ use super::properties::Kind;
 pub enum Backend {
     /// The engine, state by state.
     Explicit,
-    /// The engine, state by state, with symmetry reduction: of states that differ only in the acceptors'
-    /// names, one.
+    /// Explicit, with symmetry reduction over acceptors.
     Alike,
     /// The engine, on decision diagrams.
     Symbolic,
@@ -42,8 +41,8 @@ impl Backend {
 /// The rules that a system is held to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Held {
-    /// To its properties.
+    /// Its properties.
     ToProperties,
-    /// To the specification that is proved: see [`refinement`](super::refinement).
+    /// The specification that is proved: see [`refinement`](super::refinement).
     ToSpecification,
 }

@@ -7,22 +7,22 @@ use std::time::Duration;
 
 use stateright::{Checker, HasDiscoveries, Model, Path};
 
-/// What Stateright's checker has to say at its end.
+/// The result of Stateright's checker.
 pub struct Finished<M: Model> {
-    /// How many states were reached, each counted once.
+    /// The number of distinct states reached.
     pub unique_states: usize,
-    /// How many steps were taken, into known states too.
+    /// The number of steps taken, those into known states included.
     pub total_states: usize,
     /// The length of the longest of the shortest runs into each state.
     pub depth: usize,
-    /// Whether every reachable state was visited.
+    /// True if every reachable state was visited.
     pub complete: bool,
-    /// For each property that something was found for, a run that leads there: a shortest one, if
-    /// nothing else was looked for. Else Stateright 0.31 puts a later one in its place.
+    /// For each property with a finding, a run that leads to it: a shortest one if the search ends
+    /// at the first finding. Otherwise Stateright 0.31 may replace it by a later one.
     pub runs: HashMap<&'static str, Path<M::State, M::Action>>,
 }
 
-/// Searches. None if an actor panicked.
+/// Runs the search. None if an actor panicked.
 pub fn explore<M>(model: M, until: HasDiscoveries, progress: impl Fn(usize)) -> Option<Finished<M>>
 where
     M: Model + Send + Sync + 'static,
@@ -39,7 +39,7 @@ where
         return None;
     }
     let runs = checker.discoveries();
-    // With every property decided, the checker stops before it has seen every state.
+    // Once every property is decided, the checker stops before it has visited every state.
     let complete = checker.is_done() && runs.len() < checker.model().properties().len();
     Some(Finished {
         unique_states: checker.unique_state_count(),

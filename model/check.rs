@@ -1,4 +1,4 @@
-//! Runs the checks, and reports what they showed.
+//! Runs the checks, and reports their results.
 
 use std::time::{Duration, Instant};
 
@@ -32,9 +32,9 @@ use crate::paxos::{Members, Node, Paxos, Role, Rulebook};
 
 /// The properties of a check.
 struct Plan {
-    /// Those that the back end judges.
+    /// The properties that the back end judges.
     judged: Vec<&'static Property>,
-    /// Those that it cannot look at, and why.
+    /// The properties that it cannot judge, with the reasons.
     beyond: Vec<(&'static Property, &'static str)>,
 }
 
@@ -64,7 +64,8 @@ impl Plan {
         }
     }
 
-    /// Adds to a report what the back end cannot look at, so that nothing is passed over in silence.
+    /// Adds the properties that the back end cannot judge to a report, so that none is omitted
+    /// silently.
     fn complete(self, mut report: Report) -> Report {
         let beyond = self.beyond.into_iter();
         report.outcomes.extend(beyond.map(|(property, why)| Outcome::not_looked_at(property, why)));
@@ -72,8 +73,8 @@ impl Plan {
     }
 }
 
-/// Visits every reachable state of a system, under the rules of Paxos. `progress` is told how
-/// many states were found so far, again and again.
+/// Visits every reachable state of a system under the rules of Paxos. `progress` is called with the
+/// number of states found so far.
 pub fn check(
     system: &'static System,
     held: Held,
@@ -174,7 +175,7 @@ fn check_explicit(
     })
 }
 
-/// What becomes of a property of all runs, which takes a search of its own.
+/// Judges a property of all runs, which takes a search of its own.
 fn of_all_runs<R: Rulebook>(
     system: &'static System,
     (rulebook, machine): (&R, DiskModel),
@@ -182,7 +183,7 @@ fn of_all_runs<R: Rulebook>(
     progress: &dyn Fn(&BigUint),
 ) -> Result<Outcome, CheckError> {
     let hunt = hunt(system, rulebook, machine, property, Backend::Symbolic, progress)?;
-    // Each state comes at least once, however much is remembered of the ways to it.
+    // Each state occurs at least once, however much history distinguishes its copies.
     let few =
         property.kind == Kind::AlwaysWithHistory && hunt.states < BigUint::from(system.states);
     if few && hunt.trace.is_none() {
@@ -268,7 +269,7 @@ fn check_symbolic<R: Rulebook>(
     })
 }
 
-/// Judges a property of states in these; true if it holds.
+/// Judges a property of states in this set. True if it holds.
 fn holds_in<R: Rulebook>(
     symbolic: &mut Symbolic<'_, Node<R>>,
     reach: Set,
@@ -283,7 +284,7 @@ fn holds_in<R: Rulebook>(
     Ok(symbolic.stuck(reach, goal)? == EMPTY)
 }
 
-/// What the steps of these actors, each alone, show.
+/// The result of judging the steps of each of these actors alone.
 fn alone<R: Rulebook>(
     symbolic: &mut Symbolic<'_, Node<R>>,
     reach: Set,
@@ -298,14 +299,14 @@ fn alone<R: Rulebook>(
     Ok(all)
 }
 
-/// Which actors are acceptors.
+/// The places of the acceptors among the actors.
 fn acceptors<R: Rulebook>(universe: &Universe<Node<R>>) -> Vec<usize> {
     let nodes = universe.actors().iter().enumerate();
     nodes.filter(|(_, node)| matches!(node.role(), Role::Acceptor(_))).map(|(i, _)| i).collect()
 }
 
-/// Monitors for a property of a whole diagram: everywhere at once, or at each place alone where
-/// something can be proposed.
+/// Monitors for a property of a whole diagram: one for everything, or one for each place, if the
+/// property judges proposals one by one.
 fn watches<R: Rulebook>(
     system: &System,
     property: &'static Property,

@@ -15,10 +15,10 @@ pub enum CheckError {
     /// The actors cannot be checked.
     #[error(transparent)]
     Universe(#[from] UniverseError),
-    /// A run that was found is none.
+    /// A run that was found cannot be replayed.
     #[error(transparent)]
     Replay(#[from] ReplayError),
-    /// A run that was found does not show what it was found for.
+    /// A run that was found does not show the finding that it was found for.
     #[error("the run that was found for '{0}' does not show it: a fault of the checking engine")]
     NotShown(&'static str),
     /// An actor panicked; Stateright cannot say in which state.

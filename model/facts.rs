@@ -1,8 +1,8 @@
-//! What can be observed of a system: facts about each actor, of a few kinds.
+//! Facts: the observations that properties are written over.
 //!
-//! Facts are what properties are written over, so that a property does not depend on how states
-//! are stored or explored. They come from two places only: an actor's own situation, and the
-//! messages that it has ever sent. The kinds are named as in the proof.
+//! A property does not depend on how states are stored or explored, since it sees facts alone.
+//! Facts come from two sources: an actor's own state and storage, and the messages that it has ever
+//! sent. Their kinds are named as in the proof.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,16 +15,16 @@ use crate::paxos::{
     Message, Record, Refusal, RequestId, Role, State, Storage, Vote,
 };
 
-/// Where an acceptor keeps what it goes by.
+/// The memory that a fact about an acceptor was read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Memory {
-    /// What it goes by while it is up.
+    /// The state that it acts by while it is up.
     Live,
-    /// What it would go by after a crash.
+    /// The storage that it would act by after a crash.
     Saved,
 }
 
-/// What a property can ask about. Only what is asked for is looked up.
+/// A topic that a property can ask about. Only the topics asked for are observed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
     /// [`Fact::Promised`] and [`Fact::SaidPromised`].
@@ -72,20 +72,20 @@ pub enum Topic {
 /// One observation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fact {
-    /// The acceptor goes by this promise. There is one such fact for each memory that it has.
+    /// The acceptor acts by this promise. There is one such fact for each memory that it has.
     Promised(AcceptorId, Memory, Ballot),
-    /// The acceptor goes by this vote.
+    /// The acceptor acts by this vote.
     Voted(AcceptorId, Memory, Vote),
-    /// The acceptor has cast this vote: it goes by it, or would after a crash, or has told somebody.
+    /// The acceptor has cast this vote: it is in its state or storage, or it was sent.
     Cast(AcceptorId, Vote),
-    /// The acceptor has told somebody that it promised.
+    /// The acceptor has sent this promise.
     SaidPromised(AcceptorId, Ballot),
-    /// The acceptor has told somebody that it voted.
+    /// The acceptor has sent this vote.
     SaidVoted(AcceptorId, Vote),
-    /// The acceptor has promised this ballot in the instances from this one on, up to another if
-    /// there is one.
+    /// The acceptor has sent a promise of this ballot.
     Pledged(AcceptorId, Ballot),
-    /// The same, with the votes that it has told of there.
+    /// A page of such a promise: from this instance on, up to the next one if given, with the votes
+    /// reported there.
     Page(AcceptorId, Ballot, Instance, Option<Instance>, Vec<Vote>),
     /// The acceptor came back from a crash with this promise.
     Recovered(AcceptorId, Ballot),
@@ -96,7 +96,7 @@ pub enum Fact {
     /// The leader knows that the command of this instance came after its client's session had
     /// expired, or after a later request of its client was forgotten.
     Late(LeaderId, Instance),
-    /// The leader has taken on these decrees, of the first instances, and that is what came of it.
+    /// The leader has executed these decrees, from instance 0 on, with this result.
     Executed(LeaderId, Arc<(Vec<Decree>, Executor)>),
     /// The leader is primary.
     Primary(LeaderId, Ballot),
@@ -104,17 +104,17 @@ pub enum Fact {
     Neglected(LeaderId, Instance),
     /// The leader has taken this request on, and would neither propose nor answer it.
     Forgotten(LeaderId, RequestId),
-    /// The primary has proposed.
+    /// A primary has sent this proposal.
     Proposed(Vote),
-    /// A client, or a leader on its own, wants this command done.
+    /// A client, or a leader with commands of its own, has submitted this command.
     Submitted(Command),
-    /// A leader that campaigns again whenever it hears of no other wants this command done.
+    /// A leader that campaigns again whenever it hears of no other has submitted this command.
     Insisted(Command),
-    /// A client has asked for this.
+    /// A client has sent this request.
     Requested(RequestId),
-    /// A client was told that its request was done so.
+    /// A client was sent this answer to its request.
     Answered(RequestId, Done),
-    /// A client was told that its request is not taken.
+    /// A client was sent this refusal of its request.
     Refused(RequestId, Refusal),
     /// Remembered: this was chosen at some time.
     WasChosen(Instance, Decree),
@@ -123,12 +123,13 @@ pub enum Fact {
 }
 
 impl Fact {
-    /// What it says of a ballot and an instance, if it is a proposal or a promise.
+    /// The fact restricted to one ballot and instance, if it is a proposal or a page; other facts
+    /// as they are. None if it says nothing about them.
     pub(super) fn at(self, (ballot, instance): Place) -> Option<Fact> {
         match self {
             Fact::Proposed(vote) if (vote.ballot, vote.instance) != (ballot, instance) => None,
             Fact::Page(_, to, ..) if to != ballot => None,
-            // It tells nothing of the instance, and binds there.
+            // The page reports nothing about this instance, but the promise binds there too.
             Fact::Page(acceptor, to, from, next, _)
                 if instance < from || next.is_some_and(|next| next <= instance) =>
             {
@@ -143,22 +144,22 @@ impl Fact {
     }
 }
 
-/// All that was observed.
+/// A set of observations.
 pub type Facts = BTreeSet<Fact>;
 
-/// One actor's situation, as far as it can be observed.
+/// The observable part of one actor.
 #[derive(Clone, Copy, Debug)]
 pub struct Observed<'a> {
     /// The role that it plays.
     pub role: &'a Role,
     /// Its volatile state; none while it is down.
     pub state: Option<&'a State>,
-    /// What it has saved.
+    /// Its durable storage, if it has saved anything.
     pub storage: Option<&'a Storage>,
 }
 
 impl Observed<'_> {
-    /// What is to be seen in it of these topics.
+    /// Adds the facts of these topics.
     pub fn observe(&self, topics: &[Topic], facts: &mut Facts) {
         match self.role {
             Role::Leader(leader) => {
@@ -185,7 +186,7 @@ impl Observed<'_> {
     }
 }
 
-/// Where one decree is proposed at most.
+/// A ballot and an instance: at most one decree is proposed there.
 pub type Place = (Ballot, Instance);
 
 fn observe_memory(
@@ -251,8 +252,8 @@ fn observe_leader(topic: Topic, leader: &Leader, state: &leader::State, facts: &
 }
 
 /// The instances of commands that came after their clients' sessions had expired, or after a later
-/// request of the same client was forgotten: found out from the order of all commands alone, and not
-/// by what leaders remember.
+/// request of the same client was forgotten. This is computed from the order of all commands alone,
+/// independently of the leaders' sessions.
 fn late(chosen: &[Decree], lease: u64) -> Vec<Instance> {
     let mut late = Vec::new();
     let mut ends: BTreeMap<RequestId, Instance> = BTreeMap::new();
@@ -271,7 +272,7 @@ fn late(chosen: &[Decree], lease: u64) -> Vec<Instance> {
     late
 }
 
-/// What is to be seen of these topics in a message that was sent, however long ago.
+/// The facts of these topics in a message, however long ago it was sent.
 pub fn said(members: &Members, src: Id, message: &Message, topics: &[Topic]) -> Vec<Fact> {
     let shown = |topic, fact: Option<Fact>| fact.filter(|_| topics.contains(&topic));
     let acceptor = || members.acceptor_at(src);
@@ -306,7 +307,7 @@ pub fn said(members: &Members, src: Id, message: &Message, topics: &[Topic]) -> 
     facts.into_iter().flatten().collect()
 }
 
-/// A vote that an acceptor tells of, be it when it is cast or later, in a promise.
+/// The facts of a vote that an acceptor has sent, in an `Accepted` or later in a promise.
 fn said_vote(acceptor: Option<AcceptorId>, vote: &Vote, topics: &[Topic]) -> Vec<Fact> {
     let Some(acceptor) = acceptor else { return Vec::new() };
     let tells = topics.iter().any(|topic| matches!(topic, Topic::Voted | Topic::Told));

@@ -1,4 +1,4 @@
-//! Scope for one counterexample, a shortest one, and puts it into words.
+//! The search for one counterexample, a shortest one, and its explanation in words.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,20 +30,20 @@ use super::systems::system;
 use super::trace::{InWords, Trace};
 use crate::paxos::{Members, Node, Rulebook};
 
-/// What the search for one counterexample showed.
+/// The result of the search for one counterexample.
 #[derive(Debug)]
 pub struct Hunt {
     /// The system that was searched.
     pub system: &'static System,
-    /// The property that was to be broken.
+    /// The property that should be violated.
     pub property: &'static Property,
-    /// A shortest run that breaks it.
+    /// A shortest run that violates it, if one was found.
     pub trace: Option<Trace>,
-    /// How many states were visited.
+    /// The number of states visited.
     pub states: BigUint,
-    /// The amount that the property looked at: see [`Monitor::looked`].
+    /// The number of states or fact sets that the property judged: see [`Monitor::looked`].
     pub looked: u64,
-    /// How long it took.
+    /// The time taken.
     pub elapsed: Duration,
 }
 
@@ -54,12 +54,13 @@ impl Hunt {
     }
 }
 
-/// Looks for a shortest run that breaks a property, or shows an example of it, and stops at the
-/// first.
+/// Searches for a shortest run that violates a property, or shows an example of it, and stops at
+/// the first.
 ///
-/// Some kinds of properties have one judge, whatever the back end: [`Kind::AlwaysWithHistory`] Stateright's
-/// search through the engine's states, [`Kind::Eventually`] the graph of fair runs,
-/// [`Kind::AlwaysReachable`] the diagrams; stock Stateright judges the last one on its own.
+/// Some kinds of properties are judged in one way, whatever the back end:
+/// [`Kind::AlwaysWithHistory`] by Stateright's search through the engine's states,
+/// [`Kind::Eventually`] on the graph of fair runs, [`Kind::AlwaysReachable`] on diagrams, except
+/// that stock Stateright has a search of its own for the last one.
 pub fn hunt<R: Rulebook>(
     system: &'static System,
     rulebook: &R,
@@ -80,22 +81,22 @@ pub fn hunt<R: Rulebook>(
     Ok(Hunt { system, property, trace, states, looked, elapsed: start.elapsed() })
 }
 
-/// What the engine has found.
+/// The result of a search by the engine.
 pub struct Sought<R: Rulebook> {
-    /// The states that it was found in.
+    /// The states that were searched, as a Stateright model.
     pub bridge: Bridge<Node<R>, Lens>,
-    /// A shortest run, in these states.
+    /// A shortest run to the finding, in these states.
     pub run: Option<Run>,
-    /// The same in words.
+    /// The run in words.
     pub trace: Option<Trace>,
-    /// How many states were visited.
+    /// The number of states visited.
     pub states: BigUint,
-    /// The amount that the property looked at.
+    /// The number of states or fact sets that the property judged.
     pub looked: u64,
 }
 
-/// The same on the engine, whatever the back end; for those who want the run itself. The bridge is
-/// held to all properties of the system that Stateright can look for.
+/// The search of [`hunt`] on the engine, whatever the back end, with the run itself. The bridge is
+/// held to all properties of the system that Stateright can judge.
 pub fn search<R: Rulebook>(
     system: &'static System,
     rulebook: &R,
@@ -107,7 +108,7 @@ pub fn search<R: Rulebook>(
     let (mut universe, members) = system.universe(rulebook, machine)?;
     let mut look = watch(property, &members, &universe);
     let bridge = |universe| bridge(system, universe);
-    // Steps are told from one another state by state only.
+    // Only the explicit back end distinguishes steps.
     let steps = property.looks_at() == Scope::Steps;
     let backend = if steps { Backend::Explicit } else { backend };
     let (bridge, (run, states), looked) = if property.kind == Kind::AlwaysWithHistory {
@@ -135,7 +136,7 @@ pub fn search<R: Rulebook>(
     Ok(Sought { bridge, run, trace, states, looked })
 }
 
-/// A system for Stateright's Explorer, held to all its properties that Stateright can look for.
+/// A system for Stateright's Explorer, held to all its properties that Stateright can judge.
 pub fn explorable<R: Rulebook>(
     system: &'static System,
     rulebook: &R,
@@ -147,7 +148,7 @@ pub fn explorable<R: Rulebook>(
     Ok(bridge)
 }
 
-/// Held to nothing yet.
+/// A bridge that is not held to any property yet.
 fn bridge<R: Rulebook>(
     system: &'static System,
     universe: Universe<Node<R>>,
@@ -237,7 +238,7 @@ fn throughout<R: Rulebook>(
     Ok((run, finished.unique_states.into()))
 }
 
-/// Scope for the counterexample that a mutant must give.
+/// Searches for the counterexample that a mutant must have.
 pub fn catch(
     mutant: &'static Mutant,
     backend: Backend,
@@ -251,8 +252,8 @@ pub fn catch(
     hunt(system, &mutant, mutant.machine, property, backend, progress)
 }
 
-/// Scope for the first state or step of a mutant that is none of the specification that is proved:
-/// see [`refinement`](super::refinement). If there is none, the property named is the first of those
+/// Searches for the first state or step of a mutant that the specification does not allow: see
+/// [`refinement`](super::refinement). If there is none, the property named is the first of those
 /// that hold.
 pub fn catch_by_specification(
     mutant: &'static Mutant,

@@ -1,4 +1,4 @@
-//! The observer that holds states and steps to one property, whatever they are stored in.
+//! The observer that holds states and steps to one property, however they are stored.
 
 use stateright::actor::Id;
 
@@ -8,21 +8,21 @@ use super::facts::{Fact, Facts, Observed, Place, Topic, said};
 use super::properties::{Kind, Property, StepSeen};
 use crate::paxos::{Members, Message, Node, Role, Rulebook, State, Storage};
 
-/// Looks for what a property looks for, whatever the states are stored in.
+/// An observer for one property.
 #[derive(Debug)]
 pub struct Lens {
     /// The property.
     pub property: &'static Property,
     members: Members,
     roles: Vec<Role>,
-    /// By actor: whether it campaigns again and again.
+    /// For each actor, true if it campaigns again and again.
     insists: Vec<bool>,
-    /// Where alone it looks, if not everywhere.
+    /// The only place that it looks at, if not everywhere.
     place: Option<Place>,
 }
 
 impl Lens {
-    /// For a property of these nodes.
+    /// An observer for a property of these nodes.
     pub fn new<R: Rulebook>(
         property: &'static Property,
         members: &Members,
@@ -33,17 +33,17 @@ impl Lens {
         Lens { property, members: members.clone(), roles, insists, place: None }
     }
 
-    /// The same, but it sees of proposals and promises only what has to do with this place.
+    /// The observer restricted to the proposals and promises that concern this place.
     pub fn at(self, place: Place) -> Self {
         Lens { place: Some(place), ..self }
     }
 
-    /// Judges a state or an actor. What it finds there is in words.
+    /// Judges a state or an actor. A finding is in words.
     pub fn judge(&self, facts: &Facts) -> Judged<String> {
         self.property.judge(&self.members, facts)
     }
 
-    /// Judges a step. What it finds there is in words.
+    /// Judges a step. A finding is in words.
     pub fn judge_step(&self, step: &StepSeen<'_>) -> Judged<String> {
         self.property.judge_step(&self.members, step)
     }

@@ -1,21 +1,21 @@
-//! What is checked: systems, properties and mutants, over the very actors that run.
+//! The checks: systems, properties and mutants, over the very actors that run.
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | [`facts`], [`lens`] | what can be observed of a system, and who looks |
-//! | [`properties`] | what must hold, what must be reachable, what must stay so; `findings` and `order` look for it |
+//! | [`facts`], [`lens`] | the observations of a system, and the observer |
+//! | [`properties`] | what must hold, be reachable, or stay reachable; `findings` and `order` are the predicates |
 //! | [`system`], [`systems`] | small clusters, with their bounds and numbers of states |
 //! | [`mutants`] | faults that the checks must find |
-//! | [`check`], [`hunt`] | run the checks, and look for counterexamples; on a [`backend`], with an [`error`] if they cannot |
-//! | [`report`] | what a check showed, and of how much |
+//! | [`check`], [`hunt`] | run the checks, and search for counterexamples, on a [`backend`]; an [`error`] if they cannot |
+//! | [`report`] | the result of a check, and how much was judged |
 //! | [`bfs`] | Stateright's own search |
-//! | [`walk`] | walks through at random what is too large |
+//! | [`walk`] | random walks through systems that are too large |
 //! | [`engine`] | explores the states of any Stateright actors |
-//! | [`alike`] | acceptors that may change places |
+//! | [`alike`] | symmetry reduction over acceptors |
 //! | [`stock`], [`reach`] | the same systems in Stateright's own actor model |
-//! | [`refinement`] | that what runs is what was proved |
+//! | [`refinement`] | checks that the steps of the code are steps of the specification |
 //! | [`trace`] | counterexamples in words |
-//! | [`scope`] | what was checked and what was not, as a table |
+//! | [`scope`] | the page of what was checked, and what was not |
 
 pub mod alike;
 pub mod backend;

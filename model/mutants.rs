@@ -1,8 +1,8 @@
 //! Mutants: the protocol with one fault each, which the checks must find.
 //!
 //! They are the faults of the teaching implementation that this project rebuilds. Each replaces a
-//! rule or two of [`PAXOS`], and nothing else. A mutant is a [`Rulebook`] of its own, so a mutated
-//! node is of another type than one that the runtime can run.
+//! rule or two of [`PAXOS`], or the model of the disk. A mutant is a [`Rulebook`] of its own, so a
+//! mutated node has another type than one that the runtime can run.
 
 use super::engine::faults::DiskModel;
 use super::error::CheckError;
@@ -12,29 +12,28 @@ use crate::paxos::{
     Rules, Stance, Storage, Vote,
 };
 
-/// A fault, where it shows, and as what.
+/// A fault, with the system and the property that must catch it.
 #[derive(Debug)]
 pub struct Mutant {
     /// Its name.
     pub name: &'static str,
-    /// What is wrong, in a sentence.
+    /// A description of the fault in a sentence.
     pub fault: &'static str,
-    /// The rules, one or two of them wrong.
+    /// The rules, with one or two replaced.
     pub rules: Rules,
-    /// The machine, which may be at fault instead.
+    /// The model of the disk, which may be at fault instead.
     pub machine: DiskModel,
     /// The system that it is caught in.
     pub system: &'static str,
     /// The property that catches it.
     pub property: &'static str,
-    /// Whether it endangers agreement: then some step of it is none of the specification that is
-    /// proved. Other faults lie in what is done with a log that is agreed on, or in that it does not
-    /// grow.
+    /// True if it endangers agreement: then some step of it is not a step of the specification.
+    /// Other faults misuse a log that is agreed on, or stop its growth.
     pub strays: bool,
 }
 
 impl Mutant {
-    /// What is wrong with a mutant that names something that does not exist.
+    /// The error of a mutant that names a system or property that does not exist.
     pub(crate) fn misnamed(&self, missing: &'static str) -> CheckError {
         CheckError::Misnamed { mutant: self.name, missing }
     }

@@ -1,5 +1,5 @@
-//! Whether clients see one log, in an order that agrees with theirs: linearizability ("Linearizability:
-//! a correctness condition for concurrent objects", Herlihy and Wing 1990), by Stateright's tester.
+//! Linearizability of the answers that clients get ("Linearizability: a correctness condition for
+//! concurrent objects", Herlihy and Wing 1990), by Stateright's tester.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,8 +9,8 @@ use super::engine::observe::Judged;
 use super::facts::{Fact, Facts};
 use crate::paxos::{Members, RequestId};
 
-/// What clients are promised: commands are put behind one another, each once, and a reply tells
-/// how many came before. Here, how many there are.
+/// The sequential specification: a log that appends each command once. A reply tells how many
+/// commands came before.
 #[derive(Clone, Debug, Default)]
 struct Log(u64);
 
@@ -24,10 +24,10 @@ impl SequentialSpec for Log {
     }
 }
 
-/// Remembers which requests were answered before which others were made.
+/// Remembers the requests that were answered before others were made.
 ///
-/// A request counts as answered once a leader has sent the reply. The client may hear it at once,
-/// so that of two orders that differ in this only, one is possible exactly if the other is.
+/// A request counts as answered once a leader has sent the reply. The client may receive it at
+/// once, so an order of events is possible if and only if the one with an immediate delivery is.
 pub(super) fn what_came_first(_: &Members, before: &Facts, after: &Facts) -> Vec<Fact> {
     let answered = || before.iter().filter_map(|fact| answer(fact).map(|(id, _)| id));
     let made = |fact: &Fact| match fact {
@@ -38,14 +38,14 @@ pub(super) fn what_came_first(_: &Members, before: &Facts, after: &Facts) -> Vec
     pairs.map(|(old, new)| Fact::Precedes(old, new)).collect()
 }
 
-/// Scope for answers that no order of the commands explains.
+/// Finds answers that no order of the commands explains.
 pub(super) fn no_order_explains(_: &Members, facts: &Facts) -> Judged<String> {
     if facts.iter().filter_map(answer).next().is_none() {
         return Judged::Nothing;
     }
     let mut ways: Vec<BTreeMap<RequestId, u64>> = vec![BTreeMap::new()];
     for (id, position) in facts.iter().filter_map(answer) {
-        // A request with two answers may be taken to have had either.
+        // If a request has two answers, either is tried.
         let either = ways.iter().filter(|way| way.contains_key(&id)).cloned();
         let mut more: Vec<_> = either.collect();
         for way in &mut more {
@@ -67,8 +67,8 @@ fn answer(fact: &Fact) -> Option<(RequestId, u64)> {
     }
 }
 
-/// Tells the tester of requests and answers, in an order that agrees with what came first. Those
-/// that came before a request came before all later ones too, so there is such an order.
+/// True if the tester accepts the requests and answers, in an order of events that agrees with the
+/// precedence remembered. There is one: whatever precedes a request precedes all later ones too.
 fn explained(facts: &Facts, answers: &BTreeMap<RequestId, u64>) -> bool {
     let mut earlier: BTreeMap<RequestId, BTreeSet<RequestId>> = BTreeMap::new();
     for fact in facts {
@@ -126,7 +126,7 @@ mod tests {
         Done { instance: Instance(position), position, answer: Answer::TooLong(0) }
     }
 
-    /// Requests of four clients, with these answers, and some of them before others.
+    /// True if no order explains these answers of four clients, where some requests precede others.
     fn found(answers: &[(u64, u64)], first: &[(u64, u64)]) -> bool {
         let requested = (0..4).map(|client| Fact::Requested(id(client)));
         let answered = answers.iter().map(|(c, position)| Fact::Answered(id(*c), done(*position)));

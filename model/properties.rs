@@ -1,7 +1,7 @@
-//! What must hold, what must be reachable, and what must stay reachable.
+//! The properties: what must hold, what must be reachable, and what must stay reachable.
 //!
-//! Each property looks for a finding in the facts, and says in words what it found: a violation,
-//! an example, or a goal, by its [`Kind`].
+//! Each property searches the facts, and describes its finding in words: a violation, an example,
+//! or a goal, by its [`Kind`].
 
 use super::engine::bridge::numbered::MOST_PROPERTIES;
 use super::engine::observe::{Judged, Scope};
@@ -10,25 +10,25 @@ use super::findings::*;
 use super::order::{no_order_explains, what_came_first};
 use crate::paxos::Members;
 
-/// What a finding means.
+/// The meaning of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A violation: in no reachable state may it be found, or in no step from one.
+    /// A violation: it must not be found in any reachable state, or in any step from one.
     Always,
-    /// A violation, given what is remembered of the way there: in no reachable state may it be
-    /// found. It takes a search of its own, since what is remembered is a part of the state.
+    /// A violation, given what is remembered of the run: it must not be found in any reachable
+    /// state. It takes a search of its own, since what is remembered becomes part of the state.
     AlwaysWithHistory,
-    /// An example: in some reachable state it must be found, or the system shows too little.
+    /// An example: it must be found in some reachable state, or else the system shows too little.
     Sometimes,
-    /// A goal: from every reachable state, one where it is found must be reachable.
+    /// A goal: from every reachable state, a state in which it is found must be reachable.
     AlwaysReachable,
-    /// A goal: every fair run must reach a state where it is found. Deliveries, timers and
+    /// A goal: every fair run must reach a state in which it is found. Deliveries, timers and
     /// recoveries that stay possible must happen; crashes need not.
     Eventually,
 }
 
 impl Kind {
-    /// The kind in a word or two.
+    /// Its name in reports.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Always => "always",
@@ -45,43 +45,44 @@ impl Kind {
 pub struct Property {
     /// Its name, the same in reports, mutants and proofs.
     pub name: &'static str,
-    /// What a finding means.
+    /// The meaning of a finding.
     pub kind: Kind,
-    /// What it looks at.
+    /// The topics of the facts that it needs.
     pub topics: &'static [Topic],
-    /// What it finds there, in words.
+    /// The predicate that describes a finding in words.
     pub finds: Find,
-    /// Whether it looks at proposals one by one, so that diagrams may be asked about each alone.
+    /// True if it judges proposals one by one, so that it may be evaluated on diagrams for each
+    /// place alone.
     pub one_by_one: bool,
-    /// What it remembers of a step, given the facts before it and after it.
+    /// The facts to remember of a step, given the facts before it and after it.
     pub remember: fn(&Members, before: &Facts, after: &Facts) -> Vec<Fact>,
 }
 
-/// Where a property finds something.
+/// The predicate of a property, by what it judges.
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::enum_variant_names, reason = "each reads as where it is found")]
 pub enum Find {
-    /// In states.
+    /// Judges states.
     InStates(fn(&Members, &Facts) -> Judged<String>),
-    /// In one actor at a time, with what that one has sent.
+    /// Judges one actor at a time, with the messages that it has sent.
     InEachActor(fn(&Members, &Facts) -> Judged<String>),
-    /// In steps.
+    /// Judges steps.
     InSteps(fn(&Members, &StepSeen<'_>) -> Judged<String>),
 }
 
-/// What is seen of a step.
+/// The facts about a step.
 #[derive(Clone, Copy, Debug)]
 pub struct StepSeen<'f> {
     /// All facts before it.
     pub all: &'f Facts,
-    /// What the actor that takes it showed before.
+    /// The facts about the acting actor before it.
     pub before: &'f Facts,
-    /// What that actor shows afterwards.
+    /// The facts about the acting actor after it.
     pub after: &'f Facts,
 }
 
 impl<'f> StepSeen<'f> {
-    /// What is new.
+    /// The facts that the step adds.
     pub fn news(&self) -> impl Iterator<Item = &'f Fact> + use<'f> {
         self.after.difference(self.before)
     }
@@ -97,7 +98,7 @@ impl Property {
         Property::that(name, kind, topics, Find::InStates(find))
     }
 
-    /// A property that looks at one actor at a time.
+    /// A property of kind `Always` that judges one actor at a time.
     const fn of_each(
         name: &'static str,
         topics: &'static [Topic],
@@ -106,7 +107,7 @@ impl Property {
         Property::that(name, Kind::Always, topics, Find::InEachActor(find))
     }
 
-    /// A property of this kind, that finds something so.
+    /// A property of this kind with this predicate, which remembers nothing.
     pub(super) const fn that(
         name: &'static str,
         kind: Kind,
@@ -117,12 +118,12 @@ impl Property {
         Property { name, kind, topics, finds, one_by_one: false, remember }
     }
 
-    /// A property that looks at proposals one by one.
+    /// The property, marked as judging proposals one by one.
     pub(super) const fn one_by_one(self) -> Self {
         Property { one_by_one: true, ..self }
     }
 
-    /// Judges a state or an actor. What it finds there is in words.
+    /// Judges a state or an actor. A finding is in words.
     pub fn judge(&self, members: &Members, facts: &Facts) -> Judged<String> {
         match self.finds {
             Find::InStates(find) | Find::InEachActor(find) => find(members, facts),
@@ -130,7 +131,7 @@ impl Property {
         }
     }
 
-    /// Judges a step. What it finds there is in words.
+    /// Judges a step. A finding is in words.
     pub fn judge_step(&self, members: &Members, step: &StepSeen<'_>) -> Judged<String> {
         match self.finds {
             Find::InStates(_) | Find::InEachActor(_) => Judged::Nothing,
@@ -138,7 +139,7 @@ impl Property {
         }
     }
 
-    /// What it looks at.
+    /// The scope that the predicate judges.
     pub fn looks_at(&self) -> Scope {
         match self.finds {
             Find::InStates(_) => Scope::States,
@@ -147,14 +148,14 @@ impl Property {
         }
     }
 
-    /// What is remembered is looked at with the whole state.
+    /// The property with this memory. Only predicates of states may use what is remembered.
     const fn remembering(self, remember: fn(&Members, &Facts, &Facts) -> Vec<Fact>) -> Self {
         assert!(matches!((self.kind, self.finds), (Kind::AlwaysWithHistory, Find::InStates(_))));
         Property { remember, ..self }
     }
 }
 
-/// All properties there are. Every system is held to all that are of kind [`Kind::Always`].
+/// All properties. Every system is held to all of kind [`Kind::Always`].
 pub static PROPERTIES: [Property; 29] = [
     Property::new("one value per instance", Kind::Always, &[Topic::Cast], two_values_chosen),
     Property::new(
@@ -275,7 +276,7 @@ pub static PROPERTIES: [Property; 29] = [
     ),
 ];
 
-/// Stateright takes no more.
+/// The most properties that Stateright takes.
 const _: () = assert!(PROPERTIES.len() <= MOST_PROPERTIES);
 
 /// The property of this name.

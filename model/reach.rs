@@ -1,36 +1,35 @@
-//! Whether a goal stays reachable: decided on the extracted graph of a model.
+//! Checks if a goal stays reachable, on the extracted graph of a model.
 //!
-//! Stateright's `eventually` misses counterexamples on cycles and joins. This asks another
-//! question, which a finite graph answers exactly: is there, from every reachable state, some path
-//! to a state where the goal is met?
+//! Stateright's `eventually` misses counterexamples on cycles and joins. This answers another
+//! question, which is decidable exactly on a finite graph: does every reachable state have a path
+//! to a state in which the goal holds?
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
 use stateright::Model;
 
-/// Which state was first reached from which, and all edges backwards.
+/// The reachable states, with the state from which each was first reached, and all edges reversed.
 struct Graph<S> {
     states: HashMap<S, usize>,
     goal: Vec<bool>,
-    /// The predecessor by which each state was first found: a shortest way back to the start.
+    /// The predecessor by which each state was first found: a shortest path back to the start.
     parents: Vec<usize>,
     predecessors: Vec<Vec<usize>>,
     edges: usize,
 }
 
-/// What the graph shows.
+/// The result of the search.
 #[derive(Debug)]
 pub struct Reachability<S> {
-    /// How many states there are.
+    /// The number of distinct states.
     pub unique_states: usize,
-    /// The shortest run into a state from which the goal cannot be reached, if there is one.
+    /// A shortest run to a state from which the goal cannot be reached, if there is one.
     pub stuck: Option<Vec<S>>,
 }
 
-/// Extracts the whole graph of a model, and looks for a state from which the goal is out of reach.
-///
-/// `progress` is called with the number of states found so far.
+/// Extracts the whole graph of a model, and searches for a state from which the goal is
+/// unreachable.
 pub fn stays_reachable<M>(
     model: &M,
     goal: impl Fn(&M::State) -> bool,
@@ -102,7 +101,7 @@ impl<S: Clone + Eq + Hash> Graph<S> {
     }
 }
 
-/// Which states reach the goal.
+/// For each state, true if it reaches the goal.
 fn backwards<S>(graph: &Graph<S>) -> Vec<bool> {
     let mut reaches = graph.goal.clone();
     let mut found: Vec<usize> =
@@ -133,7 +132,7 @@ fn run_to<S: Clone>(graph: &Graph<S>, mut state: usize) -> Vec<S> {
 mod tests {
     use super::*;
 
-    /// A graph by hand: the successors of each state.
+    /// A graph given by the successors of each state.
     struct Hand(Vec<Vec<usize>>);
 
     impl Model for Hand {

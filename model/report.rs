@@ -1,4 +1,4 @@
-//! The report of a check: what it showed, and of how much.
+//! The report of a check: its result, and how much was judged.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,28 +19,27 @@ pub struct Report {
     pub system: &'static System,
     /// The back end that explored it.
     pub backend: Backend,
-    /// The number of states that were reached, each counted once.
+    /// The number of distinct states reached.
     pub states: BigUint,
-    /// The number of them that were visited one by one: all, or one for all that differ in the acceptors'
-    /// names only.
+    /// The number of states visited one by one: all, or one of each class under symmetry.
     pub visited: Option<usize>,
-    /// The number of steps that were taken, into known states too; diagrams take none.
+    /// The number of steps taken, those into known states included; none on diagrams.
     pub steps: Option<u64>,
-    /// The number of steps that say something new, where steps are looked at. On diagrams: steps of
-    /// acceptors alone.
+    /// The number of steps that add facts, if steps are judged. On diagrams, steps of single
+    /// acceptors.
     pub judged: Option<u64>,
     /// The number of steps to the state that is furthest from the start.
     pub depth: Option<usize>,
     /// The number of nodes of the diagram of all states.
     pub nodes: Option<usize>,
-    /// The most nodes there were at a time.
+    /// The most nodes at any time.
     pub peak_nodes: Option<usize>,
-    /// The time that it took.
+    /// The time taken.
     pub elapsed: Duration,
-    /// True if every reachable state was visited, as the back end found out. A check that is not
-    /// complete shows nothing.
+    /// True if every reachable state was visited, which the back end has found out. An incomplete
+    /// check shows nothing.
     pub complete: bool,
-    /// Each property, and what became of it.
+    /// The outcome of each property.
     pub outcomes: Vec<Outcome>,
 }
 
@@ -51,15 +50,14 @@ pub struct Outcome {
     pub property: &'static Property,
     /// The verdict.
     pub verdict: Verdict,
-    /// The amount that it looked at in which there was something to judge: states or steps, one by
-    /// one; on diagrams, different sets of facts. See
-    /// [`Monitor::looked`](super::engine::observe::Monitor::looked).
+    /// The number of states or steps in which it had something to judge; on diagrams, of distinct
+    /// sets of facts. See [`Monitor::looked`](super::engine::observe::Monitor::looked).
     pub looked: u64,
-    /// The shortest run that shows the opposite, where there can be one.
+    /// A shortest run that violates it, if the property has one.
     pub counterexample: Option<Trace>,
 }
 
-/// A verdict on a property: that it holds says something only if there was something to judge.
+/// The verdict on a property. `Holds` needs something to judge.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verdict", content = "why")]
 pub enum Verdict {
@@ -69,19 +67,19 @@ pub enum Verdict {
     /// It was judged, and does not hold.
     #[serde(rename = "fails")]
     Fails,
-    /// Nowhere was there anything for it to judge, so that it shows nothing.
+    /// It had nothing to judge in any state, so it shows nothing.
     #[serde(rename = "vacuous")]
     Vacuous,
-    /// There was nothing to judge, for the reason that the system gives: see [`System::left_out`].
+    /// It had nothing to judge, for the reason that the system gives: see [`System::left_out`].
     #[serde(rename = "left out")]
     LeftOut(Cow<'static, str>),
-    /// The back end cannot look at it, for this reason.
+    /// The back end cannot judge it, for this reason.
     #[serde(rename = "not looked at")]
     NotLookedAt(Cow<'static, str>),
 }
 
 impl Verdict {
-    /// True if the check fails by it.
+    /// True if it makes the check fail.
     pub fn is_failure(&self) -> bool {
         matches!(self, Verdict::Fails | Verdict::Vacuous)
     }
@@ -100,7 +98,7 @@ impl fmt::Display for Verdict {
 }
 
 impl Outcome {
-    /// The result for a property that has looked at so much, and `holds` of it.
+    /// The outcome of a property that had `looked` many states or sets of facts to judge.
     pub(super) fn new(
         system: &System,
         property: &'static Property,
@@ -118,7 +116,7 @@ impl Outcome {
         Outcome { property, verdict, looked, counterexample }
     }
 
-    /// The result for a property that the back end cannot look at.
+    /// The outcome of a property that the back end cannot judge.
     pub(super) fn not_looked_at(property: &'static Property, why: &'static str) -> Self {
         let verdict = Verdict::NotLookedAt(why.into());
         Outcome { property, verdict, looked: 0, counterexample: None }
@@ -126,15 +124,14 @@ impl Outcome {
 }
 
 impl Report {
-    /// True if the check was complete, the number of states is the one that was expected, and every
-    /// property that the back end can look at holds, and of something unless the system says
-    /// otherwise.
+    /// True if the check was complete, the number of states is the expected one, and every property
+    /// that the back end can judge holds, with something to judge unless the system says otherwise.
     pub fn passes(&self) -> bool {
         let fails = |outcome: &Outcome| outcome.verdict.is_failure();
         self.complete && self.as_expected() && !self.outcomes.iter().any(fails)
     }
 
-    /// The number of states that was expected; none if it is not known.
+    /// The expected number of states; none if it is not known.
     pub fn expected(&self) -> Option<BigUint> {
         match self.backend {
             Backend::Stock => self.system.stock.map(BigUint::from),
@@ -144,7 +141,7 @@ impl Report {
         }
     }
 
-    /// True if the number of states is the one that was expected.
+    /// True if the number of states is the expected one.
     pub fn as_expected(&self) -> bool {
         self.expected().as_ref() == Some(&self.states)
     }

@@ -1,4 +1,4 @@
-//! The page in Markdown that says what was checked within which bounds, and what was not.
+//! The page in Markdown that states what was checked, within which bounds, and what was not.
 
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
@@ -14,21 +14,21 @@ pub struct Measured {
     pub system: String,
     /// The back end that explored it.
     pub backend: String,
-    /// The number of states, if all were visited.
+    /// The number of states; none if not all were visited.
     pub states: Option<u128>,
-    /// The time that it took.
+    /// The time taken, in seconds.
     pub seconds: f64,
-    /// The most memory that it took, if that is known.
+    /// The peak memory in bytes, if known.
     pub peak_bytes: Option<u64>,
-    /// The least that a property which holds always had to judge, if any was judged.
+    /// The least that any property of kind `Always` had to judge, if any was judged.
     pub least_judged: Option<u64>,
-    /// In words: the verdict, if all was shown that was to be shown; otherwise the verdict, and, after
-    /// a colon, why it is less.
+    /// The verdict in words. An error if the check did not show everything it should; the reason
+    /// follows a colon.
     pub outcome: Result<String, String>,
 }
 
 impl Bounds {
-    /// What this system leaves out of the protocol, or of what can happen to it.
+    /// The parts of the protocol, and of its environment, that this system leaves out.
     pub fn leaves_out(&self) -> Vec<&'static str> {
         let everybody = |asks: &[u8]| asks.len() == usize::from(self.acceptors);
         let fires = |timer| self.leaders.iter().any(|leader| leader.timers.contains(&timer));
@@ -48,14 +48,14 @@ impl Bounds {
     }
 }
 
-/// The table's heading.
+/// The heading of the table.
 const HEADING: &str = "\
 | system | what it shows | bounds | leaves out | states | outcome | least judged | back end | seconds | MB |
 | --- | --- | --- | --- | ---: | --- | ---: | --- | ---: | ---: |
 ";
 
-/// The whole page. Nothing is claimed of a system of which nothing was measured, nor of all together
-/// if there is one.
+/// The whole page. It claims nothing of a system without a measurement, and nothing of all systems
+/// together if there is such a one.
 pub fn page(measured: &[Measured]) -> String {
     let each: Vec<(&System, Option<&Measured>)> = systems()
         .map(|system| (system, measured.iter().find(|one| one.system == system.name)))
@@ -75,7 +75,7 @@ pub fn page(measured: &[Measured]) -> String {
     page + &left_out()
 }
 
-/// The claim about all systems; if some are missing, that it is incomplete.
+/// The claim about all systems, or the statement that the page is incomplete.
 fn claim(each: &[(&System, Option<&Measured>)]) -> String {
     let shown = each.iter().filter_map(|(_, one)| one.filter(|one| one.outcome.is_ok()));
     let states: Vec<u128> = shown.filter_map(|one| one.states).collect();
@@ -94,7 +94,7 @@ fn claim(each: &[(&System, Option<&Measured>)]) -> String {
     )
 }
 
-/// The systems of which nothing is claimed, and why.
+/// The list of the systems of which nothing is claimed, with reasons.
 fn missing(each: &[(&System, Option<&Measured>)]) -> String {
     let mut list = String::new();
     for (system, one) in each {
@@ -110,13 +110,13 @@ fn missing(each: &[(&System, Option<&Measured>)]) -> String {
 
 const NOT_CHECKED: &str = "not checked";
 
-/// The part of a row that does not depend on what was found.
+/// The columns of a row that do not depend on a measurement.
 pub fn row(system: &System) -> String {
     let System { name, about, bounds, .. } = system;
     format!("| `{name}` | {about} | {bounds} | {} |", bounds.leaves_out().join(", "))
 }
 
-/// The rest of it.
+/// The columns of a row that come from the measurement.
 fn columns(one: Option<&Measured>) -> String {
     let none = || "-".to_owned();
     let Some(one) = one else { return format!(" - | {NOT_CHECKED} | - | - | - | - |") };
@@ -133,12 +133,12 @@ fn columns(one: Option<&Measured>) -> String {
     )
 }
 
-/// Text that may come from a process that failed, as a cell of a table.
+/// Text as a cell of a table. It may come from a process that failed.
 fn in_one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }
 
-/// The properties that systems leave out.
+/// The table of the properties that systems leave out.
 fn left_out() -> String {
     let mut all: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
     for system in systems() {
@@ -158,7 +158,7 @@ fn left_out() -> String {
     list
 }
 
-/// Digits in groups of three.
+/// A number with its digits in groups of three.
 pub fn grouped(number: impl Display) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
@@ -203,7 +203,7 @@ mod tests {
         assert!(all.contains(&states) && !all.contains("Incomplete"), "{all}");
     }
 
-    /// Whatever is missing of one system, the page says so, in its head and in its row.
+    /// If any system is not fully checked, the page says so, in its head and in its row.
     #[test]
     fn nothing_is_claimed_that_was_not_found() {
         let measured = all_hold();
@@ -236,7 +236,7 @@ mod tests {
         }
     }
 
-    /// One that was not visited as a whole does not count, even if nothing was found against it.
+    /// A system that was not fully visited does not count, even if no violation was found.
     #[test]
     fn a_system_without_its_states_does_not_count() {
         let mut measured = all_hold();

@@ -1,9 +1,9 @@
-//! Systems as stock Stateright models, so that anyone who knows Stateright can read them, and so
-//! that the engine has something to agree with.
+//! Systems as stock Stateright models, for readers who know Stateright, and as a cross-check of the
+//! engine.
 //!
-//! Stateright's network keeps the last message delivered in the state, and a step is atomic; the
-//! engine drops the one and splits the other. So the numbers of states differ, and the verdicts do
-//! not.
+//! Stateright keeps the last message delivered as part of the network's state, and a step is
+//! atomic; the engine omits the first and splits the second. So the numbers of states differ, but
+//! the verdicts do not.
 
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -30,14 +30,14 @@ pub type Action = ActorModelAction<Message, Timer, ()>;
 /// A run of a stock model.
 pub type StockRun<R> = Path<StockState<R>, Action>;
 
-/// What a property needs to know of the system that it is evaluated in.
+/// The configuration of a stock model: what its properties need to know.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The system.
     pub system: &'static System,
-    /// Who takes part.
+    /// The members of the cluster.
     pub members: Members,
-    /// What it is held to, in order.
+    /// The properties that it is held to, in order.
     pub held: Vec<HeldTo>,
 }
 
@@ -46,13 +46,13 @@ pub struct Config {
 pub struct HeldTo {
     /// The property.
     pub property: &'static Property,
-    /// The number of states in which there was something for it to judge; one count, whoever has a
-    /// copy of the model. Stateright looks no further once something is found.
+    /// The number of states in which it had something to judge, shared by all copies of the model.
+    /// Stateright stops evaluating a property at its first finding.
     pub looked: Arc<AtomicU64>,
 }
 
 impl Config {
-    /// The number of states in which there was something for this property to judge.
+    /// The number of states in which this property had something to judge.
     pub fn looked(&self, property: &Property) -> u64 {
         let held = self.held.iter().find(|held| held.property.name == property.name);
         held.map_or(0, |held| held.looked.load(Ordering::Relaxed))
@@ -72,8 +72,8 @@ impl System {
         self.model_of(rulebook, self.properties())
     }
 
-    /// The system under a rulebook, held to these properties only. Stateright has no place for
-    /// those that look at more than one state: see [`super::hunt`].
+    /// The system under a rulebook, held to these properties only. Those that judge more than one
+    /// state are left out, since Stateright has no place for them: see [`super::hunt`].
     pub fn model_of<R: Rulebook>(
         &'static self,
         rulebook: &R,
@@ -109,7 +109,7 @@ fn only_expected_crashes<R: Rulebook>(config: &Config, state: &StockState<R>) ->
     down.map(|(i, _): (usize, _)| bounds.name(Id::from(i))).all(|name| who.contains(&name.as_str()))
 }
 
-/// What is to be seen of these topics in a state of a stock model.
+/// The facts of these topics in a state of a stock model.
 fn facts<R: Rulebook>(model: &Stock<R>, state: &StockState<R>, topics: &[Topic]) -> Facts {
     let mut facts = Facts::new();
     let actors = model.actors.iter().zip(&state.actor_states);
@@ -142,17 +142,17 @@ impl<R: Rulebook> Numbered for Stock<R> {
     }
 }
 
-/// What the search for one counterexample showed.
+/// The result of the search for one counterexample.
 pub struct StockHunt<R: Rulebook> {
     /// The model that was searched.
     pub model: Stock<R>,
-    /// The property that was to be broken.
+    /// The property that should be violated.
     pub property: &'static Property,
-    /// A shortest run that breaks it.
+    /// A shortest run that violates it, if one was found.
     pub run: Option<StockRun<R>>,
-    /// How many states were visited.
+    /// The number of states visited.
     pub states: usize,
-    /// The number of those in which there was something for the property to judge.
+    /// The number of states in which the property had something to judge.
     pub looked: u64,
 }
 
@@ -165,7 +165,7 @@ impl<R: Rulebook> StockHunt<R> {
     }
 }
 
-/// Looks for the shortest run that breaks a property, and stops at the first.
+/// Searches for a shortest run that violates a property, and stops at the first.
 pub fn hunt<R: Rulebook>(
     system: &'static System,
     rulebook: &R,
@@ -215,7 +215,8 @@ fn told<R: Rulebook>(model: &Stock<R>, run: &StockRun<R>, finding: String) -> Tr
     Trace { start, steps, finding }
 }
 
-/// The messages that are in the network for the first time, those to several actors together.
+/// The messages that are in the network for the first time, in words; equal messages to several
+/// actors are joined.
 fn newly_sent<R: Rulebook>(
     bounds: &Bounds,
     before: Option<&StockState<R>>,

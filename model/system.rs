@@ -18,112 +18,113 @@ use crate::paxos::{
     Saving, Script, Session, Setup, Start, Timer, Timing,
 };
 
-/// What one leader may do.
+/// The bounds of one leader.
 #[derive(Clone, Copy, Debug)]
 pub struct LeaderBounds {
-    /// Whether it campaigns at once.
+    /// Its behaviour at the start: to campaign at once, or to follow.
     pub start: Start,
-    /// The acceptors that it asks, as people count them.
+    /// The acceptors that it asks, counted from 1.
     pub asks: &'static [u8],
-    /// How many commands it has of its own.
+    /// The number of its own commands.
     pub commands: u64,
     /// The timers that may fire, at any time and any number of times.
     pub timers: &'static [Timer],
 }
 
-/// What one client may do.
+/// The bounds of one client.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientBounds {
     /// The leader that it asks first.
     pub first: LeaderId,
-    /// How many commands it wants done.
+    /// The number of its commands.
     pub commands: u64,
-    /// How many of them may be unanswered at a time.
+    /// The most commands that may be unanswered at a time.
     pub at_once: u64,
-    /// Its timers that may fire, at any time and any number of times: to ask again at the next leader,
-    /// to give up, and to let its lease go and take a rest before each command but the first.
+    /// The timers that may fire, at any time and any number of times: to ask again at the next
+    /// leader, to give up, and to let its lease go and rest before each command but the first.
     pub timers: &'static [Timer],
     /// True if it has a lease from the start; otherwise it opens a session first.
     pub is_original: bool,
-    /// What it resumes: these requests of these clients, which it takes for its own earlier lives.
+    /// The requests that it resumes (client, sequence number), which it takes for those of its own
+    /// earlier lives.
     pub resumes: &'static [(u128, u64)],
 }
 
-/// How large a system is. The checker reaches every state within these bounds; beyond them it
-/// claims nothing.
+/// The bounds of a system. The checker reaches every state within them, and claims nothing beyond.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     /// The leaders.
     pub leaders: &'static [LeaderBounds],
-    /// How many acceptors.
+    /// The number of acceptors.
     pub acceptors: u8,
-    /// Which sets of acceptors are quorums.
+    /// The sets of acceptors that are quorums.
     pub quorums: &'static Quorums,
-    /// How many instances.
+    /// The number of instances.
     pub instances: u64,
-    /// How many instances a primary may have open.
+    /// The most instances that a primary may have open.
     pub window: u64,
-    /// How many commands may wait for a place in the window.
+    /// The most commands that may wait for a place in the window.
     pub waiting: usize,
-    /// How many requests of one client leaders take at a time.
+    /// The most requests of one client that leaders take at a time.
     pub client_window: u64,
-    /// For how many instances a client is remembered.
+    /// The number of instances for which a client is remembered.
     pub lease: u64,
     /// The most bytes of replies that are remembered.
     pub reply_bytes: u64,
-    /// How many rounds each leader may use.
+    /// The number of rounds that each leader may use.
     pub rounds: u32,
-    /// Who hears of votes.
+    /// The leaders that votes are sent to.
     pub audience: Audience,
-    /// Whether refused leaders are told.
+    /// True if acceptors send refusals.
     pub nacks: bool,
-    /// Whether leaders are told of campaigns.
+    /// True if leaders are told of other leaders' campaigns.
     pub candidacies: bool,
-    /// Whether heartbeats go to acceptors too.
+    /// True if heartbeats go to acceptors too.
     pub upkeep: bool,
-    /// The bytes after which a page of votes or decrees is closed: with 1, each has a page of its own.
+    /// The bytes after which a page of votes or decrees is closed: with 1, each has a page of its
+    /// own.
     pub page: usize,
-    /// The most pages that are asked for at a time.
+    /// The most pages that are requested at a time.
     pub pages: u32,
     /// The clients.
     pub clients: &'static [ClientBounds],
-    /// Who may crash and recover.
+    /// The actors that may crash and recover.
     pub crashes: Crashes,
 }
 
-/// Who may crash and recover, and how often.
+/// The actors that may crash and recover, and the number of crashes.
 ///
 /// Stock Stateright knows no such number: there, one at a time may be down, any number of times.
 #[derive(Clone, Copy, Debug)]
 pub struct Crashes {
     /// The actors, by name.
     pub who: &'static [&'static str],
-    /// How often all of them together.
+    /// The most crashes of all of them together.
     pub total: u8,
 }
 
 impl Crashes {
-    /// Nobody.
+    /// No crashes.
     pub const NONE: Crashes = Crashes { who: &[], total: 0 };
 }
 
-/// How long it takes to exhaust a system on two cores.
+/// The effort of exhausting a system on two cores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effort {
     /// Seconds: it is part of `cargo test`.
     Seconds,
     /// Minutes: it is part of `synod check --all` only.
     Minutes,
-    /// Nobody knows: it is only walked through at random.
+    /// Unknown: it is only explored by random walks.
     Never,
 }
 
-/// A property that a system cannot show: in none of its states is there anything to judge.
+/// A property that a system cannot show: it has nothing to judge in any of its states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct LeftOut {
     /// The property's name.
     pub property: &'static str,
-    /// The reason why there is nothing.
+    /// The reason why there is nothing to judge.
     pub why: &'static str,
 }
 
@@ -132,21 +133,21 @@ pub struct LeftOut {
 pub struct System {
     /// Its name on the command line.
     pub name: &'static str,
-    /// What it shows, in a sentence.
+    /// The purpose of the system, in a sentence.
     pub about: &'static str,
-    /// How large it is.
+    /// Its bounds.
     pub bounds: Bounds,
-    /// The properties it is held to beside those that hold always.
+    /// The properties that it is held to in addition to those of kind `Always`.
     pub also: &'static [&'static str],
-    /// The properties for which there is nothing to judge in it, and why. A check fails if any other
-    /// judges nothing.
+    /// The properties that have nothing to judge in it, with reasons. A check fails if any other
+    /// has nothing to judge.
     pub left_out: &'static [LeftOut],
-    /// How many states it has: a check that ends with another number is no check.
+    /// The number of its states. A check that ends with another number fails.
     pub states: u128,
-    /// How long that takes.
+    /// The effort of exhausting it.
     #[cfg_attr(not(test), expect(dead_code, reason = "it says what tests exhaust"))]
     pub effort: Effort,
-    /// How many it has in stock Stateright, if that can count them.
+    /// The number of its states in stock Stateright, if that can exhaust it.
     pub stock: Option<u64>,
 }
 
@@ -158,8 +159,8 @@ impl System {
         PROPERTIES.iter().filter(held)
     }
 
-    /// The system's actors under a rulebook, [`crate::paxos::Paxos`] or a mutant's, on machines
-    /// that fail as they may; and who takes part.
+    /// The system's actors under a rulebook, [`crate::paxos::Paxos`] or a mutant's, on disks of
+    /// this model; and the members.
     pub fn universe<R: Rulebook>(
         &self,
         rulebook: &R,
@@ -175,7 +176,7 @@ impl System {
 }
 
 impl ClientBounds {
-    /// The client of this number.
+    /// The client with this number.
     fn client(&self, number: u128, setup: &Arc<Setup>) -> Client {
         let ClientBounds { first, commands, at_once, timers, is_original, resumes } = *self;
         let leaders = setup.members.leaders().len();
@@ -221,7 +222,7 @@ impl Bounds {
         Ok(Setup { members, limits, audience, nacks, candidacies, upkeep })
     }
 
-    /// The actors under a rulebook, and who takes part.
+    /// The actors under a rulebook, and the members.
     pub fn nodes<R: Rulebook>(
         &self,
         rulebook: &R,
@@ -251,7 +252,7 @@ impl Bounds {
         Ok((nodes, setup.members.clone()))
     }
 
-    /// Where something can be proposed.
+    /// The places where something can be proposed: each ballot of each leader in each instance.
     pub fn places(&self) -> Vec<Place> {
         let leaders = (0..self.leaders.len() as u16).map(LeaderId);
         let rounds = 1..=self.rounds;
@@ -263,7 +264,7 @@ impl Bounds {
             .collect()
     }
 
-    /// What people call an actor: `L1`, `A2`, `C1`.
+    /// The name of an actor: `L1`, `A2`, `C1`.
     pub fn name(&self, id: Id) -> String {
         let (index, leaders) = (usize::from(id), self.leaders.len());
         let acceptors = leaders + usize::from(self.acceptors);
@@ -277,7 +278,7 @@ impl Bounds {
     }
 }
 
-/// Commands of a leader's own; their clients are counted from 101, apart from real ones.
+/// A leader's own commands. Their clients are numbered from 100 on, to differ from real ones.
 fn own_commands(leader: u16, count: u64) -> Vec<Command> {
     let command = |sequence: u64| Command {
         id: RequestId { client: ClientId::original(100 + u128::from(leader)), sequence },

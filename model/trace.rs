@@ -1,4 +1,5 @@
-//! A counterexample as people read Paxos: who sends what to whom, step by step, and what broke.
+//! A counterexample in the words of Paxos: the messages sent and received, step by step, and the
+//! property violated.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -20,28 +21,29 @@ use crate::paxos::{Members, Message, Node, Rulebook, Storage, Timer};
 /// One step of a run, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TraceStep {
-    /// What happened.
+    /// The event.
     pub event: String,
-    /// What was saved because of it.
+    /// The records saved in this step.
     pub saved: Vec<String>,
-    /// What was sent for the first time because of it.
+    /// The messages sent for the first time in this step.
     pub sent: Vec<String>,
 }
 
 /// A run in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
-    /// What is saved and sent before anything else happens.
+    /// The records saved and the messages sent before the first step.
     pub start: Vec<String>,
     /// The steps, in order.
     pub steps: Vec<TraceStep>,
-    /// What is found at its end.
+    /// The finding at its end.
     pub finding: String,
 }
 
 impl Trace {
-    /// Runs it once more on the real actors, and puts it into words. What is found at its end is
-    /// found in the actors' own states.
+    /// Replays a run on the real actors, and puts it into words. The finding at its end is judged
+    /// on the actors' own states. An error if the run cannot be replayed, or does not show the
+    /// finding.
     pub fn of_run<R: Rulebook>(
         system: &System,
         universe: &Universe<Node<R>>,
@@ -95,7 +97,7 @@ impl Trace {
     }
 }
 
-/// What is to be seen in the actors themselves, and in what each has sent.
+/// The facts about each actor, from its state and from the messages that it has sent.
 fn observed<R: Rulebook>(lens: &Lens, replay: &Replay<'_, Node<R>>) -> Vec<Facts> {
     let core = |(number, actor): (usize, &Replayed<Node<R>>)| {
         let (state, storage) = (actor.state.as_ref(), actor.storage());
@@ -128,7 +130,7 @@ impl<R: Rulebook> Words<Node<R>> for InWords {
     }
 }
 
-/// What a run shows, in words.
+/// The finding of a run, in words.
 pub fn finding(property: &Property, found: Option<String>) -> String {
     let found = match property.kind {
         Kind::AlwaysReachable => "from here on, nothing that may happen leads there".to_owned(),
@@ -188,7 +190,7 @@ pub(super) fn event_of(
     }
 }
 
-/// The records that are on the actors' disks and were not before.
+/// The records that are on the actors' disks and were not there before, in words.
 pub(super) fn newly_saved(
     bounds: &Bounds,
     before: &[Option<Storage>],
@@ -206,7 +208,7 @@ pub(super) fn newly_saved(
     (0..after.len()).flat_map(new).collect()
 }
 
-/// Messages with their senders and addressees; the same to several of these together.
+/// Messages in words, with sender and addressees; equal messages to several actors are joined.
 pub(super) fn in_words(bounds: &Bounds, messages: &[(usize, usize, Message)]) -> Vec<String> {
     let mut sent: BTreeMap<(usize, &Message), Vec<usize>> = BTreeMap::new();
     for (from, to, message) in messages {

@@ -9,16 +9,16 @@ use super::system::System;
 use super::trace::Trace;
 use crate::paxos::Rulebook;
 
-/// What random walks through a system showed: never that it holds.
+/// The result of random walks. They never show that a property holds.
 #[derive(Debug)]
 pub struct Swarm {
-    /// What was seen.
+    /// The states and steps visited.
     pub swarmed: Swarmed,
-    /// Each property, the walk in which something was found for it, and how it came to that.
+    /// Each property with the first walk in which something was found for it, and its trace.
     pub found: Vec<(&'static Property, Option<(u64, Trace)>)>,
 }
 
-/// Walks through a system at random, under a rulebook and on machines that fail as they may.
+/// Explores a system by random walks, under a rulebook and on disks of this model.
 pub fn walk<R: Rulebook>(
     system: &'static System,
     rulebook: &R,

@@ -1,4 +1,4 @@
-//! What clients are told, and what leaders remember of it.
+//! Findings about the answers that clients are sent, and what leaders remember of them.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::super::facts::{Fact, Facts};
 use super::chosen::{chosen, commands};
 use crate::paxos::{Answer, Decree, Done, Executor, LeaderId, Members, Refusal, RequestId};
 
-/// The answers that clients were told.
+/// The answers that clients were sent.
 pub(super) fn answers(facts: &Facts) -> impl Iterator<Item = (&RequestId, &Done)> {
     facts.iter().filter_map(|fact| match fact {
         Fact::Answered(id, done) => Some((id, done)),
@@ -29,14 +29,15 @@ pub(in crate::model) fn answered_but_not_chosen(
     each.collect()
 }
 
-/// An answer and the same without its reply, which is not kept any more, are one.
+/// Compares answers to the same request. An answer whose reply is not kept any more equals the one
+/// with the reply.
 pub(in crate::model) fn two_answers(_: &Members, facts: &Facts) -> Judged<String> {
     let mut seen = BTreeMap::new();
     let in_words = |Done { instance, position, answer }: &Done| {
         format!("at {instance} in position {position} with {answer}")
     };
     let each = answers(facts).map(|(id, done)| {
-        // Of the answers to one request those with a reply come first in the facts.
+        // Of the answers to one request, those with a reply come first in the order of facts.
         let first: &Done = seen.entry(id).or_insert(done);
         let same_place = (first.instance, first.position) == (done.instance, done.position);
         (!same_place || !first.answer.agrees_with(&done.answer)).then(|| {
@@ -46,7 +47,7 @@ pub(in crate::model) fn two_answers(_: &Members, facts: &Facts) -> Judged<String
     each.collect()
 }
 
-/// What each leader has taken on, and what came of it.
+/// The decrees that each leader has executed, with the result.
 fn executed(facts: &Facts) -> impl Iterator<Item = (LeaderId, &[Decree], &Executor)> {
     facts.iter().filter_map(|fact| match fact {
         Fact::Executed(leader, executed) => Some((*leader, &executed.0[..], &executed.1)),
@@ -54,7 +55,8 @@ fn executed(facts: &Facts) -> impl Iterator<Item = (LeaderId, &[Decree], &Execut
     })
 }
 
-/// There is something to judge once two leaders have taken on the same, and more than nothing.
+/// Compares leaders that have executed the same decrees. There is something to judge once two have
+/// executed the same nonempty sequence.
 pub(in crate::model) fn histories_differ(_: &Members, facts: &Facts) -> Judged<String> {
     let mut seen = BTreeMap::new();
     let each = executed(facts).filter_map(|(leader, log, history)| {
@@ -115,7 +117,7 @@ mod tests {
     use super::*;
     use crate::paxos::Instance;
 
-    /// An answer may lose its reply, and nothing else of it may change.
+    /// An answer may lose its reply, but nothing else of it may change.
     #[test]
     fn an_answer_without_its_reply_is_the_same_and_any_other_is_another() {
         let reply = |text: &str| Answer::Reply(text.as_bytes().into());

@@ -1,7 +1,8 @@
-//! What the properties look for, in facts alone: one function each, which says in words what it found.
+//! The predicates of the properties, over facts alone: one function each, which describes its
+//! finding in words.
 //!
-//! Each goes through what it judges one by one. So what is counted as judged is what could have been
-//! found, and there is no second list of it.
+//! Each iterates over what it judges. So the count of what was judged comes from the judgement
+//! itself, and no second list can differ from it.
 
 mod answers;
 mod chosen;
@@ -63,7 +64,7 @@ pub(super) fn two_values_in_a_ballot(_: &Members, facts: &Facts) -> Judged<Strin
     each.collect()
 }
 
-/// Whatever an acceptor has said, each of its memories must bear out.
+/// Every promise and vote that an acceptor has sent must be consistent with each of its memories.
 pub(super) fn said_but_not_remembered(_: &Members, facts: &Facts) -> Judged<String> {
     let memories = facts.iter().filter_map(|fact| match fact {
         Fact::Promised(acceptor, memory, promised) => Some((acceptor, *memory, promised)),
@@ -90,7 +91,7 @@ pub(super) fn said_but_not_remembered(_: &Members, facts: &Facts) -> Judged<Stri
     each.collect()
 }
 
-/// The ballot of the last vote in the same instance that this memory holds.
+/// The ballot of the last vote in the same instance in this memory.
 fn last_vote(facts: &Facts, acceptor: AcceptorId, memory: Memory, like: &Vote) -> Ballot {
     let ballot = |fact: &Fact| match fact {
         Fact::Voted(who, where_, vote)
@@ -103,7 +104,7 @@ fn last_vote(facts: &Facts, acceptor: AcceptorId, memory: Memory, like: &Vote) -
     facts.iter().filter_map(ballot).max().unwrap_or(Ballot::NONE)
 }
 
-/// The decrees that each leader knows, by instance.
+/// The decrees that each leader has learned, by instance.
 fn learned(facts: &Facts) -> BTreeMap<(LeaderId, Instance), &Decree> {
     let learned = |fact| match fact {
         &Fact::Learned(leader, instance, ref decree) => Some(((leader, instance), decree)),
@@ -112,7 +113,7 @@ fn learned(facts: &Facts) -> BTreeMap<(LeaderId, Instance), &Decree> {
     facts.iter().filter_map(learned).collect()
 }
 
-/// The requests that each leader has applied, with the instances.
+/// The requests that each leader has applied, with their instances.
 fn applied(facts: &Facts) -> Vec<(LeaderId, Instance, Option<RequestId>)> {
     let learned = learned(facts);
     let request = |fact: &Fact| match fact {
@@ -152,8 +153,8 @@ pub(super) fn chosen_but_not_applied(_: &Members, facts: &Facts) -> Judged<Strin
     each.collect()
 }
 
-/// The primaries that have proposed something under their ballots: they have passed instances, and
-/// taken requests on, unless all that they have proposed was forced on them by others.
+/// The primaries that have proposed something under their ballots. They have passed instances and
+/// taken requests on, unless all that they have proposed was forced on them by earlier votes.
 fn proposers(facts: &Facts) -> impl Iterator<Item = LeaderId> {
     let primaries = facts.iter().filter_map(|fact| match fact {
         Fact::Primary(leader, ballot) => Some((*leader, *ballot)),
@@ -165,7 +166,8 @@ fn proposers(facts: &Facts) -> impl Iterator<Item = LeaderId> {
     primaries.filter(move |(_, ballot)| proposed(*ballot)).map(|(leader, _)| leader)
 }
 
-/// A leader finds out itself what it neglects, so that there is one fact for each violation.
+/// An instance that a primary neglects. The leader itself computes what it neglects, so each such
+/// fact is a violation.
 pub(super) fn neglected_instance(_: &Members, facts: &Facts) -> Judged<String> {
     let neglected = facts.iter().filter_map(|fact| match fact {
         Fact::Neglected(leader, instance) => Some(Some(format!(
@@ -176,7 +178,7 @@ pub(super) fn neglected_instance(_: &Members, facts: &Facts) -> Judged<String> {
     neglected.chain(proposers(facts).map(|_| None)).collect()
 }
 
-/// The same of what it forgets.
+/// A request that a primary has forgotten. The leader itself computes what it has forgotten.
 pub(super) fn forgotten_request(_: &Members, facts: &Facts) -> Judged<String> {
     let forgotten = facts.iter().filter_map(|fact| match fact {
         Fact::Forgotten(leader, id) => Some(Some(format!(
@@ -188,7 +190,7 @@ pub(super) fn forgotten_request(_: &Members, facts: &Facts) -> Judged<String> {
     forgotten.chain(proposers(facts).map(|_| None)).collect()
 }
 
-/// Remembers what is chosen.
+/// Remembers the decrees that are chosen.
 pub(super) fn what_is_chosen(members: &Members, _: &Facts, after: &Facts) -> Vec<Fact> {
     let chosen = chosen(members, after).into_iter();
     chosen.map(|(instance, decree, ..)| Fact::WasChosen(instance, decree.clone())).collect()
@@ -216,7 +218,8 @@ mod tests {
         Members::new(vec![0.into()], vec![1.into()], Quorums::Majority).unwrap()
     }
 
-    /// Nobody goes by these votes any more, and nobody was told of them.
+    /// A decree chosen in the past counts even if no acceptor holds its votes any more and they
+    /// were never sent.
     #[test]
     fn what_was_chosen_otherwise_is_found_when_its_votes_are_lost() {
         let members = members();

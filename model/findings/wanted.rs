@@ -1,4 +1,4 @@
-//! What is to be seen, or to come about: examples and goals.
+//! Examples that must be reachable, and goals that must be reached.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -79,7 +79,7 @@ pub(in crate::model) fn chosen_at_two_instances(
     each.collect()
 }
 
-/// A vote for what was chosen under a lower ballot, by an acceptor that had not voted for it.
+/// A vote for a decree that was chosen under a lower ballot without this acceptor.
 pub(in crate::model) fn made_up_for(members: &Members, facts: &Facts) -> Judged<String> {
     let (chosen, votes) = (chosen(members, facts), votes(facts));
     let each = chosen.iter().map(|(instance, decree, ballot, voters)| {
@@ -109,8 +109,8 @@ pub(in crate::model) fn stepped_down(_: &Members, facts: &Facts) -> Judged<Strin
     each.collect()
 }
 
-/// A goal: something is to be done, and all of it is. Where there is nothing to do yet, it is not
-/// met.
+/// Judges a goal: something must be done, and all of it is. Without anything to do it is not
+/// reached.
 fn all_done(each: &[bool], words: &str) -> Judged<String> {
     match each {
         [] => Judged::Nothing,

@@ -1,27 +1,27 @@
-//! That what runs is what was proved: the states and steps of the real actors, read as states and
-//! steps of the specification in [`crate::proof::spec`].
+//! Refinement: the states and steps of the real actors, read as states and steps of the
+//! specification in [`crate::proof::spec`].
 //!
-//! The specification's state is what was ever said, and what was ever learned. It is read off messages
-//! and off the leaders' own states (`view`); an acceptor's memory counts by what it makes the
-//! acceptor say. Then
+//! The specification's state consists of everything ever sent and everything ever learned. It is
+//! read off messages and off the leaders' own states (`view`); an acceptor's memory counts by what
+//! it makes the acceptor send. Then
 //!
-//! - each part of the invariant must be true in every reachable state (`states`), and so must what is
-//!   assumed of quorums and ballots;
-//! - whatever is new after a step must be explained by an action of the specification whose guards
-//!   are met (`steps`). A step says several things at once at times: a leader that learns something
-//!   may propose in several instances, and an acceptor that was killed before it could tell of a vote
-//!   tells of it in its next promise. Each is an action of its own, and votes come before promises.
-//!   A step after which nothing is new is a stutter; that a crashed leader knows less is none that
-//!   matters, since what was learned stays learned.
+//! - each part of the invariant must be true in every reachable state (`states`), and so must the
+//!   axioms about quorums and ballots;
+//! - everything new after a step must be explained by an action of the specification whose guards
+//!   are met (`steps`). A step may perform several actions: a leader that learns something may
+//!   propose in several instances, and an acceptor that was killed before it could send a vote
+//!   reports it in its next promise. Each is an action of its own, and votes come before promises.
+//!   A step that adds nothing is a stutter. So is a crash after which a leader knows less, since
+//!   what was learned stays learned.
 //!
-//! Three parts of the invariant are true by the way in which promises are read: that they bind, that
-//! abstentions are final, and that reported votes count as told. They are evaluated all the same.
+//! Three parts of the invariant hold by the way in which promises are read: that they bind, that
+//! abstentions are final, and that reported votes count as sent. They are evaluated all the same.
 //!
 //! # On diagrams
 //!
-//! Steps cannot be told from one another there. But what a guard looks at was mostly said by others
-//! than the one who takes the step, so that it is the same right after it; and it only grows. So the
-//! guard is met in all steps if it is met, in all states, of all that was done:
+//! Diagrams do not distinguish steps. But most guards look only at what other actors have sent, which
+//! the step itself does not change, and which only grows. So such a guard holds in all steps if, in
+//! all states, it holds for everything done so far:
 //!
 //! | guard | holds in all steps if in all states |
 //! | --- | --- |
@@ -30,10 +30,10 @@
 //! | it was proposed | votes are for proposals |
 //! | a quorum has voted | what is learned was chosen |
 //! | reported votes were cast | reports are true |
-//! | no vote is left out | abstentions are true: what is false when it is said stays false |
+//! | no vote is left out | abstentions are true: a claim that is false when it is made stays false |
 //! | no higher ballot was promised | (acceptors keep their promises) |
 //!
-//! The last one is between an acceptor and itself, and is judged for each of its steps alone.
+//! The last one compares an acceptor with itself, and is judged for each of its steps alone.
 
 mod states;
 mod steps;
@@ -48,8 +48,8 @@ const fn always(name: &'static str, topics: &'static [Topic], find: Find) -> Pro
     Property::that(name, Kind::Always, topics, find)
 }
 
-/// In every state, the invariant holds, and what follows from it; and what was proposed is
-/// explained.
+/// The properties of states: the invariant, the safety properties, and an explanation for every
+/// proposal.
 pub static STATES: [Property; 14] = [
     always("one value a ballot", &[Proposed], InStates(states::violated::<0>)),
     always("nothing is made up", &[Proposed, Submitted], InStates(states::violated::<1>)),
@@ -72,7 +72,8 @@ pub static STATES: [Property; 14] = [
     .one_by_one(),
 ];
 
-/// Every step is an action of the specification, or several in a row, or a stutter.
+/// The properties of steps: every step is an action of the specification, several in a row, or a
+/// stutter.
 pub static STEPS: [Property; 4] = [
     always(
         "leaders propose as specified",
@@ -84,11 +85,11 @@ pub static STEPS: [Property; 4] = [
     always("leaders learn as specified", &[Told, Learned], InSteps(steps::learned)),
 ];
 
-/// What of that each acceptor sees to alone.
+/// The property of an acceptor's steps that can be judged for each acceptor alone.
 pub static ALONE: Property =
     always("acceptors keep their promises", &[Pledged, Told], InSteps(steps::votes_below_promise));
 
-/// The property of the specification of this name.
+/// The property of the specification with this name.
 #[cfg(test)]
 pub fn property(name: &str) -> Option<&'static Property> {
     STATES.iter().chain(&STEPS).chain([&ALONE]).find(|property| property.name == name)

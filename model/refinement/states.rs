@@ -1,4 +1,4 @@
-//! The invariant, and what follows from it, in states of the real actors.
+//! The invariant and the safety properties, in states of the real actors.
 
 use super::super::engine::observe::Judged;
 use super::super::facts::Facts;
@@ -7,7 +7,8 @@ use super::view::View;
 use crate::paxos::Members;
 use crate::proof::logic::{Formula, Valuation, Var};
 
-/// Whether the part of the invariant with this number, or of what follows from it, is violated.
+/// Finds a violation of the conjunct of the invariant with this number, or of the safety property
+/// that follows in this order.
 pub(super) fn violated<const PART: usize>(members: &Members, facts: &Facts) -> Judged<String> {
     let named = PAXOS.invariant.iter().chain(&PAXOS.safety).nth(PART);
     let Some(named) = named else { return Judged::Nothing };
@@ -24,8 +25,8 @@ pub(super) fn violated<const PART: usize>(members: &Members, facts: &Facts) -> J
     if view.structure.satisfies(&premise, &mut constants) { Judged::Clear } else { Judged::Nothing }
 }
 
-/// That there is something which the formula says anything about: values for which the premises are
-/// true with which it begins.
+/// The formula that there is something to judge: values for which the premises at the formula's
+/// start are true.
 fn premise(formula: &Formula) -> Formula {
     let (mut vars, mut premises) = (Vec::<Var>::new(), Vec::new());
     let mut rest = formula;
@@ -44,7 +45,7 @@ fn premise(formula: &Formula) -> Formula {
     }
 }
 
-/// Whether what the proof assumes of ballots and quorums is not so.
+/// Finds a violation of the axioms about ballots and quorums.
 pub(super) fn assumed_wrongly(members: &Members, facts: &Facts) -> Judged<String> {
     let view = View::of(members, facts, &Facts::new());
     let each = PAXOS.axioms.iter().chain(&PAXOS.also).map(|named| {

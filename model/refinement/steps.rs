@@ -11,22 +11,23 @@ use crate::proof::logic::{Element, Formula, Var};
 use crate::proof::spec::vocabulary::*;
 use crate::proof::spec::{Action, Specification, paxos};
 
-/// What is proved.
+/// The specification that is proved.
 pub(super) static PAXOS: LazyLock<Specification> = LazyLock::new(paxos);
 
-/// How a decree comes to be proposed.
+/// The actions by which a decree is proposed.
 const PROPOSE: [&str; 3] = ["propose", "propose again", "propose what is chosen"];
 
-/// The guard of a proposal that is not met any more once the proposal was made.
+/// The guard of a proposal that is false once the proposal was made.
 const FRESH: &str = "one proposal";
 
-/// The guard that is between an acceptor and itself.
+/// The guard that compares an acceptor with itself.
 const PROMISED: &str = "no higher ballot was promised";
 
-/// What a thing is that the action happens to.
+/// The values of an action's parameters, as far as they are known.
 type Known = [(Var, Element)];
 
-/// What keeps these actions, each without some of its guards, from being possible: nothing, if one is.
+/// The reason why none of these actions is possible, judged by the guards that `counts` selects;
+/// none if one is possible.
 fn unexplained(
     view: &View,
     actions: &[&str],
@@ -53,7 +54,7 @@ fn unexplained(
     Some(why.join("; "))
 }
 
-/// Whether this is true for some values of the action's other parameters.
+/// True if the guard holds for some values of the action's unknown parameters.
 fn possible(view: &View, action: &Action, known: &Known, guard: Formula) -> bool {
     let is_known = |var: &Var| known.iter().any(|(other, _)| other == var);
     let open = action.parameters.iter().copied().filter(|var| !is_known(var)).collect();
@@ -66,7 +67,7 @@ fn any(_: &str) -> bool {
     true
 }
 
-/// What is proposed, where in the structure.
+/// The ballot, instance and value of a proposal, as parameters.
 fn proposal(view: &View, vote: &Vote) -> [(Var, Element); 3] {
     let [ballot, instance, value] = view.vote(vote);
     [(B, ballot), (I, instance), (V, value)]
@@ -76,7 +77,7 @@ fn said(vote: &Vote) -> String {
     format!("{} at {} under {}", vote.decree, vote.instance, vote.ballot)
 }
 
-/// The proposal that a fact tells of, if it does.
+/// The proposal in a fact, if it is one.
 fn proposed(fact: &Fact) -> Option<&Vote> {
     match fact {
         Fact::Proposed(vote) => Some(vote),
@@ -84,20 +85,21 @@ fn proposed(fact: &Fact) -> Option<&Vote> {
     }
 }
 
-/// A new proposal that neither way to propose explains.
+/// Finds a new proposal that no action explains.
 pub(super) fn proposals(members: &Members, step: &StepSeen<'_>) -> Judged<String> {
     let mut view = View::of(members, step.all, step.after);
     let new = step.news().filter_map(|fact| Some((fact, proposed(fact)?)));
     let each = new.map(|(fact, vote)| {
         let why = unexplained(&view, &PROPOSE, &proposal(&view, vote), any);
-        // What is proposed next comes after it.
+        // The next proposal of the same step comes after this one.
         view.relate(fact);
         Some(format!("{} is proposed, but {}", said(vote), why?))
     });
     each.collect()
 }
 
-/// The same of all that was ever proposed: a guard that is met stays so, but for one.
+/// Finds any proposal, old or new, that no action explains. Guards of proposals stay true, except
+/// for [`FRESH`].
 pub(super) fn unexplained_proposal(members: &Members, facts: &Facts) -> Judged<String> {
     let view = View::of(members, facts, &Facts::new());
     let each = facts.iter().filter_map(proposed).map(|vote| {
@@ -107,12 +109,12 @@ pub(super) fn unexplained_proposal(members: &Members, facts: &Facts) -> Judged<S
     each.collect()
 }
 
-/// A new vote that is not explained.
+/// Finds a new vote that is not explained.
 pub(super) fn votes(members: &Members, step: &StepSeen<'_>) -> Judged<String> {
     unexplained_vote(members, step, any)
 }
 
-/// A new vote below what the acceptor has promised.
+/// Finds a new vote below the acceptor's promise.
 pub(super) fn votes_below_promise(members: &Members, step: &StepSeen<'_>) -> Judged<String> {
     unexplained_vote(members, step, |guard| guard == PROMISED)
 }
@@ -136,8 +138,8 @@ fn unexplained_vote(
     each.collect()
 }
 
-/// A new page of a promise that is not explained, with the votes first that it is the first to tell
-/// of.
+/// Finds a new page of a promise that is not explained. The votes that the same step reports for
+/// the first time come before it.
 pub(super) fn promises(members: &Members, step: &StepSeen<'_>) -> Judged<String> {
     let mut view = View::of(members, step.all, step.after);
     for fact in step.news().filter(|fact| matches!(fact, Fact::SaidVoted(..))) {
@@ -152,7 +154,7 @@ pub(super) fn promises(members: &Members, step: &StepSeen<'_>) -> Judged<String>
     each.collect()
 }
 
-/// Something newly learned that is not explained.
+/// Finds something newly learned that is not explained.
 pub(super) fn learned(members: &Members, step: &StepSeen<'_>) -> Judged<String> {
     let view = View::of(members, step.all, step.after);
     let new = step.news().filter_map(|fact| match fact {

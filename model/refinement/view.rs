@@ -1,4 +1,4 @@
-//! A state of the specification, as it is read off facts.
+//! A state of the specification, read off facts.
 
 use std::collections::BTreeSet;
 
@@ -9,18 +9,18 @@ use crate::paxos::{
 use crate::proof::logic::{Element, Relation, Sort, Structure, Valuation, Var};
 use crate::proof::spec::vocabulary::*;
 
-/// A structure, and what its things are.
+/// A structure, with the meaning of its elements.
 #[derive(Debug)]
 pub(super) struct View {
     pub(super) structure: Structure,
-    /// All up to the highest that was heard of; the ones in between may be used yet.
+    /// All ballots up to the highest that occurs; those in between may be used later.
     ballots: Vec<Ballot>,
     instances: Vec<Instance>,
-    /// The no-op is the first.
+    /// The decrees in order; the no-op is the first.
     decrees: Vec<Decree>,
 }
 
-/// Of which instances a promise tells.
+/// The instances that a page of a promise covers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Span {
     pub(super) acceptor: AcceptorId,
@@ -43,7 +43,7 @@ impl Span {
 }
 
 impl<'f> Page<'f> {
-    /// What a fact says of a page, if it does.
+    /// The page in a fact, if it is one.
     pub(super) fn of(fact: &'f Fact) -> Option<Self> {
         let Fact::Page(acceptor, ballot, from, next, votes) = fact else { return None };
         let span = Span { acceptor: *acceptor, ballot: *ballot, from: *from, next: *next };
@@ -52,7 +52,7 @@ impl<'f> Page<'f> {
 }
 
 impl View {
-    /// What these facts say; the things of which the others speak are there too.
+    /// The state that `facts` describe. The structure has elements for what `others` mention too.
     pub(super) fn of(members: &Members, facts: &Facts, others: &Facts) -> Self {
         let (ballots, instances, decrees) = things(members, facts.iter().chain(others));
         let acceptors = members.acceptors().len();
@@ -92,7 +92,7 @@ impl View {
         }
     }
 
-    /// Takes note of what a fact says.
+    /// Adds a fact to the structure.
     pub(super) fn relate(&mut self, fact: &Fact) {
         match fact {
             Fact::Submitted(command) => {
@@ -140,13 +140,13 @@ impl View {
         }
     }
 
-    /// The instances that a promise tells of.
+    /// The instances that a span covers.
     fn told_of(&self, span: Span) -> Vec<Element> {
         let instances = (0..).zip(&self.instances);
         instances.filter(|(_, instance)| span.covers(**instance)).map(|(i, _)| i).collect()
     }
 
-    /// The votes that a page tells of.
+    /// The votes that a page reports: instance, ballot, value.
     fn reports(&self, page: &Page<'_>) -> Vec<[Element; 3]> {
         let report = |vote| {
             let [ballot, instance, value] = self.vote(vote);
@@ -155,8 +155,8 @@ impl View {
         page.votes.iter().map(report).collect()
     }
 
-    /// Where a page tells that there was no vote: above the last that it tells of, and below the
-    /// ballot promised.
+    /// The abstentions that a page reports: an instance, and a ballot above its last vote there and
+    /// below the ballot promised.
     fn abstentions(&self, page: &Page<'_>) -> Vec<[Element; 2]> {
         let mut all = Vec::new();
         for instance in self.told_of(page.span) {
@@ -167,7 +167,7 @@ impl View {
         all
     }
 
-    /// Makes what a page claims the claims of the step.
+    /// Sets the claims of the step to the contents of a page.
     pub(super) fn claim(&mut self, page: &Page<'_>) {
         let (reports, abstentions) = (self.reports(page), self.abstentions(page));
         let told_of = self.told_of(page.span).into_iter().map(|instance| vec![instance]);
@@ -193,12 +193,12 @@ impl View {
         place(&self.decrees, decree)
     }
 
-    /// What the specification's constant stands for.
+    /// The value of the specification's constant.
     pub(super) fn constants(&self) -> Valuation {
         vec![(NOOP, self.value(&Decree::Noop))]
     }
 
-    /// What variables stand for, in words.
+    /// The values of variables, in words.
     pub(super) fn in_words(&self, values: &[(Var, Element)]) -> String {
         let value = |(var, element): &(Var, Element)| {
             format!("{} = {}", var.name, self.name(var.sort, *element))
@@ -227,12 +227,12 @@ impl View {
     }
 }
 
-/// The number of a thing. Whatever is asked for was collected before.
+/// The number of an element. Every element asked for was collected before.
 fn place<T: Ord>(all: &[T], one: &T) -> Element {
     all.binary_search(one).unwrap_or(all.len()) as Element
 }
 
-/// All ballots, instances and decrees that facts speak of.
+/// All ballots, instances and decrees that occur in facts.
 fn things<'f>(
     members: &Members,
     facts: impl Iterator<Item = &'f Fact>,
@@ -275,7 +275,7 @@ fn things<'f>(
     (all.0, all.1, decrees.into_iter().collect())
 }
 
-/// The smallest sets that are quorums. Whatever is true of all larger ones is true of these.
+/// The minimal quorums. The axioms and guards that hold for these hold for all larger ones.
 fn quorums(acceptors: usize, is_quorum: impl Fn(AcceptorSet) -> bool) -> Vec<AcceptorSet> {
     let acceptors = acceptors.min(MAX_ACCEPTORS) as u8;
     let set = |bits: u64| -> AcceptorSet {

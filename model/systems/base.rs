@@ -36,13 +36,13 @@ pub(super) const BASE: Bounds = Bounds {
     crashes: Crashes::NONE,
 };
 
-/// The properties that a system without clients cannot show.
+/// The properties that a system without clients leaves out.
 pub(super) const NO_CLIENTS: &[LeftOut] = &[
     LeftOut { property: "what is answered is chosen", why: "there are no clients to be answered" },
     LeftOut { property: "one answer per request", why: "there are no clients to be answered" },
 ];
 
-/// A client that is there from the start, wants one command done, and waits for the answer.
+/// A client that has a lease from the start, submits one command, and waits for the answer.
 pub(super) const CLIENT: ClientBounds = ClientBounds {
     first: LeaderId(0),
     commands: 1,
@@ -52,5 +52,5 @@ pub(super) const CLIENT: ClientBounds = ClientBounds {
     resumes: &[],
 };
 
-/// The same, and it asks again.
+/// A client like [`CLIENT`] that retries.
 pub(super) const RETRYING: ClientBounds = ClientBounds { timers: &[Timer::Retry], ..CLIENT };

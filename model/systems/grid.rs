@@ -1,18 +1,17 @@
-//! Systems that differ from one another in one bound at a time: to measure how states, time and
-//! memory grow.
+//! Systems that differ in one bound at a time, to measure the growth of states, time and memory.
 
 use super::super::system::{Bounds, Crashes, Effort, LeaderBounds, System};
 use super::base::{BASE, NO_CLIENTS, campaigner};
 use crate::paxos::Timer;
 
-/// A system, where it lies.
+/// A system of the grid.
 #[derive(Debug)]
 pub struct Point {
-    /// Which bound grows.
+    /// The bound that varies.
     pub dimension: &'static str,
-    /// How far.
+    /// The value of that bound.
     pub value: u32,
-    /// The system. Nobody has pinned how many states it has.
+    /// The system. Its number of states is not pinned.
     pub system: System,
 }
 
@@ -39,8 +38,8 @@ const fn with_crashes(total: u8) -> Bounds {
     Bounds { crashes: Crashes { who: ACCEPTORS, total }, ..TWO }
 }
 
-/// All points. Two leaders with a command each, three acceptors, one round and no crash lie in the
-/// middle.
+/// All points. The centre has two leaders with a command each, three acceptors, one round and no
+/// crash.
 pub static GRID: [Point; 16] = [
     point("leaders", 1, "leaders-1", Bounds { leaders: &[ONE], ..QUIET }),
     point("leaders", 2, "leaders-2", TWO),

@@ -1,10 +1,10 @@
-//! Systems that nobody can exhaust: for random walks.
+//! Systems that are too large to exhaust, for random walks.
 
 use super::super::system::{Bounds, ClientBounds, Crashes, Effort, LeaderBounds, System};
 use super::base::{BASE, RETRYING};
 use crate::paxos::{LeaderId, Quorums, Start, Timer};
 
-/// Every timer that a leader has.
+/// A leader with every timer.
 const RESTLESS: LeaderBounds = LeaderBounds {
     start: Start::Follow,
     asks: &[1, 2, 3],
@@ -12,7 +12,7 @@ const RESTLESS: LeaderBounds = LeaderBounds {
     timers: &[Timer::Election, Timer::Heartbeat, Timer::Resend],
 };
 
-/// What is looked for, beside what must hold always.
+/// The properties to look for, in addition to those of kind `Always`.
 const LOOKED_FOR: [&str; 6] = [
     "a command is chosen",
     "a request is answered",
@@ -22,8 +22,8 @@ const LOOKED_FOR: [&str; 6] = [
     "clients see one order",
 ];
 
-/// Systems that are too large to be exhausted, and are only walked through at random. Nobody knows
-/// how many states they have.
+/// Systems that are too large to exhaust, and are only explored by random walks. Their numbers of
+/// states are unknown.
 pub static LARGE: [System; 2] = [
     System {
         name: "everything",

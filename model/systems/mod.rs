@@ -1,12 +1,12 @@
-//! The systems that are checked, and what each leaves out.
+//! The systems that are checked.
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | `small` | what stock Stateright can exhaust too |
-//! | `full` | everybody asks everybody; for the engine |
-//! | `grid` | one bound grows; to measure |
-//! | `upkeep` | pages of promises, campaigns that are heard of, votes that are made up for |
-//! | `large` | what nobody can exhaust; for random walks |
+//! | `small` | systems that stock Stateright can exhaust too |
+//! | `full` | systems for the engine, in which leaders ask all acceptors |
+//! | `grid` | systems in which one bound varies, to measure |
+//! | `upkeep` | promises in pages, announced campaigns, votes that are made up for |
+//! | `large` | systems that are too large to exhaust, for random walks |
 
 mod base;
 mod full;
@@ -30,7 +30,7 @@ pub fn system(name: &str) -> Option<&'static System> {
     systems().find(|system| system.name == name)
 }
 
-/// The system of this name, one that is only measured included.
+/// The system of this name, including those that are only measured.
 pub fn measured_system(name: &str) -> Option<&'static System> {
     let measured = || GRID.iter().map(|point| &point.system);
     systems().chain(measured()).find(|system| system.name == name)

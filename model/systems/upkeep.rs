@@ -1,5 +1,5 @@
-//! Systems in which promises come in several pages, and in which leaders and acceptors tell one another
-//! more than safety needs.
+//! Systems in which promises come in several pages, and in which leaders and acceptors send more
+//! than safety needs.
 
 use super::super::system::{Bounds, Effort, System};
 use super::base::{BASE, NO_CLIENTS, campaigner, elector};

@@ -58,7 +58,7 @@ pub(super) struct CheckedProperty {
     pub(super) verdict: Shown,
     /// True if it holds; null if nothing was judged.
     pub(super) holds: Option<bool>,
-    /// The amount that was looked at in which there was something for it to judge.
+    /// The number of states, or of sets of facts on diagrams, in which it had something to judge.
     pub(super) looked_at: u64,
     /// The shortest run that violates it, in words.
     #[serde(skip_serializing_if = "Option::is_none", default)]
