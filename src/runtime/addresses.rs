@@ -1,8 +1,8 @@
-//! Which id stands for which address.
+//! The mapping between ids and addresses.
 //!
-//! The id of a member stands for its role ([`Party`]), wherever that is; those of clients stand for
-//! their addresses. An id of Stateright's has 64 bits. An address of IPv4 and its port fit; one of IPv6 does not, so
-//! those are numbered as they are met, by every node for itself: ids never leave it.
+//! The id of a member encodes its role ([`Party`]), at any address; the id of a client encodes its address. A
+//! Stateright id has 64 bits. An IPv4 address and its port fit; an IPv6 address does not, so each node
+//! numbers those that it meets for itself: ids never leave it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -12,19 +12,19 @@ use stateright::actor::Id;
 
 use super::party::Party;
 
-/// Set in the ids of IPv6 addresses; those of IPv4 have 48 bits.
+/// The bit set in the ids of IPv6 addresses; those of IPv4 have 48 bits.
 const V6: u64 = 1 << 63;
 
-/// So many addresses of IPv6 are remembered at a time, beside those that are kept for ever. More
-/// than that make the oldest forgotten, and what is sent there is lost.
+/// The most IPv6 addresses that are remembered at a time, besides those kept for ever. Beyond that the oldest
+/// is forgotten, and datagrams to it are lost.
 pub const MOST: usize = 16 * 1024;
 
-/// An address as all sockets know it: one of IPv4 that came over a socket of IPv6 is one of IPv4.
+/// The canonical form of an address: an IPv4 address mapped to IPv6 becomes IPv4.
 pub fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-/// The addresses of IPv6 that were met.
+/// The addresses of members, and the IPv6 addresses met.
 #[derive(Debug, Default)]
 pub struct Addresses(Mutex<Met>);
 
@@ -32,15 +32,15 @@ pub struct Addresses(Mutex<Met>);
 struct Met {
     members: BTreeMap<Party, SocketAddr>,
     kept: Vec<SocketAddrV6>,
-    /// A ring: the next address takes the place of the oldest.
+    /// A ring buffer: the next address replaces the oldest.
     passing: Vec<(u64, SocketAddrV6)>,
     ids: HashMap<SocketAddrV6, u64>,
-    /// How many passed by so far.
+    /// The number of addresses put into the ring so far.
     count: u64,
 }
 
 impl Addresses {
-    /// Where a role of a member is from now on.
+    /// Sets the address of a member's role.
     pub fn place(&self, member: Party, address: SocketAddr) {
         self.met().members.insert(member, address);
     }
@@ -49,7 +49,7 @@ impl Addresses {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The id of an address that must never be forgotten, as one's own.
+    /// The id of an address that must never be forgotten, such as one's own.
     pub fn keep(&self, address: SocketAddr) -> Id {
         self.id_of(address, Met::keep)
     }
@@ -70,7 +70,7 @@ impl Addresses {
         }
     }
 
-    /// The address that an id stands for; none if it was forgotten.
+    /// The address of an id; `None` if it is unknown or was forgotten.
     pub fn address(&self, id: Id) -> Option<SocketAddr> {
         let member = Party::of(id);
         if member != Party::Client {
@@ -84,7 +84,7 @@ impl Addresses {
     }
 }
 
-/// Ids below this are kept.
+/// The bound of the ids that are kept for ever.
 const PASSING: u64 = 1 << 32;
 
 impl Met {

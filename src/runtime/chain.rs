@@ -1,7 +1,7 @@
-//! Digests of a leader's history, so that it can be compared with others' without being sent.
+//! Digests of a leader's history, to compare histories without sending them.
 //!
 //! Two leaders that know equally many instances have the same digest if and only if they know the same
-//! history. Marks are left on the way, so that a digest at any instance costs little.
+//! history. Marks at intervals make the digest at any instance cheap.
 
 use std::fmt;
 
@@ -25,23 +25,23 @@ impl fmt::Debug for HistoryDigest {
     }
 }
 
-/// A mark is left after so many bytes of decrees, or so many instances.
+/// The bytes of decrees, or the number of instances, after which a mark is set.
 const BYTES: usize = 64 * 1024;
 const INSTANCES: u64 = 1024;
 
-/// The digests of a history that grows.
+/// The digests of a growing history.
 ///
-/// Invariant: where marks are depends on the history alone, so that leaders with the same history
-/// have the same digests.
+/// Invariant: the places of the marks depend on the history alone, so that equal histories have equal
+/// digests.
 #[derive(Clone, Debug, Default)]
 pub struct Chain {
-    /// In order: an instance, and the digest of all decrees before it.
+    /// The marks in order: an instance, and the digest of all decrees before it.
     marks: Vec<(u64, HistoryDigest)>,
-    /// Since the last mark.
+    /// The decrees since the last mark.
     open: Link,
 }
 
-/// The decrees from one mark on.
+/// The digest of the decrees from one mark on.
 #[derive(Clone, Debug, Default)]
 struct Link {
     hasher: blake3::Hasher,
@@ -85,7 +85,7 @@ impl Link {
 }
 
 impl Chain {
-    /// Takes in what a history has grown by.
+    /// Takes in the decrees that the history has grown by.
     pub fn follow(&mut self, history: &[Decree]) {
         let known = usize::try_from(self.open.end).unwrap_or(usize::MAX);
         for decree in history.get(known..).unwrap_or_default() {
@@ -99,7 +99,7 @@ impl Chain {
         }
     }
 
-    /// The digest of all decrees before an instance; none if the history does not go so far.
+    /// The digest of all decrees before an instance; `None` if the history does not reach it.
     pub fn at(&self, instance: Instance, history: &[Decree]) -> Option<HistoryDigest> {
         let after = self.marks.partition_point(|(at, _)| *at <= instance.0);
         let mark = after.checked_sub(1).and_then(|last| self.marks.get(last));
@@ -131,7 +131,7 @@ mod tests {
         Decree::Command(Command { id, acknowledged: 0, payload })
     }
 
-    /// Whoever has learned more, or in other steps, has the same digest at every instance.
+    /// Chains that took in different amounts, in different steps, agree at every instance.
     #[test]
     fn equal_histories_have_equal_digests_at_every_instance() {
         let history: Vec<Decree> = (0..5000).map(decree).collect();

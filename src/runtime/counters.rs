@@ -1,20 +1,20 @@
-//! What a node counts, so that nothing is dropped in silence.
+//! The counters of a node, so that nothing is dropped in silence.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-/// A count that only grows, and that any thread may read.
+/// A counter that only grows, and that any thread may read.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// Counts `more`.
+    /// Adds `more`.
     pub fn add(&self, more: u64) {
         self.0.fetch_add(more, Ordering::Relaxed);
     }
 
-    /// The count.
+    /// The current value.
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -23,32 +23,32 @@ impl Counter {
 /// A node's counters.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Datagrams taken off the socket: each was queued or dropped.
+    /// Datagrams read from the socket: each was queued or dropped.
     pub received: Counter,
     /// Datagrams put into the queue: each is still there, or was handled or abandoned.
     pub queued: Counter,
     /// Datagrams dropped because the queue was full, or the actor thread had ended.
     pub dropped: Counter,
-    /// Datagrams that were given to a turn.
+    /// Datagrams passed to a turn.
     pub handled: Counter,
     /// Datagrams left in the queue when the node failed.
     pub abandoned: Counter,
-    /// Of those handled, the ones that are no frame of ours.
+    /// Handled datagrams that are no frames of this format.
     pub malformed: Counter,
-    /// Of those handled, the ones of another cluster, or for another role than this.
+    /// Handled datagrams from another cluster, or for another role.
     pub foreign: Counter,
-    /// Frames that came in parts, and of which some were lost, or came too late.
+    /// Frames of several parts of which some parts were lost, or came too late.
     pub incomplete: Counter,
-    /// Messages and handshakes from somebody who may not say them, and messages to a role that does
-    /// not take part yet.
+    /// Messages and handshakes from senders that may not send them, and messages to a role that does not take
+    /// part yet.
     pub rejected: Counter,
-    /// Frames sent: datagrams, or what goes in several.
+    /// Frames sent, of one datagram or several.
     pub sent: Counter,
-    /// Frames that the system would not send, and messages that fit none.
+    /// Frames that the system refused to send, and messages too large for a frame.
     pub unsent: Counter,
 }
 
-/// What the counters of one node, or of several together, show.
+/// The values of the counters of one node, or the sums over several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// See [`Counters::received`].
@@ -76,7 +76,7 @@ pub struct Counts {
 }
 
 impl Counters {
-    /// What they show now.
+    /// The current values.
     pub fn read(&self) -> Counts {
         Counts {
             received: self.received.get(),

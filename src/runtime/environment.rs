@@ -1,5 +1,5 @@
-//! The environment of a member: time, chance and files. Real ones are the system's; a simulator has its
-//! own, so that it runs the same code in one thread and in virtual time, by a seed.
+//! The environment of a member: time, randomness and files. By default they are the system's; a simulator
+//! provides its own, to run the same code in one thread and in virtual time, by a seed.
 
 use std::fmt::Debug;
 use std::io;
@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::journal::folder::{FileSystem, Folder, SystemFiles};
 
-/// A clock that never goes back.
+/// A monotonic clock.
 pub trait Clock: Debug + Send + Sync {
     /// The time now.
     fn now(&self) -> Instant;
@@ -17,11 +17,11 @@ pub trait Clock: Debug + Send + Sync {
 
 /// A source of randomness.
 pub trait Random: Debug + Send + Sync {
-    /// A number of 128 bits: the name of something that nobody else may have. It must not depend on the
-    /// time, so that it differs between machines that start at once.
+    /// A unique number of 128 bits, to name something. It must not depend on the time, so that it differs
+    /// between machines that start at once.
     fn unique(&self) -> io::Result<u128>;
 
-    /// A number from 0 up to, and without, 1. Nothing but timing may depend on it.
+    /// A number in `0.0..1.0`. Only timing may depend on it.
     fn fraction(&self) -> f64;
 }
 
@@ -51,7 +51,7 @@ impl Random for SystemRandom {
     }
 }
 
-/// Time, chance and files, as one member finds them.
+/// The clock, randomness and files of one member.
 #[derive(Clone, Debug)]
 pub struct Environment {
     clock: Arc<dyn Clock>,
@@ -60,12 +60,12 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// An environment of these.
+    /// An environment of these parts.
     pub fn new(clock: Arc<dyn Clock>, random: Arc<dyn Random>, files: Arc<dyn FileSystem>) -> Self {
         Environment { clock, random, files }
     }
 
-    /// The environment that the operating system gives to its processes.
+    /// The environment of the operating system.
     pub fn system() -> Self {
         Environment::new(Arc::new(SystemClock), Arc::new(SystemRandom), Arc::new(SystemFiles))
     }
@@ -75,12 +75,12 @@ impl Environment {
         self.clock.now()
     }
 
-    /// A number of 128 bits that nobody else has: see [`Random::unique`].
+    /// A unique number of 128 bits: see [`Random::unique`].
     pub fn unique(&self) -> io::Result<u128> {
         self.random.unique()
     }
 
-    /// A number from 0 up to, and without, 1: see [`Random::fraction`].
+    /// A number in `0.0..1.0`: see [`Random::fraction`].
     pub fn fraction(&self) -> f64 {
         self.random.fraction()
     }
@@ -95,7 +95,7 @@ impl Environment {
         self.files.lock(path)
     }
 
-    /// A folder without its lock: see [`FileSystem::look`].
+    /// Opens a folder without its lock: see [`FileSystem::look`].
     pub fn look_at_folder(&self, path: &Path) -> Box<dyn Folder> {
         self.files.look(path)
     }

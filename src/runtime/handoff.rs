@@ -1,12 +1,12 @@
-//! The hand-off from one thread to another: a bounded queue, whose receiver sleeps while it is empty.
+//! The hand-off between two threads: a bounded queue whose receiver sleeps while it is empty.
 //!
-//! It is generic over its [`Threads`], so that `proofs/pump` can put this very code under loom: which end
-//! wakes and sleeps when is decided here alone. Of the queue it needs that each `try_send`, each
-//! `try_receive` and the end of the sender take effect at one moment, and of [`Sleeper::wake`] that what
-//! was done before it is seen after the [`Sleeper::sleep`] that it ends.
+//! It is generic over [`Threads`], so that `proofs/pump` can run this very code under loom: only this file
+//! decides when each end sleeps and wakes. It relies on two properties: each `try_send`, each `try_receive`
+//! and the end of the sender take effect at one moment; and all that was done before a [`Sleeper::wake`] is
+//! visible after the [`Sleeper::sleep`] that it ends.
 //!
-//! Crossbeam's own waiting spins and yields before it sleeps. Where there are more threads than
-//! processors, that takes time from those that have something to do. Here the receiver sleeps at once.
+//! Crossbeam's own receive spins and yields before it sleeps. With more threads than processors, that takes
+//! time from threads that have work. Here the receiver sleeps at once.
 
 use std::fmt::Debug;
 use std::marker::PhantomData;
@@ -21,11 +21,11 @@ pub enum Wait<T> {
     Item(T),
     /// The deadline has passed.
     Deadline,
-    /// Nobody sends any more, and the queue is empty.
+    /// The sender is gone, and the queue is empty.
     Closed,
 }
 
-/// A queue for at most `bound` items. The current thread is the one that takes them.
+/// A queue of at most `bound` items. The calling thread becomes the receiver.
 pub fn queue<T: Threads, I: Debug + Send + 'static>(bound: usize) -> (Put<T, I>, Take<T, I>) {
     let (sender, receiver) = T::queue(bound);
     let taker = T::Sleeper::current();
@@ -33,10 +33,10 @@ pub fn queue<T: Threads, I: Debug + Send + 'static>(bound: usize) -> (Put<T, I>,
     (put, Take { receiver, taker, stays: PhantomData })
 }
 
-/// The sending end, and the thread to wake. It is not [`Clone`]: the reader thread owns the only one.
+/// The sending end, with the thread to wake. It is not [`Clone`]: the reader thread owns the only one.
 #[derive(Debug)]
 pub struct Put<T: Threads, I: Debug + Send + 'static> {
-    /// None once this is being dropped.
+    /// `None` once this is being dropped.
     sender: Option<T::Sender<I>>,
     taker: T::Sleeper,
 }
@@ -50,7 +50,7 @@ pub struct Take<T: Threads, I: Debug + Send + 'static> {
 }
 
 impl<T: Threads, I: Debug + Send + 'static> Put<T, I> {
-    /// Puts an item into the queue if there is room, and never waits.
+    /// Puts an item into the queue if there is room. Never blocks.
     pub fn offer(&self, item: I) -> Offer {
         let Some(sender) = &self.sender else { return Offer::Closed };
         if T::FAULT == Some(Fault::WakesBeforeItem) {
@@ -63,7 +63,7 @@ impl<T: Threads, I: Debug + Send + 'static> Put<T, I> {
     }
 }
 
-/// The queue ends first, and then the taker is woken to see it.
+/// Closes the queue first, and then wakes the receiver to see it.
 impl<T: Threads, I: Debug + Send + 'static> Drop for Put<T, I> {
     fn drop(&mut self) {
         if T::FAULT == Some(Fault::WakesBeforeEnd) {
@@ -89,7 +89,7 @@ impl<T: Threads, I: Debug + Send + 'static> Take<T, I> {
             if left.is_some_and(|left| left.is_zero()) {
                 return Wait::Deadline;
             }
-            // What is put from here on leaves a token, with which this returns at once.
+            // An item put from here on leaves a token, which makes this return at once.
             self.taker.sleep(left);
             if T::FAULT == Some(Fault::SleepsUnlooked) {
                 self.taker.sleep(left);
@@ -97,7 +97,7 @@ impl<T: Threads, I: Debug + Send + 'static> Take<T, I> {
         }
     }
 
-    /// An item, if there is one now.
+    /// Takes an item, if there is one now.
     pub fn take(&self) -> Option<I> {
         match self.receiver.try_receive() {
             Look::Item(item) => Some(item),

@@ -1,31 +1,30 @@
-//! The handshake between roles of members: a member that has lost its disk, or runs from an older
-//! copy of it, is noticed before it breaks what it promised.
+//! The handshake between roles of members: it detects a member that has lost its disk, or runs from an older
+//! copy of it, before that member breaks a promise.
 //!
-//! An empty journal looks the same whether its member has never run or has lost its disk, and an
-//! older copy looks like a sound journal. So each role of each member remembers which journal the
-//! others have and how old it is ([`Peers`]), and they tell one another. Whoever is remembered with
-//! another journal than it has, or with an older one, stops, before it says anything else.
+//! An empty journal looks the same for a member that has never run and for one that has lost its disk, and an
+//! older copy looks like a sound journal. So each role of each member remembers the other roles' journals and
+//! their ages ([`Peers`]), and they tell one another. A role that is remembered with a different journal, or
+//! with an older one than it has said, stops before it sends anything else.
 //!
-//! A role takes part only once enough others have answered. **No delay replaces an answer.** How many
-//! that are is in `handshake/admission.rs`.
+//! A role takes part only once enough others have answered. **No delay replaces an answer.** The rules of how
+//! many are enough are in `handshake/admission.rs`.
 //!
-//! Each start of a role is a **life**, named by 128 random bits. A handshake says how old the journal
-//! was when this life began. If that is less than what a peer has heard of in another life, something
-//! is missing in it, also if it has grown past that since.
+//! Each start of a role is a **life**, named by 128 random bits. A handshake tells the age of the journal
+//! when this life began. If a peer has heard of a higher age in another life, entries are missing in the
+//! journal, even if it has grown past that age since.
 //!
 //! The limits of this:
-//! - The age that is remembered is the highest that was heard of, in any datagram of a life that has
-//!   greeted, and is on disk
-//!   [`LAG`](super::journal::peers::LAG) later, or at an orderly stop. An older copy is noticed before it
-//!   takes part if one of those that answer by then has heard of what is missing; else it is noticed
-//!   once such a one comes back, which is too late for what was done meanwhile.
-//! - A role whose journal does not grow, such as a leader that is never elected, can be put back
-//!   unnoticed to a time before it had heard of others.
-//! - A journal that was greeted with and then made anew is refused too, though nothing was promised
-//!   in it. A role forgets if its file `peers` is removed while it is down.
-//! - What members say is believed.
+//! - The age that is remembered is the highest one heard of, in any datagram of a life that has greeted. It
+//!   is on disk [`LAG`](super::journal::peers::LAG) later, or at an orderly stop. An older copy is detected
+//!   before it takes part if one of the roles that answer by then has heard of the missing entries; otherwise
+//!   it is detected once such a role comes back, which is too late for what was done meanwhile.
+//! - A role whose journal does not grow, such as a leader that is never elected, can be put back undetected
+//!   to a time before it had heard of others.
+//! - A journal that was greeted with and then made anew is refused too, though nothing was promised in it. A
+//!   role forgets if its file `peers` is removed while it is down.
+//! - Members are trusted to tell the truth.
 //!
-//! It is no part of the protocol: the actor does not notice.
+//! The handshake is no part of the protocol, and invisible to the actor.
 
 mod admission;
 
@@ -46,22 +45,22 @@ use admission::Rule;
 
 /// The time between two questions of a role that waits.
 const AGAIN: Duration = Duration::from_millis(50);
-/// The time between two questions of a role that takes part, to those that it has not heard from.
+/// The time between two questions of a role that takes part, to roles that have not confirmed.
 const NOW_AND_THEN: Duration = Duration::from_secs(1);
-/// The time after which a role says what it waits for, and between two times.
+/// The time between two log lines of a role that waits.
 const COMPLAINS: Duration = Duration::from_secs(10);
 
-/// What one role of a member says to another. The header of its datagram says who it is, of which
-/// cluster, and how old its journal is now.
+/// A handshake from one role of a member to another. The header of its datagram names both roles and the
+/// cluster, and has the current age of the sender's journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Handshake {
     /// The sender's journal.
     pub journal: JournalId,
     /// The sender's life.
     pub life: u128,
-    /// The age of its journal when that began.
+    /// The age of the sender's journal when this life began.
     pub began: u64,
-    /// What the sender remembers of the addressee's journal; none if it remembers none.
+    /// The journal that the sender remembers of the addressee, if any.
     pub remembers: Option<Remembered>,
     /// True if the sender wants an answer.
     pub asks: bool,
@@ -76,25 +75,25 @@ impl Framed for Handshake {
 pub struct Opened {
     /// The journal.
     pub journal: JournalId,
-    /// Names this life: 128 bits that no other has.
+    /// The name of this life: 128 bits that no other life has.
     pub life: u128,
-    /// The entries that were found in it.
+    /// The number of entries found in the journal.
     pub began: u64,
 }
 
-/// Decides when one role of a member may take part, and whether it must stop.
+/// The admission of one role: decides when it may take part, and if it must stop.
 #[derive(Debug)]
 pub struct Admission {
     own: Opened,
     peers: Peers,
     others: BTreeMap<Party, Other>,
-    /// None once its role takes part.
+    /// `None` once the role takes part.
     rule: Option<Rule>,
-    /// True once members of this cluster were heard of that have another file.
+    /// True once members of this cluster were heard of that have a different configuration file.
     disputed: bool,
-    /// When it asks next those that have not confirmed.
+    /// The time of the next questions to the roles that have not confirmed.
     asks_at: Instant,
-    /// When it says next what it waits for.
+    /// The time of the next log line about waiting.
     complains_at: Instant,
     warnings: Rate,
 }
@@ -102,27 +101,26 @@ pub struct Admission {
 #[derive(Debug)]
 struct Other {
     name: String,
-    /// True once it has said, in this life, that it remembers this journal, and has one itself that it
-    /// may have.
+    /// True once it has confirmed in this life: it remembers this journal, and its own journal is sound.
     confirmed: bool,
     heard: Heard,
 }
 
-/// What was heard of another's journal in this life.
+/// The findings on another role's journal in this life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Heard {
     Nothing,
-    /// It is the one that is remembered, and nothing is missing in it.
+    /// The journal is the one remembered, and no entry is missing.
     Sound {
-        /// Its owner's life.
+        /// The life of its owner.
         life: u128,
     },
-    /// It is another one, or an older copy.
+    /// The journal is a different one, or an older copy.
     Unsound,
 }
 
 impl Admission {
-    /// Speaks for the role of `me`, which has opened this journal and remembers these peers. Members
+    /// The admission of the role of `me`, which has opened this journal and remembers these peers. Members
     /// named in `without` will never answer.
     pub fn new(
         (me, own): (Party, Opened),
@@ -141,7 +139,7 @@ impl Admission {
         Admission { own, peers, others, rule, disputed, asks_at, complains_at, warnings }
     }
 
-    /// The names of those whose answers its role waits for: if none, it may take part.
+    /// The names of the roles whose answers this role waits for; empty if it may take part.
     pub(super) fn waits_for(&self) -> Vec<String> {
         let Some(rule) = &self.rule else { return Vec::new() };
         if self.disputed {
@@ -152,7 +150,8 @@ impl Admission {
         rule.missing(cluster, confirmed).into_iter().map(|role| cluster.role_name(role)).collect()
     }
 
-    /// Takes part from now on, if it may. That is durable when this returns.
+    /// Makes the role take part, if it may, and returns true if it does. The decision is durable when this
+    /// returns.
     pub(super) fn may_take_part(&mut self, now: Instant) -> Result<bool, HostError> {
         if self.rule.is_none() {
             return Ok(true);
@@ -180,23 +179,23 @@ impl Admission {
         );
     }
 
-    /// When there is something to do even if nothing comes.
+    /// The time at which there is work even if no datagram comes.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let asks = self.missing().next().map(|_| self.asks_at);
         asks.into_iter().chain(self.peers.save_at()).min()
     }
 
-    /// Saves what was noted of the others, if it is time.
+    /// Saves the ages of the others' journals, if it is time.
     pub(super) fn save(&mut self, now: Instant) -> io::Result<()> {
         self.peers.save(now)
     }
 
-    /// Saves what was noted of the others.
+    /// Saves the ages of the others' journals.
     pub(super) fn save_now(&mut self) -> io::Result<()> {
         self.peers.save_now()
     }
 
-    /// Whom to ask now, and what.
+    /// The handshakes that are due now, with their addressees.
     pub(super) fn due(&mut self, now: Instant) -> Vec<(Party, Handshake)> {
         if now < self.asks_at {
             return Vec::new();
@@ -205,19 +204,20 @@ impl Admission {
         self.missing().map(|(role, other)| (*role, self.handshake(&other.name, true))).collect()
     }
 
-    /// False for a role that has another journal than is remembered of it, or an older copy: nothing
-    /// that it says is to be believed.
+    /// False for a role that has a different journal than is remembered, or an older copy: all its messages
+    /// are ignored.
     pub(super) fn trusts(&self, from: Party) -> bool {
         self.others.get(&from).is_none_or(|other| other.heard != Heard::Unsound)
     }
 
-    /// The tag by which this life is told from others in all that is sent.
+    /// The tag that identifies this life in all datagrams.
     pub(super) fn life(&self) -> u32 {
         tag(self.own.life)
     }
 
-    /// Takes note of how old the journal of another is, which stands in all that it sends in a life. What
-    /// comes from a life that has not greeted says nothing of the one that has: the role is asked.
+    /// Records the age of another role's journal, which is in the header of all that it sends in a life. A
+    /// datagram of a life that has not greeted yet says nothing of the journal that is known: the role is
+    /// asked.
     pub(super) fn note(&mut self, from: Party, (life, age): (u32, u64), now: Instant) {
         let Some(other) = self.others.get_mut(&from) else { return };
         match other.heard {
@@ -229,16 +229,16 @@ impl Admission {
         }
     }
 
-    /// Hears of a cluster that somebody is of. If it is this one by another file, a role that has never
-    /// run does not take part: it may have been added to the file by hand.
+    /// Takes note of a cluster that some member belongs to. If it is this one by a different file, a role
+    /// that has never run does not take part: it may have been added to the file by hand.
     pub(super) fn hear_of(&mut self, cluster: &Brief) {
         let own = self.peers.cluster();
         let never_ran = self.rule.as_ref().is_some_and(Rule::is_of_first_time);
         self.disputed |= never_ran && cluster.is_of(own) && *cluster != own.brief();
     }
 
-    /// Hears a handshake from a role whose journal has this age. Gives the answer, if there is to be
-    /// one. An error says that its role must stop.
+    /// Handles a handshake from a role whose journal has this age, and returns the answer, if any. An error
+    /// means that the own role must stop.
     pub(super) fn hear(
         &mut self,
         (from, age): (Party, u64),
@@ -274,14 +274,14 @@ impl Admission {
         other.heard = if sound { Heard::Sound { life } } else { Heard::Unsound };
         other.confirmed = sound && (other.confirmed || handshake.remembers.is_some());
         let confirmed = other.confirmed;
-        // Whoever has lost something must hear of it, whether it asks or not.
+        // A role whose journal is unsound must hear of it, even if it does not ask.
         Ok(match handshake.asks || !sound {
             true => Answer::Handshake(self.handshake(&peer, !confirmed)),
             false => Answer::Nothing,
         })
     }
 
-    /// Those that have not confirmed.
+    /// The roles that have not confirmed.
     fn missing(&self) -> impl Iterator<Item = (&Party, &Other)> {
         self.others.iter().filter(|(_, other)| !other.confirmed)
     }
@@ -292,19 +292,19 @@ impl Admission {
     }
 }
 
-/// The bits of a life that stand in every header: enough to tell two lives of one role apart.
+/// The bits of a life that are in every header: enough to tell two lives of one role apart.
 fn tag(life: u128) -> u32 {
     life as u32
 }
 
-/// What is said on a handshake.
+/// The answer to a handshake.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// This.
+    /// An answer to send.
     Handshake(Handshake),
-    /// Nothing: it counts.
+    /// No answer is needed: the handshake counts.
     Nothing,
-    /// Nothing: whoever says it may not.
+    /// No answer, as the sender may not send handshakes.
     Rejected,
 }
 

@@ -1,7 +1,7 @@
-//! The host of one actor: performs what its steps ask for, in the one safe order.
+//! The host of one actor: performs the effects of its steps, in the one safe order.
 //!
-//! **Architecture invariant: save, then send, then set timers.** Nothing leaves the machine before
-//! what it claims is durable, and a journal that fails stops the node before it says anything.
+//! **Architecture invariant: save, then send, then set timers.** No message leaves the machine before what it
+//! claims is durable, and a node whose journal fails stops before it sends anything.
 
 mod actor;
 mod drops;
@@ -40,11 +40,11 @@ use super::udp::Transport;
 use super::wire::{BUNDLE, Header, Kind, Opened, WireError, open};
 use crate::paxos::{Message, Panic, Record, State, Timer};
 
-/// One actor with its journal, its transport and its timers.
+/// A host: one actor with its journal, its transport and its timers.
 #[derive(Debug)]
 pub struct Host<A: HostedActor, T, J> {
     me: Me,
-    /// As the actor knows itself.
+    /// The id by which the actor knows itself.
     id: Id,
     actor: A,
     state: Cow<'static, State>,
@@ -55,7 +55,7 @@ pub struct Host<A: HostedActor, T, J> {
     counters: Arc<Counters>,
     admission: Option<Admission>,
     pace: Pace,
-    /// When the last sync began, and how long it took.
+    /// The start and the duration of the last sync.
     last_sync: Option<(Instant, Duration)>,
     /// The most bytes of a frame of several messages.
     bundle: usize,
@@ -65,25 +65,25 @@ pub struct Host<A: HostedActor, T, J> {
     warnings: Rate,
     chain: Chain,
     monitor: Monitor,
-    /// What its start has effects for, until it takes part.
+    /// The effects of the actor's start, held back until it takes part.
     held: Option<Effects>,
 }
 
-/// What the steps of one turn have effects for.
+/// The effects of the steps of one turn.
 #[derive(Debug, Default)]
 struct Effects {
     saves: Vec<Record>,
     sends: Vec<(Id, Message)>,
-    /// The last word on each: how long it takes from now on, or that it is cancelled. A turn may set the
-    /// same one for each of its messages.
+    /// The last change of each timer: its new duration, or `None` if it is cancelled. A turn may set the same
+    /// timer for each of its messages.
     timers: BTreeMap<Timer, Option<Range<Duration>>>,
     inquiries: Vec<(Id, StatusRequest)>,
     handshakes: Vec<(Party, Handshake)>,
 }
 
 impl<A: HostedActor, T: Transport, J: Journal> Host<A, T, J> {
-    /// Starts the actor with what it saved in earlier lives. It takes part once it is admitted, if
-    /// somebody decides that.
+    /// Starts the actor with what it saved in earlier lives. It takes part once `ready.admission` admits it,
+    /// or at once if there is none.
     pub fn start(
         ready: Ready<A, J>,
         transport: T,
@@ -131,8 +131,8 @@ impl<A: HostedActor, T: Transport, J: Journal> Host<A, T, J> {
         Ok(host)
     }
 
-    /// What the actor knows in the end. What was noted of the others is saved, so that no older copy of
-    /// a journal is taken for the last one after an orderly stop.
+    /// The final state of the actor. Saves the ages of the others' journals first, so that after an orderly
+    /// stop no older copy of a journal passes for the last one.
     pub fn into_state(mut self) -> State {
         let saved = self.admission.as_mut().map_or(Ok(()), Admission::save_now);
         if let Err(error) = saved {
@@ -157,7 +157,7 @@ impl<A: HostedActor, T: Transport, J: Journal> Host<A, T, J> {
             self.hear_stranger(datagram, &opened);
             return Ok(());
         }
-        // Only whoever says something is given an id.
+        // Only senders of messages get an id.
         let from = opened.header.from;
         let src = from.id().unwrap_or_else(|| self.transport.id(datagram.from));
         let heard = match opened.kind {
@@ -181,7 +181,7 @@ impl<A: HostedActor, T: Transport, J: Journal> Host<A, T, J> {
         Ok(())
     }
 
-    /// A part of a frame. The frame is heard as if it had come in one piece, once all of it is here.
+    /// Hears a part of a frame. Once all parts are here, the frame is heard as if it had come in one piece.
     fn hear_part(
         &mut self,
         from: SocketAddr,
@@ -256,7 +256,7 @@ impl<A: HostedActor, T: Transport, J: Journal> Host<A, T, J> {
         self.counters.malformed.add(1);
     }
 
-    /// Save, then send, then set timers.
+    /// Performs effects: saves, then sends, then sets timers.
     fn perform(&mut self, effects: Effects) -> Result<(), HostError> {
         let Effects { saves, sends, timers, inquiries, handshakes } = effects;
         if !saves.is_empty() {
@@ -269,7 +269,7 @@ impl<A: HostedActor, T: Transport, J: Journal> Host<A, T, J> {
         let now = self.environment.now();
         sends.iter().for_each(|(to, message)| self.monitor.send(Party::of(*to), message, now));
         self.send(sends);
-        // What is reported may have been learned in this very turn, so it comes after the saves.
+        // A report may tell what was learned in this turn, so it comes after the saves.
         for (to, inquiry) in inquiries {
             let network = self.drops.network(&self.transport, now);
             let host = (self.counters.read(), network, self.journal_stats(now), self.waits_for());
@@ -288,7 +288,7 @@ impl<A: HostedActor, T: Transport, J: Journal> Host<A, T, J> {
         Ok(())
     }
 
-    /// What the journal says of itself, and how long it takes.
+    /// The statistics of the journal, with the duration of the last sync.
     fn journal_stats(&self, now: Instant) -> Option<JournalStats> {
         let (stats, last) = (self.journal.stats()?, self.last_sync);
         let ago = |(began, took): (Instant, Duration)| now.saturating_duration_since(began + took);
@@ -308,7 +308,7 @@ impl<A: HostedActor, T: Transport, J: Journal> Turn for Host<A, T, J> {
         timers.into_iter().chain(self.admission.as_ref().and_then(Admission::deadline)).min()
     }
 
-    /// Messages first, then the timers that they have not put off.
+    /// Takes a turn: messages first, then the timers that they have not put off.
     fn turn(&mut self, batch: &mut Vec<Datagram>) -> Result<(), HostError> {
         let (_, panics) = self.panics();
         let turned = self.take_turn(batch);
@@ -329,7 +329,7 @@ impl<A: HostedActor, T: Transport, J: Journal> Turn for Host<A, T, J> {
 }
 
 impl<A: HostedActor, T: Transport, J: Journal> Host<A, T, J> {
-    /// The last panic of the state machine in words, and how many there were.
+    /// The last panic of the state machine, in words, and the number of all panics.
     fn panics(&self) -> (String, u64) {
         let (last, count) =
             self.state.as_leader().map_or((&[][..], 0), |it| it.executor().panics());
@@ -337,8 +337,8 @@ impl<A: HostedActor, T: Transport, J: Journal> Host<A, T, J> {
     }
 
     fn take_turn(&mut self, batch: &mut Vec<Datagram>) -> Result<(), HostError> {
-        // A timer that runs out while this turn saves is for the next one: what came meanwhile, such as
-        // a heartbeat, is heard first.
+        // A timer that runs out while this turn saves is left to the next turn, so that messages that came
+        // meanwhile, such as a heartbeat, are heard first.
         let began = self.environment.now();
         let mut effects = Effects::default();
         for datagram in batch.drain(..) {
@@ -359,8 +359,8 @@ impl<A: HostedActor, T: Transport, J: Journal> Host<A, T, J> {
 }
 
 impl<A: HostedActor, T: Transport, J: Journal> Host<A, T, J> {
-    /// Asks those whom it is time to ask, and starts to take part once enough have answered. True if
-    /// it takes part.
+    /// Sends the handshakes that are due, and starts to take part once admitted. Returns true if the role
+    /// takes part.
     fn take_part(&mut self) -> Result<bool, HostError> {
         let now = self.environment.now();
         if let Some(admission) = &mut self.admission {
@@ -381,7 +381,7 @@ impl<A: HostedActor, T: Transport, J: Journal> Host<A, T, J> {
         Ok(true)
     }
 
-    /// The roles of others that it must hear from before it takes part.
+    /// The roles of others that this role must hear from before it takes part.
     fn waits_for(&self) -> Vec<String> {
         self.admission.as_ref().map(Admission::waits_for).unwrap_or_default()
     }

@@ -1,10 +1,10 @@
-//! The identity of a cluster: all that decides safety, or what commands come to.
+//! The identity of a cluster: all settings that decide safety, or the results of commands.
 //!
-//! Two members that differ in any of it may choose two values for one instance, or come to two
-//! states from one history. So its digest stands in every journal, and in the header of every
-//! datagram, and whoever has another is refused. (The state machine counts by the name in the file: which
-//! one an embedding program really applies commands to is up to the program.) Addresses, data directories, timings and windows
-//! are not in it: those may change from one start to the next.
+//! Two members that differ in any of them may choose two values for one instance, or reach two states from
+//! one history. So the digest of the identity is in every journal, and in the header of every datagram, and a
+//! member with a different one is refused. (Of the state machine only the name in the file counts: an
+//! embedding program decides which machine it really runs.) Addresses, data directories, timings and windows
+//! are not included: those may change from one start to the next.
 
 use std::fmt;
 use std::io;
@@ -16,18 +16,18 @@ use super::environment::{Random, SystemRandom};
 use super::party::Party;
 use crate::paxos::{AcceptorId, LeaderId};
 
-/// The name that `synod init` draws for a cluster. Two clusters never share one, whatever people
-/// call them.
+/// The random name of a cluster, drawn by `synod init`. Two clusters never share one, even if their display
+/// names are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClusterId(pub u128);
 
 impl ClusterId {
-    /// A new one, by the system's randomness.
+    /// Draws a new id from the system's randomness.
     pub fn draw() -> io::Result<Self> {
         SystemRandom.unique().map(ClusterId)
     }
 
-    /// The first eight digits, by which people tell clusters apart.
+    /// The first eight hexadecimal digits, as displayed.
     fn short(self) -> u32 {
         (self.0 >> 96) as u32
     }
@@ -58,7 +58,7 @@ impl FromStr for ClusterId {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClusterDigest(pub [u8; DIGEST]);
 
-/// The bytes of a digest.
+/// The number of bytes of a digest.
 pub(super) const DIGEST: usize = 16;
 
 impl fmt::Display for ClusterDigest {
@@ -81,10 +81,10 @@ impl FromStr for ClusterDigest {
     }
 }
 
-/// A member, and which roles it plays.
+/// A member and its roles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberRoles {
-    /// Its name.
+    /// The name of the member.
     pub name: String,
     /// True if it is a leader.
     pub leader: bool,
@@ -100,26 +100,26 @@ impl fmt::Display for MemberRoles {
     }
 }
 
-/// All that decides safety, or what commands come to.
+/// All settings that decide safety, or the results of commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterIdentity {
-    /// The cluster's name of 128 bits.
+    /// The id of 128 bits.
     pub id: ClusterId,
-    /// The name that people call it by.
+    /// The display name.
     pub name: String,
     /// The name of the state machine.
     pub machine: String,
-    /// For how many instances a client is remembered after its last command.
+    /// The number of instances for which a client is remembered after its last command.
     pub lease: u64,
-    /// How many bytes of replies are kept for clients that may ask again.
+    /// The most bytes of replies that are kept for repeated requests.
     pub reply_bytes: u64,
-    /// How many acceptors must promise, and how many must vote.
+    /// The number of acceptors that must promise, and that must vote.
     pub quorums: (usize, usize),
     /// The members, in the order by which leaders and acceptors are counted.
     pub members: Vec<MemberRoles>,
 }
 
-/// The most bytes that an identity has as text: 128 members, each with a name of 32 bytes.
+/// The most bytes of an identity as text: 128 members, each with a name of 32 bytes.
 pub const MAX_IDENTITY: usize = 8 * 1024;
 
 /// The first words of the text; the version follows.
@@ -128,7 +128,7 @@ pub(super) const TITLE: &str = "synod cluster";
 pub(super) const VERSION: u32 = 1;
 
 impl ClusterIdentity {
-    /// The hash of it that goes into journals and datagrams.
+    /// The digest that goes into journals and datagrams.
     pub fn digest(&self) -> ClusterDigest {
         let hash = blake3::hash(self.to_string().as_bytes());
         let mut digest = [0; DIGEST];
@@ -136,13 +136,13 @@ impl ClusterIdentity {
         ClusterDigest(digest)
     }
 
-    /// The identity as a person refers to it.
+    /// The display of the cluster: its name and the start of its id.
     pub fn called(&self) -> String {
         called(&self.name, self.id.short())
     }
 
-    /// The names of all roles of all members, such as "n2/acceptor", leaders first, and the place of
-    /// their member in the file.
+    /// All roles of all members, leaders first: the role, its name, such as "n2/acceptor", and the index of
+    /// the member in the file.
     pub fn roles(&self) -> impl Iterator<Item = (Party, String, usize)> {
         let members = || self.members.iter().enumerate();
         let leaders = members().filter(|(_, member)| member.leader);
@@ -162,13 +162,13 @@ impl ClusterIdentity {
         named.map_or_else(|| party.to_string(), |(_, name, _)| name)
     }
 
-    /// The differences between this identity, `found` somewhere, and the one that was `expected`:
-    /// one clause each; none if they are equal.
+    /// The differences between the identity `found` and the one `expected`, one clause each; empty if they
+    /// are equal.
     pub fn differences(found: &Self, expected: &Self) -> Vec<String> {
         Brief::differences(&found.brief(), &expected.brief(), Some((found, expected)))
     }
 
-    /// What strangers are told of it.
+    /// The summary for strangers.
     pub fn brief(&self) -> Brief {
         let members: Vec<String> = self.members.iter().map(ToString::to_string).collect();
         let hash = *blake3::hash(members.join("\n").as_bytes()).as_bytes();
@@ -187,7 +187,7 @@ impl ClusterIdentity {
     }
 }
 
-/// What strangers are told of an identity: enough to say what differs, and not the digest by which
+/// The summary of an identity for strangers: enough to tell the differences, but without the digest by which
 /// members know one another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Brief {
@@ -202,17 +202,17 @@ pub struct Brief {
 }
 
 impl Brief {
-    /// The cluster as a person refers to it.
+    /// The display of the cluster: its name and the start of its id.
     pub fn called(&self) -> String {
         called(&self.name, self.id)
     }
 
-    /// True if it tells of the cluster with this id, though perhaps with other members.
+    /// True if this is a summary of the cluster with this id, perhaps with other members.
     pub fn is_of(&self, cluster: &ClusterIdentity) -> bool {
         self.id == cluster.id.short()
     }
 
-    /// The differences between what was found and what was expected, one clause each.
+    /// The differences between the summary `found` and the one `expected`, one clause each.
     pub fn differences(
         found: &Brief,
         expected: &Brief,
@@ -261,7 +261,7 @@ fn called(name: &str, id: u32) -> String {
     format!("'{}' (id {id:08x}...)", shown(name))
 }
 
-/// A name that may be a stranger's, fit for a terminal.
+/// A name, perhaps a stranger's, escaped for a terminal.
 pub(super) fn shown(name: &str) -> String {
     name.chars().take(64).flat_map(char::escape_default).collect()
 }
@@ -271,7 +271,7 @@ fn listed(members: &[MemberRoles]) -> String {
     members.join(", ")
 }
 
-/// The text whose digest is taken, and which stands beside each journal.
+/// The text form, which is hashed for the digest, and stored beside each journal.
 impl fmt::Display for ClusterIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ClusterIdentity { id, name, machine, lease, reply_bytes, quorums, members } = self;

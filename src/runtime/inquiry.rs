@@ -1,7 +1,7 @@
-//! Inquiries: what anybody may ask a running member, and what it reports.
+//! Status requests, which any program may send to a running member, and the reports that answer them.
 //!
-//! They are no part of the protocol: the host answers them, from what its actor knows and what it
-//! has counted itself, and the actor does not notice.
+//! They are no part of the protocol: the host answers them, from its actor's state and its own counters, and
+//! the actor does not notice.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,26 +13,26 @@ use super::wire::{Framed, Kind};
 use crate::paxos::limits::PAGE;
 use crate::paxos::{Ballot, Decree, Instance, LeaderId, Stance, State};
 
-/// What is asked.
+/// A question to a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StatusRequest {
-    /// How the member is.
+    /// Asks for the status of the member.
     Status,
-    /// What it knows to be chosen, from this instance on.
+    /// Asks for a page of the decrees known to be chosen, from this instance on.
     Log(Instance),
-    /// The digest of all that it knows to be chosen before this instance.
+    /// Asks for the digest of all decrees before this instance.
     Digest(Instance),
 }
 
-/// What is answered.
+/// The answer to a status request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Report {
-    /// How the member is.
+    /// The status of the member.
     Status(Box<Status>),
-    /// One page of the history; an acceptor's is empty.
+    /// A page of the history; an acceptor's is empty.
     Log(Page),
-    /// The digest of a history before an instance; none if the history does not go so far. An
-    /// acceptor has none.
+    /// The digest of the history before an instance; `None` if the history does not reach it, and of an
+    /// acceptor.
     Digest(Instance, Option<HistoryDigest>),
 }
 
@@ -44,62 +44,62 @@ impl Framed for Report {
     const KIND: Kind = Kind::Report;
 }
 
-/// How a member is.
+/// The status of a member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
-    /// What it knows, by the role that it plays.
+    /// The state of the actor, by role.
     pub role: RoleStatus,
-    /// What it has counted since it started.
+    /// The counters since the start.
     pub counts: Counts,
-    /// Its socket, as the system reports it.
+    /// The socket, as the system reports it.
     pub network: Network,
-    /// Its journal; none if it keeps none on disk.
+    /// The journal; `None` if there is none on disk.
     pub journal: Option<JournalStats>,
     /// The roles of others that it must hear from before it takes part; empty if it does.
     pub waits_for: Vec<String>,
 }
 
-/// What a member knows, by the role that it plays.
+/// The state of the actor, by role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RoleStatus {
-    /// Of a leader.
+    /// The state of a leader.
     Leader(LeaderStatus),
-    /// Of an acceptor.
+    /// The state of an acceptor.
     Acceptor(AcceptorStatus),
-    /// Of a client: nothing.
+    /// A client, whose state is not reported.
     Client,
 }
 
-/// What a leader knows.
+/// The state of a leader.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaderStatus {
     /// "follower", "candidate" or "primary".
     pub stance: String,
-    /// Who is primary, as far as it knows.
+    /// The primary, as far as it knows.
     pub primary: Option<LeaderId>,
-    /// The ballot that it acts under, or the highest that it has heard of.
+    /// The ballot that it acts under, or else the highest that it has heard of.
     pub ballot: Ballot,
     /// True of a primary that knows all that was chosen before it was elected.
     pub current: bool,
     /// The first instance that it does not know to be chosen; all below are applied.
     pub first_unchosen: Instance,
-    /// How many commands it has applied. Instances without one are no-ops, or repeat a command.
+    /// The number of commands applied. The other instances are no-ops, or repeat a command.
     pub applied: u64,
-    /// How many instances it knows to be chosen beyond the first that it does not.
+    /// The number of instances known to be chosen beyond `first_unchosen`.
     pub beyond: u64,
-    /// How many instances it has missed among those.
+    /// The number of instances that are missing among those.
     pub gaps: u64,
-    /// How many clients it remembers.
+    /// The number of clients that have a session.
     pub sessions: u64,
 }
 
-/// What an acceptor knows.
+/// The state of an acceptor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AcceptorStatus {
-    /// Below this it votes no more.
+    /// The ballot below which it no longer votes.
     pub promised: Ballot,
-    /// In how many instances it has voted.
+    /// The number of instances in which it has voted.
     pub votes: u64,
 }
 
@@ -108,17 +108,17 @@ pub struct AcceptorStatus {
 pub struct Page {
     /// The instance of the first entry.
     pub first: Instance,
-    /// What was chosen, instance by instance, and whether it was applied there: a no-op is not, nor
-    /// is a command that was applied before.
+    /// The chosen decrees, instance by instance, each with true if it was applied there: no-ops are not, nor
+    /// are commands that were applied before.
     pub entries: Vec<(Decree, bool)>,
     /// The first instance that is not known to be chosen.
     pub first_unchosen: Instance,
 }
 
-/// What a host knows of itself, beside its actor.
+/// The host's part of a status: counters, network, journal, and the roles waited for.
 pub(super) type OfHost = (Counts, Network, Option<JournalStats>, Vec<String>);
 
-/// What a member with this state reports.
+/// The report of a member in this state.
 pub(super) fn report(
     inquiry: StatusRequest,
     (state, chain): (&State, &Chain),

@@ -1,5 +1,5 @@
-//! A network that loses what some others send: partitions and losses between named members, for
-//! experiments. It stands between a socket and its reader, so it works on any system.
+//! A lossy network for experiments: partitions and losses between named members. It sits between a socket and
+//! its reader, so it works on any system.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::addresses::canonical;
 use super::pump::{Received, Source};
 
-/// How likely it is that a datagram from each address is lost. May be changed at any time.
+/// The probability of losing a datagram, by source address. May be changed at any time.
 #[derive(Debug, Default)]
 pub struct Losses(Mutex<Odds>);
 
@@ -20,13 +20,13 @@ struct Odds {
 }
 
 impl Losses {
-    /// Nothing is lost yet. The same seed makes the same choices.
+    /// No losses yet. The same seed makes the same choices.
     pub fn new(seed: u64) -> Self {
         let random = fastrand::Rng::with_seed(seed);
         Losses(Mutex::new(Odds { percent: BTreeMap::new(), random }))
     }
 
-    /// From now on, so many of a hundred datagrams from there are lost; of 100, all.
+    /// Sets the percentage of datagrams from this address that are lost.
     pub fn set(&self, from: SocketAddr, percent: u8) {
         self.odds().percent.insert(canonical(from), percent);
     }
@@ -49,7 +49,7 @@ pub struct Lossy<S> {
 }
 
 impl<S: Source> Lossy<S> {
-    /// Stands before a source.
+    /// A lossy layer before a source.
     pub fn new(source: Arc<S>, losses: Arc<Losses>) -> Self {
         Lossy { source, losses }
     }
@@ -73,7 +73,7 @@ impl<S: Source> Source for Lossy<S> {
 mod tests {
     use super::*;
 
-    /// Gives out datagrams from ports 1 and 2 in turn.
+    /// A source that gives out datagrams from ports 1 and 2 in turn.
     struct Two(Mutex<u16>);
 
     impl Source for Two {
@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(heard(1), 1000);
     }
 
-    /// A socket of IPv6 names those of IPv4 by mapped addresses.
+    /// An IPv6 socket reports IPv4 senders by mapped addresses.
     #[test]
     fn an_address_is_the_same_by_both_versions_of_ip() {
         let (v4, mapped) = ("192.0.2.1:7101", "[::ffff:192.0.2.1]:7101");

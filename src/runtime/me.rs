@@ -1,4 +1,4 @@
-//! Oneself: the role that one plays, and the cluster that one is of.
+//! The own role and cluster of a node.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub struct Me {
 }
 
 impl Me {
-    /// This role of this cluster, or one of its clients.
+    /// This role, or a client, of this cluster.
     pub fn new(party: Party, cluster: Arc<ClusterIdentity>) -> Self {
         let digest = cluster.digest();
         Me { party, cluster, digest }
@@ -26,7 +26,7 @@ impl Me {
         self.party
     }
 
-    /// The name of the role, as people know it: such as "n2/acceptor".
+    /// The display name of the role, such as "n2/acceptor".
     pub fn name(&self) -> String {
         self.cluster.role_name(self.party)
     }
@@ -36,12 +36,12 @@ impl Me {
         &self.cluster
     }
 
-    /// The header of what is said to somebody, by whoever has a journal of this age.
+    /// The header of a datagram to `to`, from a role whose journal has this age.
     pub fn header(&self, to: Party, age: u64) -> Header {
         Header { cluster: self.digest, from: self.party, to, life: 0, age, sync: 0 }
     }
 
-    /// True if this was said in the same cluster, and to this role.
+    /// True if a datagram with this header is from the same cluster, and for this role.
     pub fn is_meant(&self, header: &Header) -> bool {
         header.cluster == self.digest && header.to == self.party
     }

@@ -1,8 +1,7 @@
 //! One actor on one socket: everything that does IO.
 //!
-//! [`pump`] moves datagrams from the socket to the actor's thread, [`host`] performs what the
-//! actor asks for, [`run`] puts the two together. [`spawn`] runs the same actors by Stateright's
-//! own runtime instead.
+//! [`pump`] moves datagrams from the socket to the actor's thread, [`host`] performs the actor's effects,
+//! [`run`] puts the two together.
 
 pub mod addresses;
 pub mod chain;

@@ -1,5 +1,5 @@
-//! The members' names in the cluster's file, in place of those that the protocol has for them: people
-//! see `n2` and `3.n2` where the model says `L2` and `3.L2`.
+//! The members' names in the configuration file, which replace those of the protocol in displays: `n2` and
+//! `3.n2` in place of `L2` and `3.L2`.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::identity::ClusterIdentity;
 use super::party::Party;
 use crate::paxos::{Ballot, Decree, Instance, LeaderId, Record, Vote};
 
-/// The names of the members that play roles. Whoever is not among them is called as in the protocol.
+/// The names of members, by role. A role without a name keeps that of the protocol.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names(Vec<(Party, String)>);
 
@@ -20,7 +20,7 @@ impl Names {
         Names(cluster.roles().filter_map(|(party, _, at)| Some((party, name(at)?))).collect())
     }
 
-    /// The name of the member that plays a role.
+    /// The name of the member in this role.
     pub fn party(&self, party: Party) -> String {
         let named = self.0.iter().find(|(other, _)| *other == party);
         named.map_or_else(|| party.to_string(), |(_, name)| name.clone())
@@ -31,18 +31,18 @@ impl Names {
         self.party(Party::Leader(leader))
     }
 
-    /// A ballot with the name of its leader; none of the one that is below all in use.
+    /// A ballot with the name of its leader; `None` for [`Ballot::NONE`].
     pub fn ballot(&self, ballot: Ballot) -> Option<NamedBallot> {
         let Ballot { round, leader } = ballot;
         (ballot != Ballot::NONE).then(|| NamedBallot { round, leader: self.leader(leader) })
     }
 
-    /// A ballot in words, such as "3.n2"; "none" for the one that is below all in use.
+    /// A ballot in words, such as "3.n2", or "none" for [`Ballot::NONE`].
     pub fn ballot_in_words(&self, ballot: Ballot) -> String {
         self.ballot(ballot).map_or_else(|| ballot.to_string(), |ballot| ballot.to_string())
     }
 
-    /// A record with the names of leaders.
+    /// A record with leaders by name.
     pub fn record(&self, record: Record) -> NamedRecord {
         match record {
             Record::Round(round) => NamedRecord::Round(round),
@@ -54,7 +54,7 @@ impl Names {
     }
 }
 
-/// A ballot as people see it.
+/// A ballot for display.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NamedBallot {
     /// The round.
@@ -69,7 +69,7 @@ impl fmt::Display for NamedBallot {
     }
 }
 
-/// A record as people see it.
+/// A record for display.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum NamedRecord {
     /// A leader uses a round.
@@ -78,11 +78,11 @@ pub enum NamedRecord {
     Promised(Option<NamedBallot>),
     /// An acceptor has voted.
     Voted {
-        /// In which instance.
+        /// The instance voted in.
         instance: Instance,
-        /// Under which ballot.
+        /// The ballot voted under.
         ballot: Option<NamedBallot>,
-        /// For what.
+        /// The decree voted for.
         decree: Decree,
     },
 }

@@ -1,8 +1,8 @@
-//! Notices: what a stranger is told, so that nobody is left guessing why nothing is answered.
+//! Notices: the answers to strangers, so that no sender has to guess why it gets no answer.
 //!
-//! A datagram of another cluster, or for another role than is here, is counted and dropped. Whoever
-//! asked for something by it is told who is here, in one small datagram, and not too often. A notice
-//! decides nothing: it is put into words for people.
+//! A datagram of another cluster, or for another role, is counted and dropped. If it asks for something, its
+//! sender is told which role of which cluster is here, in one small datagram, and at a bounded rate. A notice
+//! decides nothing: it is only put into words for people.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use super::wire::{Framed, Kind};
 pub struct Notice {
     /// The role that is here, such as "n2/leader".
     pub here: String,
-    /// The cluster that it is of.
+    /// The cluster of that role.
     pub cluster: Brief,
 }
 
@@ -26,7 +26,7 @@ impl Framed for Notice {
 }
 
 impl Notice {
-    /// In words, for somebody who expected this role of this cluster.
+    /// The notice in words, for a sender that expected this role of this cluster.
     pub fn in_words(&self, expected: &str, cluster: &ClusterIdentity) -> String {
         let here = shown(&self.here);
         let differences = Brief::differences(&self.cluster, &cluster.brief(), None).join("; ");
@@ -48,18 +48,18 @@ impl Notice {
     }
 }
 
-/// Lets so many things through in each period, and no more.
+/// A limit of events per period.
 #[derive(Debug)]
 pub(super) struct Rate {
     most: u32,
     period: Duration,
-    /// The start of the current period. None before anything has asked to pass.
+    /// The start of the current period; `None` before the first event.
     since: Option<Instant>,
     count: u32,
 }
 
-/// The rate at which strangers are answered: ten clients a second, and ten members. Members of another
-/// cluster, who ask without end, do not keep people from being told.
+/// The rate at which strangers are answered: ten clients a second, and ten members. They are counted apart,
+/// so that members of another cluster, which ask without end, do not starve clients.
 #[derive(Debug)]
 pub(super) struct Notices {
     clients: Rate,
@@ -82,12 +82,12 @@ impl Notices {
 }
 
 impl Rate {
-    /// The rate at which the log tells of strangers: two in ten seconds.
+    /// The rate of log lines about strangers: two in ten seconds.
     pub(super) fn of_warnings() -> Self {
         Rate::new(2, Duration::from_secs(10))
     }
 
-    /// The rate at which the log tells of elections and of peers: twenty in ten seconds.
+    /// The rate of log lines about elections and peers: twenty in ten seconds.
     pub(super) fn of_events() -> Self {
         Rate::new(20, Duration::from_secs(10))
     }

@@ -1,8 +1,8 @@
-//! Pace: how long the disks of a cluster take, so that nobody is taken for dead who waits for one.
+//! The pace of the cluster's disks, so that a member that waits for its disk is not taken for dead.
 //!
-//! Safety never rests on time; progress does. A leader that waits for less than a disk takes would give
-//! up what is about to be answered. So each member measures its own syncs and tells the others, and
-//! leaders wait for longer where a quorum of acceptors cannot answer sooner.
+//! Safety never depends on time; progress does. A leader that waits for less than a disk takes would give up
+//! just before the answer. So each member measures its own syncs and tells the others, and leaders wait for
+//! longer while a quorum of acceptors cannot answer sooner.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -11,33 +11,33 @@ use std::time::Duration;
 use super::party::Party;
 use crate::paxos::Timer;
 
-/// So many of the last syncs count: the slowest of them.
+/// The number of last syncs that count: the slowest of them is the pace.
 const LAST: usize = 8;
 
-/// No more is believed: a sync that takes longer is a disk that hangs.
+/// The longest sync that counts: beyond it a disk is taken to hang.
 pub const SLOWEST: Duration = Duration::from_secs(5);
 
-/// How many syncs a leader waits for a sign of life, beyond what it waits for in any case.
+/// The number of syncs that a leader waits for a sign of life, beyond its usual patience.
 pub const ELECTION_SYNCS: u32 = 4;
 
-/// How long disks take, as far as a member knows.
+/// The durations of disk syncs, as far as a member knows them.
 #[derive(Clone, Debug)]
 pub struct Pace {
-    /// How many acceptors make up the larger of the two quorums.
+    /// The number of acceptors in the larger of the two quorums.
     quorum: usize,
     /// The last syncs of the member itself, the newest last.
     own: VecDeque<Duration>,
-    /// What each acceptor told last.
+    /// The last duration that each acceptor told.
     told: BTreeMap<Party, Duration>,
 }
 
 impl Pace {
-    /// Nothing is known yet, in a cluster with quorums of these sizes.
+    /// No measurements yet, in a cluster with quorums of these sizes.
     pub fn new((phase1, phase2): (usize, usize)) -> Self {
         Pace { quorum: phase1.max(phase2), own: VecDeque::new(), told: BTreeMap::new() }
     }
 
-    /// The member has waited for its disk.
+    /// Adds a sync of the member itself.
     pub fn measure(&mut self, took: Duration) {
         if self.own.len() == LAST {
             self.own.pop_front();
@@ -50,21 +50,22 @@ impl Pace {
         self.own.iter().copied().max().unwrap_or_default()
     }
 
-    /// Somebody has told how long its syncs take. What leaders write holds up nobody else.
+    /// Takes note of the duration that another role tells. Only acceptors count: no other role waits for a
+    /// leader's disk.
     pub fn hear(&mut self, from: Party, took: Duration) {
         if matches!(from, Party::Acceptor(_)) {
             self.told.insert(from, took.min(SLOWEST));
         }
     }
 
-    /// How long a quorum of acceptors takes to save, if the fastest answer first.
+    /// The time that a quorum of acceptors takes to save, if the fastest answer first.
     pub fn of_quorum(&self) -> Duration {
         let mut all: Vec<Duration> = self.told.values().copied().collect();
         all.sort_unstable();
         self.quorum.checked_sub(1).and_then(|last| all.get(last)).copied().unwrap_or_default()
     }
 
-    /// How long a timer takes at this pace.
+    /// The duration of a timer, made longer by this pace.
     pub fn stretch(&self, timer: Timer, Range { start, end }: Range<Duration>) -> Range<Duration> {
         let more = match timer {
             Timer::Election => self.of_quorum() * ELECTION_SYNCS,
@@ -96,7 +97,7 @@ mod tests {
         assert_eq!(pace.own(), millis(2), "what is long ago does not");
     }
 
-    /// One slow disk of three holds up nobody; two do.
+    /// One slow disk of three delays no quorum; two do.
     #[test]
     fn a_leader_waits_as_long_as_a_quorum_takes() {
         let mut pace = Pace::new((2, 2));

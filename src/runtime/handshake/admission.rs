@@ -1,35 +1,35 @@
-//! The rules by which a role is admitted: whose answers it needs before it takes part.
+//! The rules by which a role is admitted: the answers that it needs before it takes part.
 //!
-//! - **The first time**, more than half of the roles of other members must have written down its
-//!   journal, and have remembered no other. Any two such majorities share a role. So if the member
-//!   has run before with another journal, one of those who wrote that down is among those who answer
-//!   now, and objects. This holds as long as the disks of those who remember are not lost too.
-//! - **Again**, other members must have answered, with all their roles, that have as many acceptors as
-//!   a quorum of either phase needs beside its own, and a leader if it has none. The cluster cannot do
-//!   without them anyway, so that waiting for them costs nothing. Only where a member is a quorum by
-//!   itself it waits for nobody.
+//! - **At the first start**, more than half of the roles of other members must have written down its journal,
+//!   and have remembered no other. Any two such majorities share a role. So if the member has run before with
+//!   another journal, one of the roles that wrote that one down is among those that answer now, and objects.
+//!   This holds unless the disks of those roles are lost too.
+//! - **At later starts**, other members must have answered with all their roles, such that they have as many
+//!   acceptors as a quorum of either phase needs besides its own, and a leader if it has none. The cluster
+//!   cannot work without them anyway, so waiting for them costs nothing. A member that is a quorum by itself
+//!   waits for none.
 //!
-//! The roles of one member are likely to be on one disk, so a role does not count those of its own
-//! member, though they may object. An operator may name members that will never answer; they are not
-//! counted either, and cannot warn. Majorities of different sets of others need not meet.
+//! The roles of one member are likely to share a disk, so a role does not count those of its own member,
+//! though they may object. An operator may name members that will never answer; they are not counted either,
+//! and cannot object. Majorities of different sets of others need not meet.
 
 use std::collections::BTreeSet;
 
 use crate::runtime::identity::{ClusterIdentity, MemberRoles};
 use crate::runtime::party::Party;
 
-/// A rule for one role.
+/// The admission rule of one role.
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
     first_time: bool,
-    /// The place of its member in the file.
+    /// The index of its member in the configuration file.
     own: Option<usize>,
-    /// The places of members that will never answer.
+    /// The indices of members that will never answer.
     excused: BTreeSet<usize>,
 }
 
 impl Rule {
-    /// The rule for the role of `me`, if it starts for the first time or not.
+    /// The rule for the role of `me`, at its first start or a later one.
     pub(super) fn new(
         first_time: bool,
         me: Party,
@@ -47,7 +47,7 @@ impl Rule {
         self.first_time
     }
 
-    /// Why it waits.
+    /// The reason for waiting, in words.
     pub(super) fn words(&self) -> &'static str {
         match self.first_time {
             true => {
@@ -58,7 +58,7 @@ impl Rule {
         }
     }
 
-    /// The roles that have not confirmed and count, as long as those that have are too few.
+    /// The roles that count and have not confirmed, as long as too few have; empty once enough have.
     pub(super) fn missing(
         &self,
         cluster: &ClusterIdentity,
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
     use crate::runtime::identity::ClusterId;
 
-    /// All clusters of so many members, each of one role or both, with all sizes of quorums.
+    /// All clusters of this many members, each with one role or both, with all sizes of quorums.
     fn clusters(members: usize) -> Vec<ClusterIdentity> {
         let mut all = Vec::new();
         for layout in 0..3usize.pow(members as u32) {
@@ -144,7 +144,7 @@ mod tests {
         Rule::new(first_time, me, cluster, &BTreeSet::new())
     }
 
-    /// Whenever the members that are up can get anything done, all that have run before take part.
+    /// If the members that are up can make progress, all that have run before take part.
     #[test]
     fn whoever_comes_back_never_waits_for_more_than_the_cluster_needs() {
         let (mut able, mut waits) = (0, 0);
@@ -168,7 +168,7 @@ mod tests {
         assert!(able > 1000 && waits > 1000, "{able} and {waits}");
     }
 
-    /// A role that comes back has heard from acceptors, not from leaders in their place.
+    /// Answers of leaders do not count as those of acceptors.
     #[test]
     fn acceptors_are_counted_as_such() {
         let member =
@@ -190,7 +190,7 @@ mod tests {
         assert!(ask(acceptors[0], &[acceptors[1], leaders[2]]));
     }
 
-    /// Of any two sets that suffice for a first start, one role is in both; half of them do not.
+    /// Any two sets that suffice for a first start share a role; two halves do not suffice.
     #[test]
     fn any_two_sets_that_admit_a_new_role_meet() {
         for cluster in (2..=3).flat_map(clusters).filter(|it| it.quorums.0 == it.quorums.1) {

@@ -1,4 +1,4 @@
-//! Admission, on disks of its own and without a network.
+//! Tests of admission, on disks of its own and without a network.
 
 mod ages;
 
@@ -12,7 +12,7 @@ use crate::runtime::wire::{Header, encode_one, open};
 use proptest::prelude::*;
 use std::path::PathBuf;
 
-/// So many members, each a leader and an acceptor.
+/// A cluster of this many members, each a leader and an acceptor.
 fn cluster(members: usize) -> ClusterIdentity {
     let member = |n| MemberRoles { name: format!("n{n}"), leader: true, acceptor: true };
     ClusterIdentity {
@@ -32,10 +32,10 @@ struct Disks {
     cluster: ClusterIdentity,
 }
 
-/// One role that is up.
+/// A role that is up.
 struct Up {
     admission: Admission,
-    /// The age of its journal now.
+    /// The current age of its journal.
     age: u64,
 }
 
@@ -51,13 +51,13 @@ impl Disks {
         self.folder.join(self.cluster.role_name(role))
     }
 
-    /// An empty disk in place of another.
+    /// Replaces the disk of a role by an empty one.
     fn lose(&self, role: Party) {
         let _ = std::fs::remove_dir_all(self.path(role));
         std::fs::create_dir_all(self.path(role)).unwrap();
     }
 
-    /// A copy of what a role remembers, which can be put back.
+    /// A copy of the file of remembered peers, to be put back later.
     fn backup(&self, role: Party) -> Vec<u8> {
         std::fs::read(self.path(role).join("peers")).unwrap()
     }
@@ -80,7 +80,7 @@ impl Drop for Disks {
     }
 }
 
-/// The tag of the last life that one has greeted another in; any, if none has.
+/// The tag of the last life in which `other` has greeted; 0 if it has not.
 fn life_of(hearer: &Up, other: Party) -> u32 {
     match hearer.admission.others[&other].heard {
         Heard::Sound { life } => tag(life),
@@ -99,12 +99,12 @@ fn acceptor(n: u8) -> Party {
     Party::Acceptor(AcceptorId(n - 1))
 }
 
-/// When those that start meanwhile want to ask, however slow this machine is.
+/// A time by which the next questions of all roles are due, even on a slow machine.
 fn later() -> Instant {
     Instant::now() + Duration::from_secs(3600)
 }
 
-/// One asks all, and whatever is said on that is heard, by those that are up.
+/// Lets one role ask all others, and delivers all answers between roles that are up.
 fn meet(from: Party, up: &mut Roles) -> Result<(), HostError> {
     let now = later();
     let due = up.get_mut(&from).unwrap().admission.due(now);
@@ -125,7 +125,7 @@ fn takes_part(up: &mut Roles, role: Party) -> bool {
     up.get_mut(&role).unwrap().admission.may_take_part(later()).unwrap()
 }
 
-/// All roles of these members start with empty journals, and meet.
+/// Starts all roles of these members with empty journals, and lets them meet.
 fn first_start(disks: &Disks, members: &[&str], without: &[&str]) -> Roles {
     let named = |name: &str| members.iter().any(|m| name.starts_with(&format!("{m}/")));
     let here = disks.cluster.roles().filter(|(_, name, _)| named(name));
@@ -136,8 +136,8 @@ fn first_start(disks: &Disks, members: &[&str], without: &[&str]) -> Roles {
     up
 }
 
-/// Of all clusters of one to five members, and all numbers of members that are there: those that take
-/// part are just those whose answers must meet those of any other majority.
+/// In clusters of one to five members, with any number of them up, a role takes part exactly if the roles
+/// that answer are a majority of the others.
 #[test]
 fn a_first_start_takes_more_than_half_of_the_roles_of_others() {
     for members in 1..=5 {
@@ -157,7 +157,7 @@ fn a_first_start_takes_more_than_half_of_the_roles_of_others() {
     }
 }
 
-/// However long it waits: no answer, no part.
+/// No length of waiting replaces an answer.
 #[test]
 fn no_delay_replaces_an_answer() {
     let disks = Disks::new("delay", 3);
@@ -178,7 +178,7 @@ fn no_delay_replaces_an_answer() {
     assert!(takes_part(&mut up, acceptor(1)), "three of four roles of others have answered");
 }
 
-/// Those that an operator has named are not waited for, and nobody else.
+/// Members named by the operator are not waited for; all others are.
 #[test]
 fn members_that_will_never_answer_are_not_waited_for() {
     let disks = Disks::new("without", 3);
@@ -190,7 +190,7 @@ fn members_that_will_never_answer_are_not_waited_for() {
     assert!(!takes_part(&mut up, acceptor(1)));
 }
 
-/// A cluster of three that has run, all of it down in order; the acceptor n1 had written 100 entries.
+/// A cluster of three that has run and was stopped in order; the acceptor of n1 had written 100 entries.
 fn has_run(name: &str) -> Disks {
     let disks = Disks::new(name, 3);
     let mut up = first_start(&disks, &["n1", "n2", "n3"], &[]);
@@ -207,7 +207,7 @@ fn has_run(name: &str) -> Disks {
     disks
 }
 
-/// The number of the acceptor n1's journal in a first start of three members.
+/// The journal of the acceptor of n1 after a first start of three members.
 const FIRST: u128 = 4;
 
 #[test]
@@ -224,7 +224,8 @@ fn one_that_has_run_needs_as_many_others_as_a_quorum_does() {
     assert!(takes_part(&mut up, acceptor(1)));
 }
 
-/// Whoever speaks first, whether it waits or runs already, and whatever it says its age is.
+/// A role with a different journal stops: for either side that asks first, waiting or running, and with any
+/// age.
 #[test]
 fn whoever_is_remembered_by_another_journal_stops() {
     for (first, age) in [(leader(2), 0), (leader(2), 7), (acceptor(1), 0), (acceptor(1), 7)] {
@@ -264,8 +265,8 @@ fn whoever_has_gone_back_in_time_stops_and_by_one_entry_is_enough() {
     }
 }
 
-/// A copy that has grown past what is remembered is noticed all the same, by one who knew the journal
-/// in another life.
+/// A copy that has grown past the remembered age is detected all the same, by a role that knew the journal in
+/// another life.
 #[test]
 fn an_older_copy_is_noticed_however_much_it_has_grown() {
     let disks = has_run("grown");
@@ -278,7 +279,7 @@ fn an_older_copy_is_noticed_however_much_it_has_grown() {
     assert!(error.contains("began with a journal of 99 entries"), "{error}");
 }
 
-/// A peer that comes back finds another as old as it has become meanwhile, in the same life or not.
+/// A peer that comes back accepts a journal that has grown meanwhile, in the same life or another.
 #[test]
 fn one_that_has_grown_in_its_life_is_sound_to_whoever_comes_back() {
     let disks = has_run("sound");
@@ -303,7 +304,7 @@ fn one_that_has_grown_in_its_life_is_sound_to_whoever_comes_back() {
     assert!(meet(acceptor(1), &mut up).is_err());
 }
 
-/// One who is known by another journal confirms nothing, whatever it says.
+/// A role known by a different journal confirms nothing.
 #[test]
 fn a_witness_that_is_not_believed_does_not_count() {
     let disks = has_run("witness");
@@ -324,7 +325,7 @@ fn a_witness_that_is_not_believed_does_not_count() {
     assert!(!takes_part(&mut up, acceptor(1)));
 }
 
-/// A role that has never run, and hears of its cluster by another file, does not take part.
+/// A role that has never run, and hears of its cluster by a different file, does not take part.
 #[test]
 fn one_that_was_added_by_hand_does_not_take_part() {
     let disks = Disks::new("added", 4);
@@ -343,7 +344,7 @@ fn one_that_was_added_by_hand_does_not_take_part() {
     assert_eq!(waits, ["an operator, as other members have another file"]);
 }
 
-/// Without what the others remember, nobody notices: that is what protects.
+/// The companion: if no role remembers, nothing is detected. So it is the memory that protects.
 #[test]
 fn where_nobody_remembers_nobody_notices() {
     let disks = has_run("forgotten");
@@ -390,8 +391,8 @@ proptest! {
     }
 }
 
-/// Whatever is said, by whomever: who is not of the cluster is rejected, which journal is remembered
-/// does not change, and its age does not fall.
+/// Under random handshakes from any sender, strangers are rejected, the remembered journal stays the same,
+/// and its age does not fall.
 #[test]
 fn handshakes_of_any_kind_are_survived() {
     let disks = Disks::new("any", 1);

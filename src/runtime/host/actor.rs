@@ -1,4 +1,4 @@
-//! The actors that a host can run.
+//! The interface of the actors that a host can run.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use crate::runtime::me::Me;
 pub trait HostedActor:
     Actor<Msg = Message, Timer = Timer, State = State, Storage = Storage> + Send + 'static
 {
-    /// True if `src` may say this to this actor.
+    /// True if `src` may send this message to this actor.
     fn admits(&self, src: Id, message: &Message) -> bool;
 
     /// Handles a message that it [admits](HostedActor::admits).
@@ -46,14 +46,14 @@ impl HostedActor for Node {
 /// An actor that is ready to start.
 #[derive(Debug)]
 pub struct Ready<A, J> {
-    /// The role that it plays.
+    /// The role that the actor plays.
     pub me: Me,
-    /// Decides when it may take part; none if it may at once.
+    /// The admission of the role; `None` if it may take part at once.
     pub admission: Option<Admission>,
     /// The actor.
     pub actor: A,
-    /// All that it saved in earlier lives; none if it never did.
+    /// All that the actor saved in earlier lives; `None` if it never did.
     pub storage: Option<Storage>,
-    /// Where it saves.
+    /// The journal that it saves to.
     pub journal: J,
 }

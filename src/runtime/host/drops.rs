@@ -1,4 +1,5 @@
-//! What the system drops before the host can hear it is told of, so that nothing is dropped in silence.
+//! Reports of datagrams that the system drops before the host receives them, so that nothing is dropped in
+//! silence.
 
 use std::time::{Duration, Instant};
 
@@ -6,30 +7,30 @@ use super::super::udp::{Network, Transport};
 
 /// The time between two looks.
 const EVERY: Duration = Duration::from_secs(10);
-/// The time for which what the system has said is good: it takes milliseconds to say where there are many
+/// The time for which the system's figures are cached: reading them takes milliseconds on a machine with many
 /// sockets.
 const GOOD: Duration = Duration::from_secs(1);
-/// Fewer frames that came in part are the losses of any network.
+/// The least number of incomplete frames that is reported; any network loses a few.
 const MANY: u64 = 10;
 
-/// Looks now and then for datagrams that the system has dropped, and for frames that came in part.
+/// Looks from time to time for datagrams that the system has dropped, and for incomplete frames.
 #[derive(Debug)]
 pub(super) struct Drops {
     looks_at: Instant,
-    /// What the system said last, and when.
+    /// The last figures of the system, and their time.
     said: (Network, Instant),
     dropped: u64,
     incomplete: u64,
 }
 
 impl Drops {
-    /// Counts from what was dropped by now.
+    /// Counts from the number of datagrams dropped so far.
     pub(super) fn new(network: Network, now: Instant) -> Self {
         let dropped = network.dropped.unwrap_or_default();
         Drops { looks_at: now + EVERY, said: (network, now), dropped, incomplete: 0 }
     }
 
-    /// The network as the system says that it is, or said not long ago.
+    /// The system's figures on the network, at most [`GOOD`] old.
     pub(super) fn network(&mut self, transport: &impl Transport, now: Instant) -> Network {
         if now >= self.said.1 + GOOD {
             self.said = (transport.network(), now);
@@ -37,8 +38,8 @@ impl Drops {
         self.said.0
     }
 
-    /// Words about what was dropped since the last look, and about frames that came in part, of which there
-    /// were so many by now; nothing if it is too early to look.
+    /// Words about datagrams dropped and frames incomplete since the last look, if there are any and it is
+    /// time to look. `incomplete` is the number of all incomplete frames so far.
     pub(super) fn look(
         &mut self,
         transport: &impl Transport,
@@ -101,7 +102,7 @@ mod tests {
 
     struct Dropping(Cell<Option<u64>>, usize);
 
-    // It is moved to no other thread here.
+    // Not moved to another thread here.
     impl Transport for Dropping {
         fn id(&self, _: SocketAddr) -> Id {
             Id::from(0)
@@ -150,7 +151,7 @@ mod tests {
         assert!(words.contains("more comes"), "{words}");
     }
 
-    /// Whoever asks again and again does not make the system look up again and again.
+    /// Frequent questions do not cause frequent reads from the system.
     #[test]
     fn the_system_is_asked_once_a_second() {
         let (transport, start) = (Dropping(Cell::new(Some(7)), 1), Instant::now());

@@ -4,10 +4,10 @@ use std::io;
 
 use thiserror::Error;
 
-/// Why a node stops by itself.
+/// The reason why a node stops by itself.
 #[derive(Debug, Error)]
 pub enum HostError {
-    /// What had to be durable could not be made so.
+    /// A record could not be made durable.
     #[error("cannot save, so nothing more is sent: {0}; mend the disk, then start the node again")]
     Journal(#[source] io::Error),
     /// A peer remembers a different journal for this role.
@@ -29,19 +29,19 @@ pub enum HostError {
          vote again: leave it down, the others go on without it. RECOVERY.md says more"
     )]
     WentBack {
-        /// The role whose journal it is.
+        /// The role whose journal went back.
         member: String,
         /// The role that remembers it.
         peer: String,
-        /// The age that is remembered, in entries.
+        /// The remembered age, in entries.
         remembered: u64,
-        /// The age that it has.
+        /// The age found, in entries.
         found: u64,
     },
 }
 
 impl HostError {
-    /// True if the member may be started again; false if others refuse it for what is on its disk.
+    /// True if the member may be started again; false if other members refuse its journal.
     pub fn may_pass(&self) -> bool {
         match self {
             HostError::Journal(_) => true,

@@ -1,10 +1,10 @@
-//! What an operator is told of a leader: elections, peers that fall silent and come back, quorums that
-//! are lost, and histories that are caught up with. In calm, nothing.
+//! The monitor of a leader: logs elections, peers that fall silent and come back, lost quorums, and catching
+//! up. In calm times it logs nothing.
 //!
-//! Nothing is sent for it: it goes by what the protocol makes others say anyway. A primary's heartbeats
-//! come straight and by way of each acceptor, and acceptors answer whatever a leader asks for. So an
-//! acceptor is silent if it has often had reason to speak, for a while, and has not. Before it had one,
-//! it owed no answer, however long that was.
+//! It sends nothing, and relies on the messages of the protocol. A primary's heartbeats come directly and
+//! through each acceptor, and acceptors answer all questions of a leader. So an acceptor counts as silent if
+//! it has had reason to speak several times, for a while, and has not. Without a reason to speak it owes no
+//! answer, for any length of time.
 
 use std::time::{Duration, Instant};
 
@@ -15,46 +15,46 @@ use crate::paxos::leader::State;
 use crate::paxos::{AcceptorId, Ballot, Instance, LeaderId, Message, Stance};
 use crate::runtime::identity::ClusterIdentity;
 
-/// Nobody is silent who has owed an answer for less than this,
+/// The least time for which a peer must have owed an answer to count as silent.
 const SILENCE: Duration = Duration::from_secs(2);
-/// or has not had reason to speak so often.
+/// The least number of reasons to speak that a silent peer must have had.
 const REASONS: u32 = 10;
-/// A leader that is more instances behind is catching up.
+/// The number of missing instances above which a leader counts as catching up.
 const BEHIND: u64 = 1000;
 
-/// Watches one role, and logs what changes.
+/// The monitor of one role.
 #[derive(Debug)]
 pub(super) struct Monitor {
-    /// The role that is watched, such as "n2/leader".
+    /// The name of the role, such as "n2/leader".
     me: String,
     names: Names,
     acceptors: Vec<Peer>,
-    /// So many acceptors are needed for both quorums.
+    /// The number of acceptors that both quorums need.
     needed: usize,
     quorum_lost: bool,
-    /// None before the first look.
+    /// `None` before the first look.
     stance: Option<Seen>,
-    /// When the primary was heard last, straight or by way of an acceptor.
+    /// The last time that the primary was heard, directly or through an acceptor.
     primary_heard: Option<Instant>,
     /// The first instance that the primary does not know to be chosen.
     primary_knows: Instance,
     catching_up: bool,
     rate: Rate,
-    /// Events that were not logged since the last that was.
+    /// The number of events left out since the last one logged.
     left_out: u64,
 }
 
 #[derive(Debug)]
 struct Peer {
     name: String,
-    /// The first time that it had reason to speak since it was heard; none if it had none.
+    /// The first time since it was last heard that it had reason to speak, if any.
     owes_since: Option<Instant>,
-    /// The times that it had reason to speak since it was heard.
+    /// The number of times since it was last heard that it had reason to speak.
     reasons: u32,
     silent: bool,
 }
 
-/// The part of a leader's state that is told when it changes.
+/// The part of a leader's state whose changes are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Seen {
     Follower(Option<LeaderId>),
@@ -73,7 +73,7 @@ impl Seen {
 }
 
 impl Monitor {
-    /// Watches the role of `me`, from now on.
+    /// Starts to monitor the role of `me`.
     pub(super) fn new(me: Party, cluster: &ClusterIdentity) -> Self {
         let roles = cluster.roles().filter(|(party, ..)| matches!(party, Party::Acceptor(_)));
         let peer = |(_, name, _)| Peer { name, owes_since: None, reasons: 0, silent: false };
@@ -92,7 +92,7 @@ impl Monitor {
         }
     }
 
-    /// Somebody has said something.
+    /// Takes note of a message received.
     pub(super) fn hear(&mut self, from: Party, message: &Message, now: Instant) {
         if let Party::Acceptor(AcceptorId(place)) = from
             && let Some(peer) = self.acceptors.get_mut(usize::from(place))
@@ -101,14 +101,14 @@ impl Monitor {
         }
         if let Message::Heartbeat { chosen, .. } = message {
             (self.primary_heard, self.primary_knows) = (Some(now), *chosen);
-            // Acceptors pass it on.
+            // Acceptors pass heartbeats on.
             if matches!(from, Party::Leader(_)) {
                 self.acceptors.iter_mut().for_each(|peer| peer.has_reason(now));
             }
         }
     }
 
-    /// Something is sent.
+    /// Takes note of a message sent.
     pub(super) fn send(&mut self, to: Party, message: &Message, now: Instant) {
         if let Party::Acceptor(AcceptorId(place)) = to
             && let Message::Prepare { .. } | Message::Accept { .. } = message
@@ -118,7 +118,7 @@ impl Monitor {
         }
     }
 
-    /// Logs what has changed since the last look.
+    /// Logs the changes since the last look.
     pub(super) fn look(&mut self, state: &State, now: Instant) {
         self.look_at_stance(state, now);
         self.look_at_acceptors(now);
@@ -161,7 +161,7 @@ impl Monitor {
             let since = peer.owes_since.unwrap_or(now);
             let silence = now.saturating_duration_since(since);
             let silent = peer.reasons >= REASONS && silence >= SILENCE;
-            // Whoever has no reason to speak stays as it was.
+            // A peer without reason to speak stays as it was.
             if silent != peer.silent && (silent || peer.reasons == 0) {
                 peer.silent = silent;
                 changed.push(match silent {
@@ -265,7 +265,7 @@ mod tests {
         assert_eq!((silent(9, 60), silent(10, 1), silent(10, 2)), (0, 0, 1));
     }
 
-    /// In calm nobody speaks. Then there are many reasons at once, and the answers are on their way.
+    /// After a calm there are many reasons at once, while the answers are still on their way.
     #[test]
     fn a_burst_after_a_calm_is_no_silence() {
         let start = Instant::now();
@@ -296,7 +296,7 @@ mod tests {
         assert!(!monitor.quorum_lost);
     }
 
-    /// However often things change, so many lines are logged in ten seconds, and no more.
+    /// The number of lines in ten seconds is bounded, for any number of events.
     #[test]
     fn a_storm_is_logged_within_bounds() {
         let start = Instant::now();

@@ -1,4 +1,4 @@
-//! How a host sends: what goes to one destination shares frames.
+//! The sending side of a host: messages to one destination share frames.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ impl<A: HostedActor, T: Transport, J: Journal> Host<A, T, J> {
     /// Sends messages to the same destination together, in order.
     pub(super) fn send(&self, sends: Vec<(Id, Message)>) {
         let mut frames: BTreeMap<Id, Frame> = BTreeMap::new();
-        // What goes to several is encoded once.
+        // A broadcast message is encoded once.
         let mut last: Option<(Message, Encoded<Message>)> = None;
         for (to, message) in sends {
             let encoded = match last.take() {

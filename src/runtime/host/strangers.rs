@@ -1,4 +1,4 @@
-//! What a host makes of those who are not meant to be here.
+//! The treatment of strangers: datagrams of another cluster, or for another role.
 
 use super::super::journal::Journal;
 use super::super::notice::Notice;
@@ -9,8 +9,8 @@ use super::super::wire::{Header, Kind, Opened, encode_one};
 use super::{Host, HostedActor};
 
 impl<A: HostedActor, T: Transport, J: Journal> Host<A, T, J> {
-    /// A datagram of another cluster, or for another role: whoever wants something by it is told who
-    /// is here, and everybody is ignored.
+    /// Counts and ignores a datagram of another cluster, or for another role. If it asks for something, its
+    /// sender is told which role of which cluster is here.
     pub(super) fn hear_stranger(&mut self, datagram: &Datagram, opened: &Opened<'_>) {
         self.counters.foreign.add(1);
         tracing::debug!(from = %datagram.from, header = ?opened.header, "foreign datagram");
@@ -32,7 +32,7 @@ impl<A: HostedActor, T: Transport, J: Journal> Host<A, T, J> {
         }
     }
 
-    /// Somebody else is where a member should be.
+    /// Handles a notice: the address of a member leads to another role or cluster.
     pub(super) fn hear_notice(&mut self, datagram: &Datagram, opened: &Opened<'_>) {
         self.counters.foreign.add(1);
         let Ok(notice) = opened.message::<Notice>() else { return };

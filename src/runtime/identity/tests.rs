@@ -1,4 +1,4 @@
-//! Identities: what is in them, and what is said of their differences.
+//! Tests of identities, their digests and their differences.
 
 use super::*;
 use proptest::prelude::*;
@@ -61,7 +61,7 @@ fn identity() -> ClusterIdentity {
     }
 }
 
-/// Whatever is changed in it: the digest changes, and it is said what differs.
+/// Any change of an identity changes its digest, and is named among the differences.
 #[test]
 fn each_part_is_in_the_digest_and_in_the_words() {
     let same = identity();

@@ -1,8 +1,8 @@
-//! Whose journal an age is of.
+//! Tests of the ages noted for journals.
 
 use super::*;
 
-/// An age is believed only of the journal that is remembered, in the life that has greeted.
+/// An age is noted only for the journal that is remembered, in the life that has greeted.
 #[test]
 fn ages_are_noted_of_the_journal_that_is_remembered() {
     let disks = has_run("noted");
