@@ -1,9 +1,9 @@
-//! Files full of zeros, made ahead of need: the next segment of a journal.
+//! The next segment of a journal, made ahead of need as a file of zeros.
 //!
-//! To write the 32 MiB of a segment and to wait for the disk takes a tenth of a second or more, which is
-//! time that no actor has within its turn. So a thread makes the next one while this one is written to.
-//! It is one file at a time, under a name that no journal reads (`spare.unfinished`), so that nothing is lost
-//! with it: one that is left over is removed at the next start.
+//! Writing the 32 MiB of a segment and waiting for the disk takes a tenth of a second or more, which no actor
+//! has within its turn. So a thread makes the next segment while the current one is written to. It makes one
+//! file at a time, under a name that no journal reads (`spare.unfinished`), so that nothing is lost with it:
+//! a leftover is removed at the next start.
 
 use std::fmt::Debug;
 use std::io;
@@ -20,7 +20,7 @@ use super::folder::Medium;
 /// The name of the file that is made ahead.
 pub(super) const SPARE: &str = "spare.unfinished";
 
-/// The bytes that are written at a time, and synced, so that no sync of the journal waits for more.
+/// The number of bytes written and synced at a time, so that no sync of the journal waits for more.
 const PIECE: usize = 1 << 20;
 
 /// The longest that a turn waits for a file that is being made.
@@ -36,12 +36,12 @@ pub struct Filling {
 }
 
 impl Filling {
-    /// An empty file that is to have so many zeros.
+    /// An empty file to be filled with `size` zeros.
     pub(super) fn new(file: Box<dyn Medium>, size: usize) -> Self {
         Filling { file, size, written: 0, synced: 0 }
     }
 
-    /// Writes a piece, or syncs the one that was written. True once all of it is durable.
+    /// Writes a piece, or syncs the piece written before. Returns true once the whole file is durable.
     pub fn step(&mut self) -> io::Result<bool> {
         if self.written > self.synced {
             self.file.sync()?;
@@ -59,7 +59,7 @@ impl Filling {
         self.file
     }
 
-    /// Fills it in one go, with one wait for the disk.
+    /// Fills the file in one go, with a single sync.
     pub(super) fn at_once(mut self) -> io::Result<Box<dyn Medium>> {
         self.file.write_at(self.written, &vec![0; self.size - self.written])?;
         self.file.sync()?;
@@ -72,21 +72,21 @@ impl Filling {
 pub struct Made {
     /// The file, full and durable.
     pub file: io::Result<Box<dyn Medium>>,
-    /// True if it had to be waited for.
+    /// True if the caller had to wait for it.
     pub late: bool,
 }
 
-/// Fills files while others do something else.
+/// Fills files concurrently with everything else.
 pub trait Maker: Debug + Send {
-    /// Begins to fill a file. Only once the one before was taken by [`finish`](Maker::finish).
+    /// Begins to fill a file. The one before must have been taken by [`finish`](Maker::finish).
     fn begin(&mut self, filling: Filling) -> io::Result<()>;
 
-    /// Takes the file that was begun, and waits for it, but no longer than `most`. None if none was begun.
+    /// Takes the file that was begun, and waits at most `most` for it. `None` if none was begun.
     fn finish(&mut self, most: Duration) -> Option<Made>;
 }
 
-/// Fills files on a thread, which there is only while a file is being filled. Dropping this ends it, and
-/// waits for it.
+/// Fills files on a thread, which exists only while a file is being filled. Dropping this stops the thread,
+/// and waits for it.
 #[derive(Debug, Default)]
 pub struct Helper(Option<Task>);
 
@@ -94,7 +94,7 @@ pub struct Helper(Option<Task>);
 struct Task {
     filled: Receiver<io::Result<Box<dyn Medium>>>,
     stop: Arc<AtomicBool>,
-    /// None once it was waited for.
+    /// `None` once it was joined.
     thread: Option<JoinHandle<()>>,
 }
 
@@ -134,7 +134,7 @@ impl Maker for Helper {
     }
 }
 
-/// None if it was stopped.
+/// Fills a file; `None` if it was stopped.
 fn fill(mut filling: Filling, stopped: &AtomicBool) -> Option<io::Result<Box<dyn Medium>>> {
     while !stopped.load(Ordering::Relaxed) {
         match filling.step() {

@@ -1,11 +1,11 @@
 //! A journal on disk: entries in segments, one sync for each batch.
 //!
-//! **Architecture invariant: nothing is cut that may have been acknowledged.** The end of the last
-//! segment is cut where sectors of the last batch were never written, which is what a power cut
-//! leaves before a sync has returned. All else that is not as it was written stops the node.
+//! **Architecture invariant: nothing is cut that may have been acknowledged.** The end of the last segment is
+//! cut where sectors of the last batch were never written, which is what a power cut leaves before a sync has
+//! returned. Any other deviation from what was written stops the node.
 //!
-//! **Architecture invariant: what a start has found is durable before anybody hears of it**, as if
-//! it had been appended in this life.
+//! **Architecture invariant: what a start has found is durable before it is used**, as if it had been
+//! appended in this life.
 
 use std::io;
 
@@ -29,22 +29,23 @@ use crate::paxos::Record;
 /// A journal on disk.
 #[derive(Debug)]
 pub struct DiskJournal {
-    /// Makes the next segment. It ends before the folder is unlocked, since it stands before it.
+    /// The maker of the next segment. Declared before the folder, so that it ends before the folder is
+    /// unlocked.
     ahead: Ahead,
     folder: Box<dyn Folder>,
     id: JournalId,
     owner: Vec<u8>,
-    /// How many bytes a segment has.
+    /// The bytes of a segment.
     size: usize,
     open: Open,
     /// The sequence of the next entry.
     next: u64,
-    /// Once something went wrong, nobody knows what is durable.
+    /// True after an error: it is unknown what is durable, so nothing more is written.
     failed: bool,
     syncs: u64,
 }
 
-/// The next segment, which is made ahead once half of this one is full.
+/// The next segment, which is made ahead once half of the current one is full.
 #[derive(Debug)]
 struct Ahead {
     maker: Box<dyn Maker>,
@@ -59,11 +60,11 @@ struct Ahead {
 struct Open {
     file: Box<dyn Medium>,
     number: u64,
-    /// Where the next entry goes.
+    /// The offset of the next entry.
     end: usize,
 }
 
-/// Turns a file full of zeros into a segment, which is durable when this returns.
+/// Turns a file of zeros into a segment, which is durable when this returns.
 pub(super) fn begin_segment(
     folder: &mut dyn Folder,
     mut file: Box<dyn Medium>,
@@ -78,9 +79,8 @@ pub(super) fn begin_segment(
 }
 
 impl DiskJournal {
-    /// Opens the journal of a member that was made by [`create`], and reads it. When this returns, all
-    /// that was found is durable; what is left over of a batch that was never acknowledged is
-    /// cleared.
+    /// Opens and reads the journal of a member, which [`create`] has made. When this returns, all that was
+    /// found is durable, and the rest of a batch that was never acknowledged is cleared.
     pub fn open(
         mut folder: Box<dyn Folder>,
         identity: &Identity,
@@ -92,7 +92,7 @@ impl DiskJournal {
         let mut now = None;
         for (number, segment) in (FIRST..).zip(&read.scanned) {
             next += segment.entries.len() as u64;
-            // Only the last two may have been written to when the last life ended.
+            // Only the last two segments may have been written to at the end of the last life.
             if number + 2 < after {
                 continue;
             }
@@ -100,7 +100,7 @@ impl DiskJournal {
             let opened = folder.open(&file).map_err(at(&file))?;
             let mut open = Open { file: opened, number, end: segment.end };
             open.renew(segment).map_err(at(&file))?;
-            // All but the last segment were to be sealed.
+            // All segments but the last must be sealed.
             if number + 1 < after && !segment.is_sealed() {
                 open.seal(&read.owner.bytes, &mut next).map_err(at(&file))?;
             }
@@ -116,18 +116,18 @@ impl DiskJournal {
         Ok((journal, read.recovered()))
     }
 
-    /// Which journal of its member this is.
+    /// The id of this journal.
     pub fn id(&self) -> JournalId {
         self.id
     }
 
-    /// How many bytes the entries of a batch may take: what a segment has room for.
+    /// The bytes that the entries of a batch may take: the room of a segment.
     fn room(&self) -> usize {
         self.size.saturating_sub(segment::START + SEAL)
     }
 
-    /// Writes entries for these records, in one batch if a segment has room for them, else in several.
-    /// The last is durable when this returns, and so are those before it.
+    /// Writes entries for these records, in one batch if a segment has room for them, else in several. All of
+    /// them are durable when this returns.
     fn write(&mut self, mut records: &[Record], payloads: &[Payload]) -> io::Result<()> {
         let (room, mut rest) = (self.room(), payloads);
         while !rest.is_empty() {
@@ -164,7 +164,7 @@ impl DiskJournal {
         Ok(())
     }
 
-    /// Begins the next segment, and only then seals this one.
+    /// Begins the next segment, and only then seals the current one.
     fn begin_segment(&mut self) -> io::Result<()> {
         let (number, first) = (self.open.number + 1, self.next + 1);
         let file = self.spare()?;
@@ -175,7 +175,7 @@ impl DiskJournal {
         Ok(())
     }
 
-    /// The file that was made ahead. If there is none, for whatever reason, it is made now.
+    /// Takes the file that was made ahead. If there is none, it is made now.
     fn spare(&mut self) -> io::Result<Box<dyn Medium>> {
         match self.ahead.maker.finish(LONGEST_WAIT) {
             Some(Made { file: Ok(file), late }) => {
@@ -192,7 +192,7 @@ impl DiskJournal {
         }
     }
 
-    /// Begins to make the next segment, if half of this one is full. No error ends anything before that
+    /// Begins to make the next segment, if half of the current one is full. An error matters only once that
     /// segment is needed.
     fn begin_ahead(&mut self) {
         if self.ahead.tried || self.open.end < self.size / 2 {
@@ -209,7 +209,7 @@ impl DiskJournal {
     }
 }
 
-/// Makes names durable, should whoever made them not have come to that, and removes what says nothing.
+/// Makes names durable, in case the last life ended before it had, and removes leftovers.
 fn clear_up(folder: &mut dyn Folder, identity: &Identity, read: &Read) -> Result<(), JournalError> {
     let foreign = &read.listing.foreign;
     if !foreign.is_empty() {
@@ -223,9 +223,9 @@ fn clear_up(folder: &mut dyn Folder, identity: &Identity, read: &Read) -> Result
 }
 
 impl Open {
-    /// Makes durable what was read, and clears what is torn. If the last life ended before a sync
-    /// had returned, its last batch may have been read from the system's memory only; and after a
-    /// sync that failed, the system may hold that batch for written. So it is written again.
+    /// Makes the last batch durable, and clears a torn one. If the last life ended before a sync had
+    /// returned, its last batch may have been read from the page cache only; and after a failed sync, the
+    /// system may take that batch for written. So it is written again.
     fn renew(&mut self, segment: &Scanned) -> io::Result<()> {
         let mut bytes = segment.last_batch.clone();
         let from = self.end.saturating_sub(bytes.len());
@@ -234,7 +234,7 @@ impl Open {
         self.file.sync()
     }
 
-    /// Writes entries behind the others, and makes them durable.
+    /// Appends entries, and makes them durable.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_at(self.end, bytes)?;
         self.end += bytes.len();
@@ -259,7 +259,7 @@ impl Journal for DiskJournal {
         if self.failed {
             return Err(io::Error::other("this journal has failed before"));
         }
-        // What cannot be an entry fails before anything is written, so the journal is as it was.
+        // Records that cannot become entries fail before anything is written, so the journal stays as it was.
         let most = entry::payload_within(self.room()).min(entry::MOST);
         let payloads = entry::payloads(&records, most)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;

@@ -1,71 +1,71 @@
-//! Entries: what one segment of a journal holds, byte by byte.
+//! Entries: the contents of a segment, byte by byte.
 //!
 //! ```text
 //! entry   = header, groups            at a multiple of 32 bytes
 //! header  = "syne", length of the payload (u32), sequence (u64), batch (u64),
-//!           CRC-32 of the groups (u32), CRC-32 of all this and of whose journal it is (u32)
+//!           CRC-32 of the groups (u32), CRC-32 of all this and of the journal's label (u32)
 //! group   = 15 bytes of the payload, or fewer and zeros, and the byte 0xa5; an even number of them
 //! payload = records, as the codec writes a sequence of them
 //! ```
 //!
-//! All numbers are little-endian. A **batch** is what one sync makes durable; it is named after its
-//! first entry.
+//! All numbers are little-endian. A **batch** is the entries that one sync makes durable; it is named after
+//! its first entry.
 //!
-//! A disk writes sectors of 512 bytes whole or not at all, in any order. Before anything is written,
-//! a segment is zeros. So what a power cut leaves of a batch that was not synced is sectors of it,
-//! and zeros for the others; and since no group is all zeros, that can be told from damage: a sector
-//! with a changed bit is neither what was written nor zeros.
+//! A disk writes sectors of 512 bytes whole or not at all, in any order. Before anything is written, a
+//! segment is zeros. So a power cut leaves, of a batch that was not synced, some of its sectors, and zeros
+//! for the others. Since no group is all zeros, that can be told from damage: a sector with a changed bit is
+//! neither as written nor zeros.
 
 use thiserror::Error;
 
 use crate::codec::{self, DecodeError, EncodeError};
 use crate::paxos::Record;
 
-/// What a disk writes whole or not at all.
+/// The unit that a disk writes whole or not at all, in bytes.
 const SECTOR: usize = 512;
-/// Entries begin at multiples of this, so that a header never spans two sectors.
+/// The alignment of entries, so that a header never spans two sectors.
 pub(super) const ALIGN: usize = 32;
 const HEADER: usize = 32;
 const MAGIC: &[u8; 4] = b"syne";
-/// A group of payload bytes, with its mark.
+/// The bytes of a group: payload bytes and the mark.
 const GROUP: usize = 16;
-/// Ends each group. Four bits are set, so that one that flips does not clear it.
+/// The last byte of each group. It has four bits set, so that one flipped bit does not clear it.
 const MARK: u8 = 0xa5;
-/// The most bytes of a payload. More records than fit go into several entries.
+/// The most bytes of a payload. Records that do not fit go into further entries.
 pub(super) const MOST: usize = 1 << 20;
 
-/// One entry, as it was found.
+/// One entry, as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// Entries of a journal are counted from 1.
+    /// The number of the entry in its journal, from 1.
     pub(super) sequence: u64,
-    /// The first entry of its batch.
+    /// The sequence of the first entry of its batch.
     pub(super) batch: u64,
     pub(super) records: Vec<Record>,
 }
 
-/// What is at some place of a segment.
+/// The contents found at an offset of a segment.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// An entry, and where the next one would begin.
+    /// An entry, and the offset of the next one.
     Entry(Entry, usize),
-    /// The header of an entry of this batch, of which sectors are missing.
+    /// The header of an entry of this batch, with missing sectors.
     Torn { batch: u64 },
     /// Zeros.
     Nothing,
-    /// What was neither written so, nor can be what a power cut leaves.
+    /// Bytes that were neither written so, nor can be left by a power cut.
     Damaged,
-    /// An entry that is as it was written, by the checksums, and that cannot be read.
+    /// An entry that is as it was written, by its checksums, but cannot be decoded.
     Unreadable(DecodeError),
 }
 
-/// The reason why records do not become entries.
+/// The reason why records cannot become entries.
 #[derive(Debug, Error)]
 pub(super) enum EntryError {
-    /// One of them is too long.
+    /// A record is too long.
     #[error("a record cannot be saved, since {0}")]
     Record(#[from] EncodeError),
-    /// They would not be read as they were written.
+    /// The entries would not be read as they were written.
     #[error("an entry for {0} records would not be read as it was written, so it is not")]
     Unfaithful(usize),
 }
@@ -73,19 +73,19 @@ pub(super) enum EntryError {
 /// The payload of one entry.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Payload {
-    /// How many records are in it.
+    /// The number of records in it.
     pub(super) records: usize,
     pub(super) bytes: Vec<u8>,
 }
 
 impl Payload {
-    /// How many bytes its entry takes.
+    /// The bytes that its entry takes.
     pub(super) fn space(&self) -> usize {
         space(self.bytes.len())
     }
 }
 
-/// Adds an entry. Its payload must not have more than [`MOST`] bytes.
+/// Appends an entry. Its payload must not have more than [`MOST`] bytes.
 pub(super) fn encode(
     owner: &[u8],
     (sequence, batch): (u64, u64),
@@ -112,43 +112,43 @@ pub(super) fn encode(
     out.extend_from_slice(&groups);
 }
 
-/// Fills the last group up with zeros, and marks its end.
+/// Pads the last group with zeros, and marks its end.
 fn close_group(groups: &mut Vec<u8>) {
     groups.resize((groups.len() / GROUP + 1) * GROUP - 1, 0);
     groups.push(MARK);
 }
 
-/// How many bytes an entry takes.
+/// The bytes that an entry with this payload takes.
 pub(super) const fn space(payload: usize) -> usize {
     HEADER + size(payload)
 }
 
-/// How many bytes a payload may have whose entry takes no more than this.
+/// The longest payload whose entry takes at most this many bytes.
 pub(super) const fn payload_within(space: usize) -> usize {
     let groups = space.saturating_sub(HEADER) / ALIGN * ALIGN;
     groups / GROUP * (GROUP - 1)
 }
 
-/// The most bytes that the entries of records take that have so many bytes together, and so many at
-/// most each: an entry is closed where the next record does not fit.
+/// An upper bound of the bytes that the entries of records take that have `bytes` bytes together and at most
+/// `each` bytes each. An entry is closed where the next record does not fit.
 pub(super) const fn space_of_all(bytes: usize, each: usize) -> usize {
     let entries = 1 + bytes / (MOST - codec::LENGTH - each);
     space(bytes) + entries * (space(codec::LENGTH) + ALIGN)
 }
 
-/// How many bytes the groups of a payload take.
+/// The bytes that the groups of a payload take.
 const fn size(payload: usize) -> usize {
     (payload.div_ceil(GROUP - 1) * GROUP).next_multiple_of(ALIGN)
 }
 
-/// A checksum of these parts, one after another.
+/// The CRC-32 of these parts, one after another.
 pub(super) fn crc(parts: &[&[u8]]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     parts.iter().for_each(|part| hasher.update(part));
     hasher.finalize()
 }
 
-/// Looks at what is in a segment at this place, a multiple of [`ALIGN`].
+/// Reads the contents of a segment at an offset, a multiple of [`ALIGN`].
 pub(super) fn decode(owner: &[u8], segment: &[u8], at: usize) -> Found {
     let Some(header) = segment.get(at..at + HEADER) else { return Found::Nothing };
     if header.iter().all(|byte| *byte == 0) {
@@ -175,13 +175,13 @@ pub(super) fn decode(owner: &[u8], segment: &[u8], at: usize) -> Found {
     }
 }
 
-/// The batch of the entry whose header is here, if there is one.
+/// The batch of the entry whose header is at this offset, if there is one.
 pub(super) fn batch_at(owner: &[u8], segment: &[u8], at: usize) -> Option<u64> {
     Header::decode(owner, segment.get(at..at + HEADER)?).map(|header| header.batch)
 }
 
-/// Whether each sector of this is zeros, or groups as they are written. `start` is where it lies in
-/// the segment, a multiple of [`ALIGN`].
+/// True if each sector of these bytes is zeros, or groups as they are written. `start` is their offset in the
+/// segment, a multiple of [`ALIGN`].
 pub(super) fn plausible(start: usize, bytes: &[u8]) -> bool {
     let marked = |group: &[u8]| group.last() == Some(&MARK);
     let header = |two: &[u8]| two.starts_with(MAGIC);
@@ -194,14 +194,14 @@ pub(super) fn plausible(start: usize, bytes: &[u8]) -> bool {
     })
 }
 
-/// The parts of these bytes that lie in different sectors.
+/// Splits bytes at sector boundaries.
 fn sectors(start: usize, bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let first = (SECTOR - start % SECTOR).min(bytes.len());
     let (first, rest) = bytes.split_at_checked(first).unwrap_or((bytes, &[]));
     std::iter::once(first).chain(rest.chunks(SECTOR))
 }
 
-/// The payload in these groups, which are there: no more is allocated than they have.
+/// The payload in these groups. Allocates no more than they have.
 fn payload(groups: &[u8], length: usize) -> Vec<u8> {
     let mut payload = Vec::with_capacity(groups.len());
     for group in groups.chunks_exact(GROUP) {
@@ -256,7 +256,7 @@ pub(super) fn payloads(records: &[Record], most: usize) -> Result<Vec<Payload>, 
     Ok(payloads)
 }
 
-/// Records, one after another.
+/// Records, encoded one after another.
 #[derive(Default)]
 struct Part {
     records: usize,
@@ -264,7 +264,7 @@ struct Part {
 }
 
 impl Part {
-    /// The sequence of them: their number comes first.
+    /// The payload: the number of records, then the records.
     fn close(self) -> Result<Payload, EncodeError> {
         let mut bytes = Vec::with_capacity(codec::LENGTH + self.bytes.len());
         codec::encode(&(self.records as u64), codec::LENGTH, &mut bytes)?;
@@ -273,7 +273,7 @@ impl Part {
     }
 }
 
-/// Reads entries as they are about to be written: they must hold these records.
+/// Checks that the encoded entries are read back as these records.
 pub(super) fn verify(owner: &[u8], entries: &[u8], records: &[Record]) -> Result<(), EntryError> {
     let (mut at, mut rest) = (0, records);
     while let Found::Entry(entry, end) = decode(owner, entries, at) {
@@ -291,7 +291,7 @@ mod tests {
 
     const OWNER: &[u8] = b"somebody";
 
-    /// A vote that takes so many bytes.
+    /// A vote that takes this many bytes.
     fn vote(bytes: usize) -> Record {
         let ballot = Ballot { round: 1, leader: LeaderId(0) };
         let vote = |decree| Record::Voted(Vote { instance: Instance(9), ballot, decree });
@@ -317,8 +317,8 @@ mod tests {
         bytes
     }
 
-    /// Payloads are those of a sequence of records, none is longer than it may be, and no room is
-    /// left that the next record would have had.
+    /// Payloads are sequences of records, none is too long, and none leaves room that the next record would
+    /// have fitted.
     #[test]
     fn records_are_split_by_their_bytes() {
         for most in [100, 1000, MOST] {
@@ -365,7 +365,7 @@ mod tests {
         }
     }
 
-    /// Checksums that are right, around what this version does not write.
+    /// Correct checksums around bytes that this version does not write.
     #[test]
     fn what_was_written_so_and_cannot_be_read_is_not_taken_for_damage() {
         let found = |payload: &[u8]| {

@@ -1,4 +1,4 @@
-//! Why a journal cannot be used, in words that lead to no harm when they are followed.
+//! Errors of journals, whose messages lead to no harm when they are followed.
 
 use std::io;
 
@@ -8,110 +8,110 @@ use super::identity::SEGMENTS;
 use super::segment::{Damage, SMALLEST_SEGMENT, VERSION, Why};
 use crate::codec::DecodeError;
 
-/// Why a journal cannot be used.
+/// The reason why a journal cannot be used.
 #[derive(Debug, Error)]
 pub enum JournalError {
-    /// The operating system would not.
+    /// A system call failed.
     #[error("cannot use {what}: {source}{advice}", advice = advice(source))]
     Io {
-        /// What was being used.
+        /// The file or folder that was used.
         what: String,
-        /// Why not.
+        /// The error of the system.
         source: io::Error,
     },
-    /// There is nothing, which is how a lost disk looks.
+    /// There is no journal, which also is how a lost disk looks.
     #[error(
         "there is no journal here. If this member has never run, start it once with --new, which makes \
          one. If it has run, its disk is lost, and so is what it promised: leave it down, the others \
          go on without it. RECOVERY.md says more"
     )]
     Missing,
-    /// One was begun to be made.
+    /// The making of a journal was begun, and not finished.
     #[error(
         "a journal was begun to be made here, and not finished, so this member has never run: start it \
          once with --new, which finishes it"
     )]
     HalfMade,
-    /// There is something already.
+    /// The folder is not empty, so no journal is made.
     #[error(
         "there is something here already ({0}), so no journal is made: a member that has run is started \
          without --new"
     )]
     Exists(String),
-    /// Another member's.
+    /// The journal of another member.
     #[error(
         "this is the journal of {found}, not of {expected}: look whether data directories were \
          exchanged, and put each where it was"
     )]
     OtherMember {
-        /// The role whose it is.
+        /// The role that it belongs to.
         found: String,
-        /// The role whose it should be.
+        /// The role that it should belong to.
         expected: String,
     },
-    /// Another cluster's, or of this cluster by another file.
+    /// The journal of another cluster, or of this cluster by a different file.
     #[error(
         "this journal was not made for the cluster in the file: {differences}. A cluster's members, \
          their order and roles, quorums, state machine and lease cannot be changed: use the file that \
          the journal was made with"
     )]
     OtherCluster {
-        /// What differs, in words.
+        /// The differences, in words.
         differences: String,
     },
-    /// A file of a version of the format that this program does not know.
+    /// A file in a version of the format that this program does not know.
     #[error(
         "{file} was written by a newer version of synod: it is of version {version}, and this program \
          reads up to {known}. Start the member with the newer program; nothing is lost, and nothing here \
          was changed"
     )]
     Newer {
-        /// The file.
+        /// The name of the file.
         file: String,
-        /// Its version.
+        /// The version of the file.
         version: u32,
-        /// The newest version that can be read.
+        /// The newest version that this program reads.
         known: u32,
     },
-    /// Something is there that was written so, and that this version cannot read.
+    /// An entry is as it was written, but this version cannot read it.
     #[error(
         "the entry at byte {at} of {file} is as it was written, by its checksums, but this version \
          cannot read it: {why}. Start the member with the version that wrote it; until then nothing \
          is lost, and nothing here was changed"
     )]
     Unreadable {
-        /// Which file.
+        /// The name of the file.
         file: String,
-        /// Where, in bytes.
+        /// The offset in bytes.
         at: usize,
-        /// What was met.
+        /// The error of the decoder.
         why: DecodeError,
     },
-    /// A segment of a size that cannot be used: a record may not fit, or the file is too large.
+    /// A segment size that cannot be used: a record may not fit, or the file would be too large.
     #[error("a segment of {0} bytes cannot be made: take {SMALLEST_SEGMENT} to {most}",
         most = SEGMENTS.end())]
     SegmentSize(usize),
-    /// Something is there that was not written so.
+    /// Bytes are not as they were written.
     #[error(
         "{file} is damaged at byte {at}: {why}. What this member promised is not known any more, so \
          it must not vote again: leave it down, the others go on without it. An older copy of its \
          files does not help, and must not be used. RECOVERY.md says more"
     )]
     Damaged {
-        /// Which file.
+        /// The name of the file.
         file: String,
-        /// Where, in bytes.
+        /// The offset in bytes.
         at: usize,
-        /// What is wrong with it.
+        /// The kind of damage, in words.
         why: String,
-        /// The last entry before it, all of which are sound, counted from 1; 0 if there is none, and none
-        /// if it is not known.
+        /// The last entry before the damage, counted from 1; 0 if there is none, and `None` if that is
+        /// unknown. All entries up to it are sound.
         sound: Option<u64>,
     },
 }
 
-/// Says what to do about an error of the operating system that is met at a data directory, as the end of
-/// a sentence; nothing if there is nothing to say.
+/// Advice on an error of the operating system at a data directory, as the end of a sentence; empty if there
+/// is none.
 pub fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
@@ -139,19 +139,19 @@ pub fn advice(error: &io::Error) -> &'static str {
     }
 }
 
-/// An error of the operating system, in using this.
+/// An error of the operating system in using `what`.
 pub(super) fn at(what: &str) -> impl FnOnce(io::Error) -> JournalError {
     let what = what.to_owned();
     move |source| JournalError::Io { what, source }
 }
 
-/// Damage of a file.
+/// The error of a damaged file.
 pub(super) fn damaged(file: &str, at: usize, why: &str) -> JournalError {
     JournalError::Damaged { file: file.to_owned(), at, why: why.to_owned(), sound: None }
 }
 
 impl Damage {
-    /// The error of a file in which it was found, with so many entries in the files before.
+    /// The error of the file in which it was found, with `before` entries in the files before.
     pub(super) fn of(self, file: &str, before: u64) -> JournalError {
         let (file, at) = (file.to_owned(), self.at);
         match self.why {

@@ -1,5 +1,5 @@
-//! The folder that a journal is in: the few things that it asks of a file system, one system call each,
-//! so that tests can end a process, or the power, between any two of them.
+//! The folder of a journal: the few operations that it needs of a file system, one system call each, so that
+//! tests can end a process, or the power, between any two of them.
 
 use std::fmt::Debug;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -9,32 +9,32 @@ use std::path::{Path, PathBuf};
 
 use super::ahead::{Helper, Maker};
 
-/// A file that is written to in place.
+/// A file that is written in place.
 pub trait Medium: Debug + Send {
-    /// Writes at this place. What is between the end of the file and there is zeros then.
+    /// Writes at this offset. A gap between the end of the file and the offset becomes zeros.
     fn write_at(&mut self, offset: usize, bytes: &[u8]) -> io::Result<()>;
 
-    /// Makes everything durable that was written. After an error nobody knows what is.
+    /// Makes everything durable that was written. After an error it is unknown what is.
     fn sync(&mut self) -> io::Result<()>;
 }
 
-/// Where files are. Of what is done with names, any part may be undone by a power cut until
-/// [`sync`](Folder::sync) returns.
+/// A folder of files. A power cut may undo any part of the changes of names until [`sync`](Folder::sync)
+/// returns.
 pub trait Folder: Debug + Send {
-    /// The names of all files, in their order.
+    /// The names of all files, sorted.
     fn names(&self) -> io::Result<Vec<String>>;
 
-    /// All of a file, which may have so many bytes. An error of kind
-    /// [`InvalidData`](io::ErrorKind::InvalidData) says that it has more.
+    /// The contents of a file, at most `most` bytes. A longer file is an error of kind
+    /// [`InvalidData`](io::ErrorKind::InvalidData).
     fn read(&self, name: &str, most: usize) -> io::Result<Vec<u8>>;
 
-    /// Makes an empty file, or empties the one that is there.
+    /// Makes an empty file, or truncates the one that is there.
     fn make(&mut self, name: &str) -> io::Result<Box<dyn Medium>>;
 
     /// Opens a file that exists.
     fn open(&mut self, name: &str) -> io::Result<Box<dyn Medium>>;
 
-    /// Gives a file another name, whose file is gone then, if there was one.
+    /// Renames a file. Replaces the file that had the new name, if any.
     fn rename(&mut self, from: &str, to: &str) -> io::Result<()>;
 
     /// Removes a file.
@@ -43,17 +43,17 @@ pub trait Folder: Debug + Send {
     /// Makes the names of all files durable.
     fn sync(&mut self) -> io::Result<()>;
 
-    /// A maker of files for this folder, which fills them with zeros beside everything else.
+    /// A maker for this folder, which fills files with zeros concurrently with everything else.
     fn maker(&self) -> Box<dyn Maker>;
 
-    /// Writes a file, which may exist: after a crash it has the old contents or the new, and once
+    /// Writes a file, which may exist, atomically: after a crash it has the old contents or the new, and once
     /// this returns, the new.
     fn replace(&mut self, name: &str, contents: &[u8]) -> io::Result<()> {
         self.replace_soon(name, contents)?;
         self.sync()
     }
 
-    /// The same, but the new contents may be there a while later only: one wait for the disk less.
+    /// Writes a file atomically, with one sync less: the new contents become durable some time later.
     fn replace_soon(&mut self, name: &str, contents: &[u8]) -> io::Result<()> {
         let unfinished = format!("{name}{UNFINISHED}");
         let mut file = self.make(&unfinished)?;
@@ -63,17 +63,17 @@ pub trait Folder: Debug + Send {
     }
 }
 
-/// Where folders are.
+/// A file system: makes and opens folders.
 pub trait FileSystem: Debug + Send + Sync {
-    /// Makes a folder, and those that it is in, for this user alone. They are durable when this returns.
-    /// Those that exist stay as they are.
+    /// Makes a folder and its missing parents, for this user alone. They are durable when this returns.
+    /// Folders that exist stay as they are.
     fn create(&self, path: &Path) -> io::Result<()>;
 
-    /// Locks a folder, which must exist. An error of kind [`WouldBlock`](io::ErrorKind::WouldBlock) says
-    /// that somebody else has it.
+    /// Locks a folder, which must exist. An error of kind [`WouldBlock`](io::ErrorKind::WouldBlock) means
+    /// that another process has it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Folder>>;
 
-    /// A folder without its lock: only to look, or for whoever has it already.
+    /// Opens a folder without its lock: only to read, or for a caller that has the lock already.
     fn look(&self, path: &Path) -> Box<dyn Folder>;
 }
 
@@ -95,21 +95,21 @@ impl FileSystem for SystemFiles {
     }
 }
 
-/// A folder of the operating system, locked for as long as this lives.
+/// A folder of the operating system, locked for as long as this lives, if it was made by [`Directory::lock`].
 #[derive(Debug)]
 pub struct Directory {
     path: PathBuf,
-    /// Nobody else may use the folder meanwhile.
+    /// The lock, which keeps other processes out.
     _lock: Option<File>,
 }
 
-/// The file that is locked.
+/// The name of the file that is locked.
 pub(super) const LOCK: &str = "lock";
-/// The end of the names of files that are not finished.
+/// The suffix of the names of unfinished files.
 pub(super) const UNFINISHED: &str = ".unfinished";
 
-/// Opens a file to write to, which is created if it is not there. It holds what clients have written,
-/// so only this user may read it.
+/// Options to open a file for writing, and to create it if it is missing. It holds clients' data, so only
+/// this user may read it.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.create(true).write(true).mode(0o600);
@@ -117,8 +117,8 @@ fn private() -> OpenOptions {
 }
 
 impl Directory {
-    /// Locks a folder, which must exist. An error of kind
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) says that another process has it.
+    /// Locks a folder, which must exist. An error of kind [`WouldBlock`](io::ErrorKind::WouldBlock) means
+    /// that another process has it.
     pub fn lock(path: &Path) -> io::Result<Self> {
         if let Some(link) = path.ancestors().find(|path| path.is_symlink() && !path.exists()) {
             let why = format!("{} is a symbolic link that leads nowhere", link.display());
@@ -129,13 +129,14 @@ impl Directory {
         Ok(Directory { path: path.to_owned(), _lock: Some(lock) })
     }
 
-    /// Without the lock: only to look, while a node may be running, or for whoever has it already.
+    /// Opens a folder without the lock: only to read, while a node may be running, or for a caller that has
+    /// the lock already.
     pub fn look(path: &Path) -> Self {
         Directory { path: path.to_owned(), _lock: None }
     }
 }
 
-/// Makes a folder, and those that it is in, for this user alone. They are durable when this returns. Those
+/// Makes a folder and its missing parents, for this user alone. They are durable when this returns. Folders
 /// that exist stay as they are.
 pub fn create_private(path: &Path) -> io::Result<()> {
     let missing = |path: &&Path| !path.as_os_str().is_empty() && !path.is_dir();
@@ -170,7 +171,7 @@ impl Folder for Directory {
 
     fn read(&self, name: &str, most: usize) -> io::Result<Vec<u8>> {
         let (path, mut bytes) = (self.path.join(name), Vec::new());
-        // To open a pipe would wait for ever.
+        // Opening a pipe would block for ever.
         if !fs::metadata(&path)?.is_file() {
             return Err(io::ErrorKind::IsADirectory.into());
         }

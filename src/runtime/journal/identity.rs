@@ -1,6 +1,6 @@
-//! Whose journal it is: two small text files, so that people can read them too.
+//! The label of a journal, which says whose it is: two small text files, which people can read too.
 //!
-//! | file | what it says | since |
+//! | file | contents | since |
 //! | --- | --- | --- |
 //! | `identity` | the member, the layout, and the digest of the cluster's identity | version 1, which names the cluster in words |
 //! | `cluster` | the cluster's identity, all of it | version 2 |
@@ -18,7 +18,7 @@ use super::entry::crc;
 use super::error::{JournalError, damaged};
 use crate::runtime::identity::{ClusterDigest, ClusterIdentity};
 
-/// Whose journal it is.
+/// The owner of a journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The cluster.
@@ -27,8 +27,8 @@ pub struct Identity {
     pub member: String,
 }
 
-/// Tells apart journals that were made for the same member, such as one that was lost and one that
-/// was made in its place: 128 bits from the system's randomness.
+/// The id of a journal: 128 bits from the system's randomness. It tells apart journals that were made for the
+/// same member, such as one that was lost and the one made in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalId(pub u128);
 
@@ -38,7 +38,7 @@ impl fmt::Display for JournalId {
     }
 }
 
-/// Version 1 had 64 bits.
+/// Reads an id of 128 bits, or of 64 bits in version 1.
 impl FromStr for JournalId {
     type Err = std::num::ParseIntError;
 
@@ -49,29 +49,29 @@ impl FromStr for JournalId {
 
 /// The most bytes of a small text file.
 pub(super) const MAX_TEXT: usize = 64 * 1024;
-/// The most and the fewest bytes of a segment.
+/// The fewest and the most bytes of a segment.
 pub(super) const SEGMENTS: std::ops::RangeInclusive<usize> = 1024..=1 << 30;
 
 const TITLE: &str = "synod journal";
 /// The newest version of the label that this program reads.
 const VERSION: u32 = 2;
 
-/// The file that says whose journal it is, and how it is laid out.
+/// The label of a journal: its owner, its id and its layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Label {
     pub(super) cluster: Bound,
     pub(super) member: String,
-    /// How many bytes a segment has.
+    /// The bytes of a segment.
     pub(super) segment: usize,
     pub(super) id: JournalId,
 }
 
-/// What a journal says of its cluster.
+/// The cluster of a journal, as its label has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Bound {
     /// Version 1: the name, the machine and the lease, in words.
     InWords(String),
-    /// Version 2.
+    /// Version 2: the digest of the identity.
     To(ClusterDigest),
 }
 
@@ -82,7 +82,7 @@ impl Bound {
         format!("{name} ({machine}, lease {lease})")
     }
 
-    /// True if the journal may be of this cluster, as far as it says.
+    /// True if the label allows that the journal is of this cluster.
     pub(super) fn admits(&self, cluster: &ClusterIdentity) -> bool {
         match self {
             Bound::InWords(words) => *words == Bound::in_words(cluster),
@@ -94,19 +94,19 @@ impl Bound {
 /// The reason why a small text file cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BadText {
-    /// It is of a version that this program does not know.
+    /// A version that this program does not know.
     Newer {
-        /// Its version.
+        /// The version of the file.
         version: u32,
-        /// The newest version that can be read.
+        /// The newest version that this program reads.
         known: u32,
     },
-    /// It is not as it was written.
+    /// The text is not as it was written.
     Damaged,
 }
 
 impl BadText {
-    /// The error of a journal's file.
+    /// The error of a journal's file of this name.
     pub(super) fn of(self, file: &str) -> JournalError {
         match self {
             BadText::Newer { version, known } => {
@@ -127,7 +127,7 @@ impl Label {
         })
     }
 
-    /// What the file says.
+    /// Reads the contents of the file.
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, BadText> {
         let (version, text) = unseal(bytes, TITLE, VERSION)?;
         Label::parse(text, version).ok_or(BadText::Damaged)
@@ -148,14 +148,14 @@ impl Label {
     }
 }
 
-/// The text, with a checksum in a line of its own.
+/// Appends a line with a checksum of the text.
 pub(super) fn seal(text: &str) -> String {
     format!("{text}crc {:08x}\n", crc(&[text.as_bytes()]))
 }
 
-/// Reads a text that was sealed: its version, and all that the seal is for. The first line is the title
-/// and the version in every version, whatever follows, and is looked at before the checksum, which may be
-/// another in a newer one. Where it is right for a known version in that place, the version is damaged.
+/// Reads a sealed text: its version, and the text without the seal. In every version the first line has the
+/// title and the version. It is read before the checksum, which may be of another kind in a newer version. If
+/// the checksum would be right with a known version in that line, then the version is damaged.
 pub(super) fn unseal<'a>(
     bytes: &'a [u8],
     title: &str,
@@ -175,7 +175,7 @@ pub(super) fn unseal<'a>(
     open_seal(bytes).map(|text| (version, text)).ok_or(BadText::Damaged)
 }
 
-/// The version in the first line; none if that is not such a line.
+/// The version in the first line; `None` if that is no such line.
 fn version(bytes: &[u8], title: &str) -> Option<u32> {
     let end = bytes.iter().position(|byte| *byte == b'\n')?;
     let number = bytes.get(..end)?.strip_prefix(title.as_bytes())?.strip_prefix(b" ")?;
@@ -183,7 +183,7 @@ fn version(bytes: &[u8], title: &str) -> Option<u32> {
     number.parse().ok().filter(|version: &u32| *version > 0 && version.to_string() == number)
 }
 
-/// What was sealed; none if it is damaged.
+/// The text without its seal; `None` if it is damaged.
 fn open_seal(bytes: &[u8]) -> Option<&str> {
     let text = str::from_utf8(bytes).ok()?;
     let (sealed, _) = text.split_at_checked(text.rfind("crc ")?)?;
@@ -256,7 +256,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
-        /// Also where it makes another version of the one that is there.
+        /// Any flipped bit, even one that makes another version of the version number.
         #[test]
         fn a_flipped_bit_is_damage(label in labels(), bit in any::<prop::sample::Index>()) {
             let mut bytes = label.encode().into_bytes();

@@ -1,18 +1,18 @@
-//! The files in a journal's folder, by what they are.
+//! The files in a journal's folder, by kind.
 
 use super::ahead::SPARE;
 use super::folder::{LOCK, UNFINISHED};
 
-/// Says whose journal it is; see [`owner`](super::owner).
+/// The file of the journal's label; see [`owner`](super::owner).
 pub(super) const IDENTITY: &str = "identity";
-/// Puts its cluster into words.
+/// The file with the cluster's identity in words.
 pub(super) const CLUSTER: &str = "cluster";
-/// Which journals the others have; see [`peers`](super::peers).
+/// The file of the remembered journals of other roles; see [`peers`](super::peers).
 pub(super) const PEERS: &str = "peers";
 /// The number of the first segment.
 pub(super) const FIRST: u64 = 1;
 
-/// What a segment's name begins with.
+/// The prefix of a segment's name.
 const SEGMENT: &str = "journal-";
 
 /// The name of a segment.
@@ -20,22 +20,22 @@ pub(super) fn segment_name(number: u64) -> String {
     format!("{SEGMENT}{number:08}")
 }
 
-/// What is in a folder.
+/// The contents of a folder.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Listing {
-    /// The number of segments, whatever their numbers.
+    /// The number of segments, with any numbers.
     pub(super) segments: u64,
     pub(super) identity: bool,
     pub(super) cluster: bool,
     pub(super) peers: bool,
-    /// Left over from a life that ended while it wrote them. They say nothing.
+    /// Unfinished files of a life that ended while it wrote them. They hold no information.
     pub(super) leftovers: Vec<String>,
-    /// Files that no journal has, such as `lost+found` or an editor's backup.
+    /// Files that are no part of a journal, such as `lost+found` or an editor's backup.
     pub(super) foreign: Vec<String>,
 }
 
 impl Listing {
-    /// Sorts the names of a folder.
+    /// Sorts the names in a folder by kind.
     pub(super) fn of(names: Vec<String>) -> Self {
         let mut listing = Listing::default();
         for name in names {
@@ -55,7 +55,7 @@ impl Listing {
         listing
     }
 
-    /// A file, if there is one that only a member that has run can have left, or a copy of such a one.
+    /// A file that only a member that has run can have left, or a copy of such a file, if there is one.
     pub(super) fn trace(&self) -> Option<&str> {
         let copy = |name: &&String| {
             [SEGMENT, IDENTITY, CLUSTER, PEERS].iter().any(|own| name.starts_with(own))
@@ -64,7 +64,7 @@ impl Listing {
         peers.or(self.foreign.iter().find(copy).map(String::as_str))
     }
 
-    /// True if there is nothing of a journal, finished or not.
+    /// True if there is no file of a journal, finished or not.
     pub(super) fn is_empty(&self) -> bool {
         self.segments == 0 && !self.identity && !self.cluster && !self.peers
     }

@@ -1,15 +1,15 @@
-//! Where durable records go.
+//! Journals, which keep a node's durable records.
 //!
-//! | file | what it holds |
+//! | file | contents |
 //! | --- | --- |
-//! | this one | what a journal is, and one in memory |
-//! | [`disk`] | one on disk |
-//! | `new`, `read` | how it is made, and how it is read |
+//! | this one | the trait of journals, and a journal in memory |
+//! | [`disk`] | a journal on disk |
+//! | `new`, `read` | the making and the reading of a journal |
 //! | `segment`, `entry` | its files, byte by byte |
-//! | `listing` | which files there are |
-//! | [`identity`], `owner` | whose it is |
-//! | [`peers`] | which journals the other members have |
-//! | [`folder`] | what it asks of a file system |
+//! | `listing` | the files of its folder |
+//! | [`identity`], `owner` | its label: whose it is |
+//! | [`peers`] | the journals of other members, as remembered |
+//! | [`folder`] | its interface to the file system |
 //! | [`ahead`] | the next segment, made ahead of need |
 
 pub mod ahead;
@@ -32,52 +32,52 @@ use serde::{Deserialize, Serialize};
 
 use crate::paxos::{Record, Storage};
 
-/// Keeps records for the next life of a node.
+/// A journal: keeps records for the next life of a node.
 pub trait Journal: Send {
-    /// Adds records to those kept so far. When this returns, they are durable, and the next life
-    /// finds them. An error stops the node before it sends anything that depends on them; one of kind
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) says that a record is too long, and that nothing
-    /// was written.
+    /// Appends records. When this returns, they are durable, and the next life finds them. An error stops the
+    /// node before it sends anything that depends on them. An error of kind
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) means that a record is too long, and that nothing was
+    /// written.
     fn append(&mut self, records: Vec<Record>) -> io::Result<()>;
 
-    /// The journal's age: how many entries were ever written to it. It only grows, so one that is
-    /// younger than others remember has gone back in time. 0 if it is not on disk.
+    /// The age of the journal: the number of entries ever written to it; 0 if it is not on disk. It only
+    /// grows, so a journal that is younger than others remember has gone back in time.
     fn age(&self) -> u64 {
         0
     }
 
-    /// How large it is, and what it costs; none if it is not on disk. It knows no clock, so how long it
-    /// takes is for the host to say.
+    /// The size of the journal and its costs; `None` if it is not on disk. A journal knows no clock, so the
+    /// host adds the times.
     fn stats(&self) -> Option<JournalStats> {
         None
     }
 }
 
-/// How large a journal on disk is, and what it costs.
+/// The size of a journal on disk, and its costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalStats {
-    /// Bytes of its segments, as they were preallocated.
+    /// The bytes of its segments, as preallocated.
     pub bytes: u64,
-    /// Bytes of them that are in use.
+    /// The bytes of its segments that are in use.
     pub used: u64,
-    /// Entries written, in all lives of the member.
+    /// The number of entries written, in all lives of the member.
     pub entries: u64,
-    /// How often the disk was waited for, in this life.
+    /// The number of syncs in this life.
     pub syncs: u64,
-    /// Segments that were not ready when they were needed, so that a turn waited for them, in this life.
+    /// The number of segments in this life that were not ready when they were needed, so that a turn waited.
     pub late_segments: u64,
-    /// How long the last of these took, in microseconds.
+    /// The duration of the last append with its sync, in microseconds.
     pub last_sync_us: u64,
-    /// How long ago that was, in milliseconds; none before the first.
+    /// The time since the last sync, in milliseconds; `None` before the first.
     pub last_sync_ms_ago: Option<u64>,
 }
 
-/// Keeps records in memory: they survive the node, but not the process.
+/// A journal in memory: its records survive the node, but not the process.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryJournal(Arc<Mutex<Option<Storage>>>);
 
 impl MemoryJournal {
-    /// All records so far; none if there never was one.
+    /// All records so far; `None` if there never was one.
     #[cfg(test)]
     pub fn storage(&self) -> Option<Storage> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()

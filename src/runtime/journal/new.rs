@@ -1,8 +1,9 @@
-//! Makes the journal of a member that has never run.
+//! The making of a journal, for a member that has never run.
 //!
-//! The first segment comes first, and the label last: that is what makes it a journal. So a process that is
-//! ended in between leaves a folder that tells it, and that is made anew. A whole journal stays as it is, since
-//! others may have written down its id, unless its role has taken part: that is no new member's.
+//! The first segment is written first, and the label last: the label makes the folder a journal. So a process
+//! that ends in between leaves a folder that shows it, and that is made anew. A complete journal is kept,
+//! since other members may have written down its id, unless its role has taken part: then it does not belong
+//! to a new member.
 
 use super::ahead::{Filling, SPARE};
 use super::disk::begin_segment;
@@ -14,8 +15,9 @@ use super::owner::{bind, new_label, write_label};
 use super::peers::has_joined;
 use super::read::{is_half_made, list, read};
 
-/// Makes an empty journal of this id, in segments of so many bytes, for a member that has never run, unless
-/// it has one. They must not be fewer than [`SMALLEST_SEGMENT`](super::disk::SMALLEST_SEGMENT).
+/// Makes an empty journal with this id, in segments of this many bytes, for a member that has never run;
+/// keeps the journal that it has, if any. Segments must have at least
+/// [`SMALLEST_SEGMENT`](super::disk::SMALLEST_SEGMENT) bytes.
 pub fn create(
     folder: &mut dyn Folder,
     identity: &Identity,
@@ -35,8 +37,8 @@ pub fn create(
     write_label(folder, &label)
 }
 
-/// True if there is a journal for a member that has never run, and false if there is none, or none that
-/// was finished. An error if it has run, or is not this member's.
+/// True if there is a complete journal for a member that has never run; false if there is none, or an
+/// unfinished one. An error if the member has run, or the journal is not its own.
 pub fn is_made(folder: &dyn Folder, identity: &Identity) -> Result<bool, JournalError> {
     let listing = list(folder)?;
     if listing.identity {

@@ -1,5 +1,5 @@
-//! Whose journal it is: how that is written down, read and checked. See [`identity`](super::identity)
-//! for the files.
+//! The owner of a journal: writing, reading and checking its label. See [`identity`](super::identity) for the
+//! files.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use super::listing::{CLUSTER, IDENTITY, Listing};
 use super::segment::SMALLEST_SEGMENT;
 use crate::runtime::identity::{ClusterIdentity, TITLE, VERSION};
 
-/// A label for a new journal of a role, in segments of so many bytes.
+/// A label for a new journal of a role, in segments of this many bytes.
 pub(super) fn new_label(
     identity: &Identity,
     segment: usize,
@@ -23,18 +23,18 @@ pub(super) fn new_label(
     Ok(Label { cluster: Bound::To(cluster.digest()), member: member.clone(), segment, id })
 }
 
-/// Writes down whose a journal is. That is what makes it one, so all else is there already.
+/// Writes the label. It makes the folder a journal, so all other files must be there already.
 pub(super) fn write_label(folder: &mut dyn Folder, label: &Label) -> Result<(), JournalError> {
     folder.replace(IDENTITY, label.encode().as_bytes()).map_err(at(IDENTITY))
 }
 
-/// Writes down which cluster a journal is of, for people and for error texts.
+/// Writes the identity of the journal's cluster, for people and for error messages.
 pub(super) fn bind(folder: &mut dyn Folder, cluster: &ClusterIdentity) -> Result<(), JournalError> {
     folder.replace(CLUSTER, seal(&cluster.to_string()).as_bytes()).map_err(at(CLUSTER))
 }
 
-/// Binds a journal of version 1 to the cluster that its role has been admitted to. Nothing is done if
-/// it is bound already.
+/// Binds a journal of version 1 to the cluster that its role has been admitted to. Does nothing if it is
+/// bound already.
 pub(super) fn bind_if_unbound(
     folder: &mut dyn Folder,
     cluster: &ClusterIdentity,
@@ -43,16 +43,16 @@ pub(super) fn bind_if_unbound(
     if bound { Ok(()) } else { folder.replace(CLUSTER, seal(&cluster.to_string()).as_bytes()) }
 }
 
-/// Whose a journal is, as it was read.
+/// The owner of a journal, as it was read.
 pub(super) struct Owner {
-    /// The file that the label is in. It is a part of all checksums of the journal.
+    /// The bytes of the label's file, which are part of all checksums of the journal.
     pub(super) bytes: Vec<u8>,
     pub(super) label: Label,
-    /// None of version 1 until its role takes part under this version, or if the file is gone.
+    /// `None` for version 1 until its role takes part under this version, or if the file is gone.
     pub(super) cluster: Option<ClusterIdentity>,
 }
 
-/// Reads whose journal it is, which must be this role's, if one is named.
+/// Reads the owner of a journal, which must be `expected`, if given.
 pub(super) fn read_label(
     folder: &dyn Folder,
     listing: &Listing,
@@ -61,7 +61,7 @@ pub(super) fn read_label(
     let bytes = folder.read(IDENTITY, MAX_TEXT).map_err(at(IDENTITY))?;
     let label = Label::decode(&bytes).map_err(|bad| bad.of(IDENTITY))?;
     let cluster = match read_cluster(folder, listing) {
-        // From version 2 on, the label decides, and this file is for words only.
+        // From version 2 on, the label decides, and this file is only for display.
         Err(error) if matches!(label.cluster, Bound::InWords(_)) => return Err(error),
         read => read.ok().flatten().filter(|cluster| label.cluster.admits(cluster)),
     };
@@ -184,7 +184,7 @@ mod tests {
         fs::remove_dir_all(&path).unwrap();
     }
 
-    /// The label decides whose a journal is; the other file is for words only.
+    /// The label decides whose a journal is; the other file is only for display.
     #[test]
     fn without_the_words_for_its_cluster_a_journal_opens_and_is_refused_to_others() {
         let path = std::env::temp_dir().join(format!("synod-words-{}", std::process::id()));

@@ -1,12 +1,12 @@
-//! What a role remembers of the others: which journals they have, and how old those were. A small
-//! text file beside its own journal.
+//! A role's memory of the other roles' journals and of their ages, in a small text file beside its own
+//! journal.
 //!
-//! A member whose disk is lost cannot know that it had one, nor can one whose disk is an older copy
-//! know what is missing. The others can, if they remember: the [`handshake`](crate::runtime::handshake)
-//! tells it. Which journal another has is never changed, and its age only grows. So the file is
-//! bounded by the number of members.
+//! A member whose disk is lost cannot know that it had one, and a member that runs from an older copy cannot
+//! know which entries are missing. The others can, if they remember: the
+//! [`handshake`](crate::runtime::handshake) tells it. The journal remembered for a role never changes, and
+//! its age only grows. So the size of the file is bounded by the number of members.
 //!
-//! A journal is durable here before its owner hears that it is remembered. Ages are durable a while
+//! A journal is durable here before its owner is told that it is remembered. Ages become durable a while
 //! later ([`LAG`]).
 
 use std::collections::BTreeMap;
@@ -23,33 +23,33 @@ use super::listing::PEERS as FILE;
 use super::owner::bind_if_unbound;
 use crate::runtime::identity::ClusterIdentity;
 
-/// Why it cannot be known which journals the others have.
+/// The reason why the remembered journals cannot be read.
 #[derive(Debug, Error)]
 pub enum PeersError {
-    /// The operating system would not.
+    /// A system call failed.
     #[error("cannot use the file '{FILE}': {0}{advice}", advice = advice(.0))]
     Io(#[from] io::Error),
-    /// It is not as it was written.
+    /// The file is not as it was written.
     #[error(
         "the file '{FILE}' is damaged: its checksum is wrong. It says which journals the others have \
          and how old they are, so that one that has lost its disk is noticed. If no other member has, \
          nor runs from a copy, remove the file: it is written anew as they are heard"
     )]
     Damaged,
-    /// It is of a version of the format that this program does not know.
+    /// A version of the format that this program does not know.
     #[error(
         "the file '{FILE}' was written by a newer version of synod: it is of version {version}, and this \
          program reads up to {VERSION}. Start the member with the newer program; nothing is lost, and \
          nothing here was changed"
     )]
     Newer {
-        /// Its version.
+        /// The version of the file.
         version: u32,
     },
-    /// Another role's.
+    /// The file of another role.
     #[error("the file '{FILE}' is that of {0}: look whether data directories were exchanged")]
     OtherMember(String),
-    /// Another cluster's.
+    /// The file of another cluster.
     #[error(
         "the file '{FILE}' is of another cluster, or of this one by another file: use the file that the \
          journal beside it was made with"
@@ -61,8 +61,9 @@ const TITLE: &str = "synod peers";
 /// The newest version of the file that this program reads.
 const VERSION: u32 = 2;
 
-/// The time within which a new age is handed to the disk. After a power cut the file may be as old as
-/// the file system lets names be. One sync now and then, beside those of the journal.
+/// The time within which a new age is passed to the file system; after a power cut the file may be older by
+/// as much as the file system delays changes of names. It costs one sync at such intervals, besides those of
+/// the journal.
 pub const LAG: Duration = Duration::from_secs(2);
 
 /// True if a role has taken part, or if that cannot be known.
@@ -73,41 +74,41 @@ pub(super) fn has_joined(folder: &dyn Folder) -> bool {
     }
 }
 
-/// What one role remembers of the others.
+/// The journals that one role remembers.
 #[derive(Debug)]
 pub struct Peers {
     folder: Box<dyn Folder>,
     owner: Identity,
     known: Known,
-    /// When the ages are to be made durable; none if they are.
+    /// The time at which the ages are to be saved; `None` if they are.
     save_at: Option<Instant>,
 }
 
-/// What is remembered of another's journal.
+/// The memory of another role's journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remembered {
-    /// Which journal that is.
+    /// The id of the journal.
     pub journal: JournalId,
-    /// The last life of its owner that was heard of; 0 of version 1.
+    /// The last life of its owner that was heard of; 0 for version 1.
     pub life: u128,
-    /// The highest age of it that was heard of, in that life or before.
+    /// The highest age that was heard of, in that life or before.
     pub age: u64,
 }
 
-/// What the file says.
+/// The contents of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Known {
     cluster: Bound,
     member: String,
-    /// True once the role has taken part, though nothing may be in its journal yet.
+    /// True once the role has taken part, even if its journal has no entry yet.
     joined: bool,
-    /// By the names of the others, such as "n2/acceptor".
+    /// The remembered journals, by role name, such as "n2/acceptor".
     peers: BTreeMap<String, Remembered>,
 }
 
 impl Peers {
-    /// Reads what `owner` knows, which is nothing if there is no file. The folder is that of its
-    /// journal, whose lock the caller has.
+    /// Reads the memory of `owner`, which is empty if there is no file. The folder is that of its journal;
+    /// the caller has its lock.
     pub fn open(mut folder: Box<dyn Folder>, owner: &Identity) -> Result<Self, PeersError> {
         let cluster = Bound::To(owner.cluster.digest());
         let known = match folder.read(FILE, MAX_TEXT) {
@@ -123,7 +124,7 @@ impl Peers {
         if known.member != owner.member {
             return Err(PeersError::OtherMember(known.member));
         }
-        // Whoever wrote the file may not have come to that.
+        // The process that wrote the file may have ended before this.
         folder.sync()?;
         let known = Known { cluster, ..known };
         Ok(Peers { folder, owner: owner.clone(), known, save_at: None })
@@ -134,12 +135,12 @@ impl Peers {
         &self.owner.member
     }
 
-    /// Its cluster.
+    /// The cluster of that role.
     pub fn cluster(&self) -> &ClusterIdentity {
         &self.owner.cluster
     }
 
-    /// What is remembered of another.
+    /// The memory of another role's journal, if any.
     pub fn of(&self, peer: &str) -> Option<Remembered> {
         self.known.peers.get(peer).copied()
     }
@@ -149,15 +150,15 @@ impl Peers {
         self.known.joined
     }
 
-    /// Writes down that the role takes part from now on, and in which cluster, should its journal be of
-    /// version 1, which does not say. Durable when this returns.
+    /// Records that the role takes part from now on. A journal of version 1, which does not name its cluster,
+    /// is bound to it. Durable when this returns.
     pub fn join(&mut self) -> io::Result<()> {
         bind_if_unbound(&mut *self.folder, &self.owner.cluster)?;
         if self.known.joined { Ok(()) } else { self.change(|known| known.joined = true) }
     }
 
-    /// Remembers the journal of another, unless it is known to have one already. Gives what is
-    /// remembered, which is durable then.
+    /// Remembers the journal of another role, unless one is remembered already. Returns the memory, which is
+    /// durable then.
     pub fn remember(&mut self, peer: &str, heard: Remembered) -> io::Result<Remembered> {
         if self.of(peer).is_none() {
             self.change(|known| {
@@ -167,7 +168,7 @@ impl Peers {
         Ok(self.of(peer).unwrap_or(heard))
     }
 
-    /// Takes note of a new life of another, and of the age of its journal. Saved within [`LAG`].
+    /// Records a new life of another role, and the age of its journal. Saved within [`LAG`].
     pub fn note(&mut self, peer: &str, life: u128, age: u64, now: Instant) {
         let Some(known) = self.known.peers.get_mut(peer) else { return };
         if (known.life, known.age) != (life, known.age.max(age)) {
@@ -176,12 +177,12 @@ impl Peers {
         }
     }
 
-    /// When there is something to save; none if all was saved.
+    /// The time at which there is something to save; `None` if all is saved.
     pub fn save_at(&self) -> Option<Instant> {
         self.save_at
     }
 
-    /// Saves what was noted, if it is time. After an error it is tried again after [`LAG`].
+    /// Saves the recorded ages, if it is time. After an error it is tried again after [`LAG`].
     pub fn save(&mut self, now: Instant) -> io::Result<()> {
         if self.save_at.is_none_or(|at| at > now) {
             return Ok(());
@@ -192,12 +193,12 @@ impl Peers {
         Ok(())
     }
 
-    /// Saves what was noted, durably.
+    /// Saves the recorded ages durably.
     pub fn save_now(&mut self) -> io::Result<()> {
         if self.save_at.is_some() { self.change(|_| ()) } else { Ok(()) }
     }
 
-    /// Changes what is known, once the change is durable.
+    /// Applies a change in memory once it is durable.
     fn change(&mut self, change: impl FnOnce(&mut Known)) -> io::Result<()> {
         let mut known = self.known.clone();
         change(&mut known);
@@ -225,7 +226,7 @@ impl Known {
         seal(&text)
     }
 
-    /// What the file says.
+    /// Reads the contents of the file.
     fn decode(bytes: &[u8]) -> Result<Self, PeersError> {
         match unseal(bytes, TITLE, VERSION) {
             Ok((version, text)) => Known::parse(text, version == 1).ok_or(PeersError::Damaged),
@@ -289,7 +290,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
-        /// Up to the most that a cluster of 128 members has.
+        /// Up to the size that a cluster of 128 members needs.
         #[test]
         fn what_is_written_is_read(known in knowledge(256)) {
             let text = known.encode();

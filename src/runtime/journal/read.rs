@@ -1,4 +1,4 @@
-//! Reads the journal in a folder, and changes nothing.
+//! The reading of a journal, which changes nothing.
 
 use super::error::{JournalError, at, damaged};
 use super::folder::Folder;
@@ -9,40 +9,40 @@ use super::segment::{self, Scanned};
 use crate::paxos::Storage;
 use crate::runtime::identity::ClusterIdentity;
 
-/// What was found in a journal.
+/// The contents of a journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
-    /// All that was saved; none if nothing ever was.
+    /// All saved records; `None` if nothing was ever saved.
     pub storage: Option<Storage>,
-    /// How many entries there are.
+    /// The number of entries.
     pub entries: u64,
-    /// How many segments.
+    /// The number of segments.
     pub segments: u64,
-    /// How many bytes were left over of a batch that was never acknowledged.
+    /// The bytes of a torn batch, which was never acknowledged.
     pub torn: usize,
-    /// The files in its folder that no journal has. They are left alone.
+    /// The files in its folder that are no part of a journal. They are left alone.
     pub foreign: Vec<String>,
 }
 
-/// What [`inspect`] has found.
+/// The findings of [`inspect`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspected {
-    /// The role whose journal it is, such as "n1/leader".
+    /// The role of the owner, such as "n1/leader".
     pub member: String,
-    /// Its cluster, as a person refers to it.
+    /// The display name of the cluster.
     pub cluster: String,
-    /// Its cluster's identity, as far as it is known: it has the members' names.
+    /// The identity of the cluster, which has the members' names, as far as it is known.
     pub identity: Option<ClusterIdentity>,
-    /// How many bytes a segment has.
+    /// The bytes of a segment.
     pub segment: usize,
-    /// How many bytes of all segments are in use.
+    /// The bytes in use of all segments.
     pub used: usize,
-    /// What its member would find in it.
+    /// The contents that the member would recover.
     pub recovered: Recovered,
 }
 
-/// Reads anybody's journal, and changes nothing. If a node is writing to it meanwhile, damage may
-/// be seen that is none, and is gone when one looks again.
+/// Reads the journal of any member, and changes nothing. While a node is writing to it, apparent damage may
+/// be seen, which is gone at the next look.
 pub fn inspect(folder: &dyn Folder) -> Result<Inspected, JournalError> {
     let read = read(folder, None)?;
     let Label { member, segment, cluster, .. } = read.owner.label.clone();
@@ -61,7 +61,7 @@ pub(super) fn list(folder: &dyn Folder) -> Result<Listing, JournalError> {
     folder.names().map(Listing::of).map_err(at("the data directory"))
 }
 
-/// Reads a journal, which must be of this member, if one is named.
+/// Reads a journal, which must be that of `expected`, if given.
 pub(super) fn read(folder: &dyn Folder, expected: Option<&Identity>) -> Result<Read, JournalError> {
     let listing = list(folder)?;
     if listing.is_empty() {
@@ -84,7 +84,7 @@ pub(super) fn read(folder: &dyn Folder, expected: Option<&Identity>) -> Result<R
             }
             read => read.map_err(at(&file))?,
         };
-        // The seals between them are no entries to anybody else.
+        // The seals between segments do not count as entries.
         let before = first - FIRST - scanned.len() as u64;
         segment::version(&owner.bytes, &bytes, (number, first))
             .map_err(|damage| damage.of(&file, before))?;
@@ -99,7 +99,7 @@ pub(super) fn read(folder: &dyn Folder, expected: Option<&Identity>) -> Result<R
     if scanned.last().is_some_and(Scanned::is_sealed) {
         return Err(damaged(&segment_name(FIRST + segments), 0, "it is missing"));
     }
-    // Whoever made the last segment may not have come to seal the one before.
+    // The process that began the last segment may have ended before it sealed the one before.
     let made = scanned.last().is_some_and(|last| last.entries.is_empty());
     let may_be_open = |number: usize| number + 1 + usize::from(made) >= scanned.len();
     for (number, segment) in scanned.iter().enumerate() {
@@ -111,8 +111,8 @@ pub(super) fn read(folder: &dyn Folder, expected: Option<&Identity>) -> Result<R
     Ok(Read { owner, scanned, listing })
 }
 
-/// True for what a process leaves that was ended while it made a journal. Whoever has run has left
-/// more: a label, what it remembers of the others, or an entry.
+/// True if the folder is what an interrupted making of a journal leaves. A member that has run has left more:
+/// a label, remembered journals, or an entry.
 pub(super) fn is_half_made(folder: &dyn Folder, listing: &Listing) -> Result<bool, JournalError> {
     if listing.identity || listing.segments > 1 || listing.trace().is_some() {
         return Ok(false);

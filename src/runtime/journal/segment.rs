@@ -2,31 +2,31 @@
 //!
 //! ```text
 //! segment = "synj", version (u32), number (u64), sequence of its first entry (u64), zeros,
-//!           and at byte 508 the CRC-32 of all that and of whose journal it is; then entries
+//!           and at byte 508 the CRC-32 of all that and of the journal's label; then entries
 //! ```
 //!
-//! A full segment is **sealed** by an entry without records, once there is a next one. So it can be
-//! told when the last one is gone.
+//! A full segment is **sealed** by an entry without records, once there is a next segment. So a lost last
+//! segment is noticed.
 
 use super::entry::{self, ALIGN, Entry, Found};
 use crate::codec::{self, DecodeError};
 use crate::paxos::limits::MAX_DATAGRAM;
 use crate::runtime::pump::BATCH;
 
-/// Where its entries begin.
+/// The offset of the first entry.
 pub(super) const START: usize = 512;
-/// The room that is left for the entry that seals it.
+/// The room that is left for the entry that seals the segment.
 pub(super) const SEAL: usize = entry::space(1);
 
-/// How many bytes a segment has, unless somebody wants it otherwise.
+/// The default size of a segment, in bytes.
 pub const SEGMENT: usize = 32 << 20;
 
-/// The fewest bytes of a segment: any record fits that a datagram can bring. No record has more bytes
-/// than the message that it comes from.
+/// The fewest bytes of a segment. A record is never larger than the message that it comes from, so any record
+/// that a datagram can bring fits.
 pub const SMALLEST_SEGMENT: usize =
     (START + entry::space(codec::LENGTH + MAX_DATAGRAM) + SEAL).next_multiple_of(4096);
 
-/// All that one turn can bring fits one segment, so that it costs one sync.
+/// The entries of one turn fit one segment, so that a turn costs one sync.
 const _: () = {
     let turn = entry::space_of_all(BATCH * MAX_DATAGRAM, MAX_DATAGRAM);
     assert!(START + turn + SEAL <= SEGMENT);
@@ -36,21 +36,20 @@ const MAGIC: &[u8; 4] = b"synj";
 /// The version of the format.
 pub(super) const VERSION: u32 = 1;
 
-/// What a segment holds.
+/// The contents of a segment.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Scanned {
     pub(super) entries: Vec<Entry>,
-    /// Where the next entry goes.
+    /// The offset of the next entry.
     pub(super) end: usize,
-    /// The last batch, byte by byte; it ends at `end`.
+    /// The bytes of the last batch, which ends at `end`.
     pub(super) last_batch: Vec<u8>,
-    /// Up to where there are remains of a batch that was never acknowledged; `end` if there are
-    /// none.
+    /// The end of the remains of a batch that was never acknowledged; `end` if there are none.
     pub(super) torn_until: usize,
 }
 
 impl Scanned {
-    /// Whether there must be a next segment.
+    /// True if the segment is sealed, so that there must be a next one.
     pub(super) fn is_sealed(&self) -> bool {
         self.entries.last().is_some_and(|entry| entry.records.is_empty())
     }
@@ -68,15 +67,15 @@ pub(super) struct Damage {
 /// A kind of damage.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Why {
-    /// It is not as it was written.
+    /// The bytes are not as they were written.
     Changed(&'static str),
-    /// It is, and yet cannot be read.
+    /// The bytes are as they were written, but cannot be decoded.
     Unreadable(DecodeError),
-    /// It is of a version of the format that this program does not know.
+    /// A version of the format that this program does not know.
     Newer(u32),
 }
 
-/// A segment's first bytes.
+/// The first bytes of a segment.
 pub(super) fn head(owner: &[u8], number: u64, first: u64) -> Vec<u8> {
     let mut head = Vec::with_capacity(START);
     head.extend_from_slice(MAGIC);
@@ -89,9 +88,9 @@ pub(super) fn head(owner: &[u8], number: u64, first: u64) -> Vec<u8> {
     head
 }
 
-/// Checks that a segment is of a version that this program reads. The magic bytes and the version come
-/// first in every version, whatever follows, and are looked at before any checksum. Where only the version
-/// differs from what belongs here, it is damage.
+/// Checks that a segment is of a version that this program reads. In every version the magic bytes and the
+/// version come first, and are read before any checksum. If only the version differs from what belongs here,
+/// it is damage.
 pub(super) fn version(
     owner: &[u8],
     bytes: &[u8],
@@ -106,7 +105,7 @@ pub(super) fn version(
     Err(Damage { at: MAGIC.len(), why: Why::Newer(version), sound: 0 })
 }
 
-/// True for a segment in which nothing was ever written behind the head.
+/// True if nothing was ever written after the head.
 pub(super) fn is_empty(bytes: &[u8]) -> bool {
     bytes.get(START..).is_none_or(|entries| entries.iter().all(|byte| *byte == 0))
 }
@@ -162,7 +161,7 @@ pub(super) fn scan(
     }
 }
 
-/// Up to where there are remains of one batch, whose first entry may be called so.
+/// The end of the remains of one batch, given the sequence that its first entry may have.
 fn remains(
     owner: &[u8],
     bytes: &[u8],
