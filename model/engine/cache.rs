@@ -1,4 +1,4 @@
-//! A bounded memory of results.
+//! A bounded cache of results.
 
 use std::hash::{BuildHasher, Hash};
 
@@ -6,15 +6,16 @@ use rustc_hash::FxBuildHasher;
 
 use super::diagram::Node;
 
-/// Results by key. A newer one may push an older one out; it grows with use, up to a bound.
+/// A hash table of results by key. A new entry replaces the one in its slot. The table grows with
+/// use, up to a bound.
 #[derive(Debug)]
 pub struct Cache<K> {
     slots: Vec<Option<(K, Node)>>,
-    /// How many results came since it last grew.
+    /// The number of results added since it last grew.
     news: usize,
 }
 
-/// Slots, as powers of two.
+/// The bounds of the number of slots, as powers of two.
 const FIRST: u32 = 12;
 const MOST: u32 = 22;
 
@@ -29,7 +30,7 @@ impl<K: Copy + Eq + Hash> Cache<K> {
         (FxBuildHasher.hash_one(key) >> 32) as usize & (self.slots.len() - 1)
     }
 
-    /// The result for this key, if it is still known.
+    /// The result for this key, if it is still cached.
     pub fn get(&self, key: K) -> Option<Node> {
         if self.slots.is_empty() {
             return None;
@@ -38,7 +39,7 @@ impl<K: Copy + Eq + Hash> Cache<K> {
         (known == key).then_some(result)
     }
 
-    /// Remembers a result.
+    /// Adds a result.
     pub fn put(&mut self, key: K, result: Node) {
         if self.news >= self.slots.len() && self.slots.len() < 1 << MOST {
             self.grow();
@@ -58,7 +59,7 @@ impl<K: Copy + Eq + Hash> Cache<K> {
         }
     }
 
-    /// Forgets all results that are not to be kept.
+    /// Removes all results for which `keep` is false.
     pub fn retain(&mut self, keep: impl Fn(K, Node) -> bool) {
         for slot in &mut self.slots {
             if slot.is_some_and(|(key, result)| !keep(key, result)) {

@@ -1,17 +1,17 @@
 //! Sets of states as multi-valued decision diagrams.
 //!
-//! A node has a variable, and maps the values that the variable may have to nodes of variables
-//! further down; a path from a root to the end is one state. Equal nodes are one node, so that
-//! equality of sets is equality of numbers ("Graph-based algorithms for Boolean function
-//! manipulation": Bryant 1986; with many values: Srinivasan and others 1990).
+//! A node has a variable, and maps values of the variable to nodes of variables further down; a
+//! path from a root to the end is one state. Equal nodes are one node, so equality of sets is
+//! equality of numbers ("Graph-based algorithms for Boolean function manipulation": Bryant 1986;
+//! with many values: Srinivasan and others 1990).
 //!
-//! A variable is a **core**, which has any number of values, or an **outbox**. A path that leaves
-//! an outbox out has its value 0 there, nothing sent ("Zero-suppressed BDDs": Minato 1993). So an
-//! outbox that is never used costs nothing.
+//! A variable is a **core**, which has any number of values, or an **outbox**. A path that skips an
+//! outbox has value 0 there, nothing sent ("Zero-suppressed BDDs": Minato 1993). So an outbox that
+//! is never used costs nothing.
 //!
-//! Nodes are never changed; those that nothing needs any more are collected by
-//! [`Diagram::collect`]. (Libraries for decision diagrams, OxiDD among them, have two values to a
-//! variable, and want to know all variables beforehand.)
+//! Nodes are immutable; [`Diagram::collect`] frees those that are unreachable. (Libraries for
+//! decision diagrams, such as OxiDD, have two values for each variable, and need all variables to
+//! be known beforehand.)
 
 use std::borrow::Cow;
 use std::hash::{BuildHasher, Hash};
@@ -22,28 +22,28 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::cache::Cache;
 
-/// A set of states, as far as the variables from some one down are concerned.
+/// A node: the set of the assignments to the variables from its own one down.
 pub type Node = u32;
 
 /// A value of a core or an outbox.
 pub type Value = u32;
 
-/// No state.
+/// The empty set.
 pub const EMPTY: Node = 0;
-/// The end of every path: no core is left, and nothing more was sent.
+/// The end of every path, below the last core and the last nonempty outbox.
 pub const END: Node = 1;
 
-/// One value, and what may lie below it.
+/// A value, and the node below it.
 pub type Edge = (Value, Node);
 
-/// A variable: a block, and its core or, below that, one of its outboxes. A smaller one lies
+/// A variable: the core of a block, or one of its outboxes below that. Smaller variables lie
 /// further up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Variable(u32);
 
 impl Variable {
     const PLACES: u32 = 1 << 16;
-    /// Below all others.
+    /// The variable of the terminals, below all others.
     const LAST: Variable = Variable(u32::MAX);
 
     /// The core of a block.
@@ -70,22 +70,22 @@ impl Variable {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Entry {
     variable: Variable,
-    /// By value, each once; no child is empty.
+    /// Sorted by value, each value once; no child is empty.
     edges: Box<[Edge]>,
 }
 
-/// Which nodes are in use.
+/// The set of nodes that are in use.
 #[derive(Debug)]
 pub struct Live(Vec<bool>);
 
 impl Live {
-    /// Whether this node is in use.
+    /// True if this node is in use.
     pub fn has(&self, node: Node) -> bool {
         self.0[node as usize]
     }
 }
 
-/// All nodes there are.
+/// A store of nodes, with the operations on the sets that they represent.
 #[derive(Debug)]
 pub struct Diagram {
     entries: Vec<Entry>,
@@ -117,8 +117,8 @@ impl Default for Diagram {
 }
 
 impl Diagram {
-    /// The node with these edges, which come by value, each value once. Empty children are left
-    /// out.
+    /// The node with these edges, which must be sorted by value, each value once. Edges to the
+    /// empty set are dropped.
     pub fn node(&mut self, variable: Variable, mut edges: Vec<Edge>) -> Node {
         edges.retain(|(_, child)| *child != EMPTY);
         match *edges {
@@ -166,7 +166,8 @@ impl Diagram {
         &self.entries[node as usize].edges
     }
 
-    /// The edges of a node, seen from a variable that may lie above its own, and be left out.
+    /// The edges of a node, as seen from a variable at or above its own. A skipped outbox has one
+    /// edge, with value 0.
     pub fn edges_at(&self, node: Node, variable: Variable) -> Cow<'_, [Edge]> {
         if node == EMPTY || self.variable(node) == variable {
             Cow::Borrowed(self.edges(node))
@@ -175,7 +176,7 @@ impl Diagram {
         }
     }
 
-    /// What lies below this value.
+    /// The node below this value; the empty set if there is none.
     pub fn child(&self, node: Node, variable: Variable, value: Value) -> Node {
         let edges = self.edges_at(node, variable);
         edges.binary_search_by_key(&value, |edge| edge.0).map_or(EMPTY, |place| edges[place].1)
@@ -186,8 +187,7 @@ impl Diagram {
         self.variable(one).min(self.variable(two))
     }
 
-    /// The edges of two nodes side by side: for each value of the variable, what lies below it in
-    /// the one and in the other.
+    /// The edges of two nodes merged: for each value of the variable, the node below it in each.
     pub fn overlay(&self, one: Node, two: Node, variable: Variable) -> Vec<(Value, Node, Node)> {
         let (left, right) = (self.edges_at(one, variable), self.edges_at(two, variable));
         let mut both = Vec::with_capacity(left.len().max(right.len()));
@@ -212,7 +212,7 @@ impl Diagram {
         }
     }
 
-    /// All states of either set.
+    /// The union of two sets.
     pub fn union(&mut self, one: Node, two: Node) -> Node {
         if one == two || two == EMPTY {
             return one;
@@ -229,7 +229,7 @@ impl Diagram {
         union
     }
 
-    /// All states of any of these sets.
+    /// The union of any number of sets.
     pub fn union_all(&mut self, mut sets: Vec<Node>) -> Node {
         sets.sort_unstable();
         sets.dedup();
@@ -243,7 +243,7 @@ impl Diagram {
         sets.first().copied().unwrap_or(EMPTY)
     }
 
-    /// The states of the first set that are not in the second.
+    /// The difference of two sets: the states of the first that are not in the second.
     pub fn minus(&mut self, one: Node, two: Node) -> Node {
         if one == two || one == EMPTY {
             return EMPTY;
@@ -259,7 +259,7 @@ impl Diagram {
         rest
     }
 
-    /// The states of both sets.
+    /// The intersection of two sets.
     pub fn intersection(&mut self, one: Node, two: Node) -> Node {
         if one == two {
             return one;
@@ -276,7 +276,7 @@ impl Diagram {
         common
     }
 
-    /// Does the same below each value.
+    /// Applies an operation below each value of the topmost variable.
     fn combine(&mut self, one: Node, two: Node, how: fn(&mut Self, Node, Node) -> Node) -> Node {
         let top = self.top(one, two);
         #[cfg(test)]
@@ -286,7 +286,7 @@ impl Diagram {
         self.node(top, edges)
     }
 
-    /// How many states the set has, exactly.
+    /// The exact number of states in the set.
     pub fn count(&self, node: Node) -> BigUint {
         let mut counts = FxHashMap::from_iter([(EMPTY, BigUint::ZERO), (END, BigUint::from(1u8))]);
         self.count_into(node, &mut counts);
@@ -307,17 +307,17 @@ impl Diagram {
         counts.insert(node, sum);
     }
 
-    /// How many nodes there are, garbage included.
+    /// The number of nodes, garbage included.
     pub fn len(&self) -> usize {
         self.unique.len()
     }
 
-    /// The most nodes there ever were, garbage included.
+    /// The most nodes at any time, garbage included.
     pub fn peak(&self) -> usize {
         self.peak
     }
 
-    /// How many nodes it takes to write the set down.
+    /// The number of nodes reachable from this one, terminals excluded.
     pub fn size(&self, node: Node) -> usize {
         self.mark([node]).0.iter().filter(|live| **live).count().saturating_sub(2)
     }
@@ -334,8 +334,8 @@ impl Diagram {
         Live(live)
     }
 
-    /// Gives up all nodes that are not below these roots. Returns what is left, so that other
-    /// memories of nodes can be cleaned.
+    /// Frees all nodes that are unreachable from these roots. Returns the nodes in use, so that
+    /// other caches of nodes can be cleaned.
     pub fn collect(&mut self, roots: impl IntoIterator<Item = Node>) -> Live {
         let live = self.mark(roots);
         self.unique.retain(|node| live.has(*node));

@@ -1,41 +1,41 @@
-//! Whether a goal is reached in every fair run, on a graph whose edges are named after what
-//! happens.
+//! Checks that a goal is reached in every fair run, on a graph whose edges are labelled with
+//! actions.
 //!
-//! A run is fair if nothing that must happen can happen from some point on for ever, and never
-//! does (weak fairness: "The temporal logic of actions", Lamport 1994, section 5). An infinite run
-//! stays in a strongly connected part of the graph from some point on. In such a part, a fair run
-//! can go round for ever if each action that must happen is impossible somewhere in it, or happens
-//! within it; and if a part allows no fair run, none of its own parts does. So it is enough to look
-//! at the largest ones ("Model Checking": Clarke, Grumberg and Peled 1999, section 6.3).
+//! A run is fair if no fair action stays possible for ever from some point on without being taken
+//! (weak fairness: "The temporal logic of actions", Lamport 1994, section 5). An infinite run stays
+//! in a strongly connected component from some point on. A fair run can stay in a component for
+//! ever if each fair action is impossible in one of its states, or is taken on an edge within it;
+//! and if a component allows no fair run, no part of it does. So it is enough to check the maximal
+//! components ("Model Checking": Clarke, Grumberg and Peled 1999, section 6.3).
 
 use std::collections::BTreeSet;
 
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
-/// Something that may happen, as an integer.
+/// An action, as an integer.
 pub type Action = u32;
 
-/// A graph of states. The first one is the start; each can be reached from it.
+/// A graph of states. The first one is the start; all are reachable from it.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
-    /// By state: what may happen, and which state it leads to.
+    /// For each state, the actions possible in it, with the states they lead to.
     pub edges: Vec<Vec<(Action, u32)>>,
-    /// By state: whether the goal is met.
+    /// For each state, true if the goal is met.
     pub goal: Vec<bool>,
-    /// By action: whether it must happen, if it can from some point on for ever.
+    /// For each action, true if it is fair: it must be taken if it stays possible for ever.
     pub fair: Vec<bool>,
 }
 
-/// A part of the graph in which a fair run may stay for ever without meeting the goal.
+/// A set of states in which a fair run may stay for ever without meeting the goal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trap {
-    /// Its states, in order.
+    /// Its states, in ascending order.
     pub states: Vec<u32>,
 }
 
 impl Graph {
-    /// A trap, the one that begins with the lowest state; none if every fair run meets the goal.
+    /// The trap with the lowest states; none if every fair run meets the goal.
     pub fn trap(&self) -> Option<Trap> {
         let mut graph = DiGraph::<(), (), u32>::with_capacity(self.edges.len(), 0);
         for _ in &self.edges {
@@ -66,7 +66,7 @@ impl Graph {
             let actions = self.edges[*state as usize].iter().map(|(action, _)| *action);
             actions.filter(|action| self.fair[*action as usize]).collect()
         };
-        // What must happen, and is possible everywhere in this part.
+        // The fair actions that are possible in every state of this part.
         let mut owed = possible(&part[0]);
         for state in part.iter().skip(1) {
             let here = possible(state);
@@ -87,7 +87,7 @@ impl Graph {
 mod tests {
     use super::*;
 
-    /// Action 0 need not happen, all others must.
+    /// A graph in which all actions but 0 are fair.
     fn graph(edges: &[&[(Action, u32)]], goal: &[u32]) -> Graph {
         let met = (0..edges.len() as u32).map(|state| goal.contains(&state)).collect();
         let edges = edges.iter().map(|edges| edges.to_vec()).collect();
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_cycle_is_left_if_the_way_out_is_open_all_the_time() {
-        // Action 1 goes round, action 2 leads out of both states.
+        // Action 1 goes round the cycle, action 2 leads out of both states.
         assert_eq!(trap(&[&[(1, 1), (2, 2)], &[(1, 0), (2, 2)], &[]], &[2]), None);
     }
 
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_cycle_may_go_on_if_all_that_must_happen_happens_in_it() {
-        // Action 2 is possible everywhere, and happens within the cycle too.
+        // Action 2 is possible everywhere, and is taken within the cycle too.
         assert_eq!(trap(&[&[(2, 1)], &[(2, 0), (2, 2)], &[]], &[2]), Some(vec![0, 1]));
         // Actions 1 and 2 are each possible in one state only.
         assert_eq!(trap(&[&[(1, 1)], &[(2, 0), (3, 2)], &[]], &[2]), Some(vec![0, 1]));
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_larger_part_is_fair_where_its_cycles_alone_are_not() {
-        // Round 0-1 action 2 stays possible, round 0-2 action 3 does; together neither is owed.
+        // Action 2 stays possible round 0-1, and action 3 round 0-2; round both, neither does.
         let edges: &[&[(Action, u32)]] =
             &[&[(1, 1), (1, 2), (2, 3), (3, 3)], &[(1, 0), (2, 3)], &[(1, 0), (3, 3)], &[]];
         assert_eq!(trap(edges, &[3]), Some(vec![0, 1, 2]));

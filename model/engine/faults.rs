@@ -1,37 +1,38 @@
-//! What may go wrong with the machines that actors run on.
+//! The faults of the machines that actors run on.
 
-/// Who may crash, and what a crash does.
+/// The crashes that may happen, and the model of the disk.
 ///
 /// A crash may fall before a step, after it, or between any two of its commands, in the order in
-/// which a machine performs them. What is volatile is gone; what was saved and sent stays.
+/// which the machine performs them. Volatile state is lost; what was saved and sent stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
-    /// How often each actor may crash.
+    /// The most crashes of each actor.
     pub crashes: Vec<u8>,
-    /// How often all actors together may crash.
+    /// The most crashes of all actors together.
     pub total: u8,
-    /// How the machines perform steps.
+    /// The order of a step's commands, and the loss of saves.
     pub machine: DiskModel,
 }
 
-/// How a machine performs the commands of one step.
+/// The order in which a machine performs the commands of one step, and the saves that a crash
+/// loses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DiskModel {
-    /// Saves, then sends, then sets timers. What was saved stays.
+    /// Saves, then sends, then sets timers. Saves are durable.
     #[default]
     Sound,
     /// Sends, then saves, then sets timers.
     SendsFirst,
-    /// Like [`DiskModel::Sound`], but a crash loses what was saved last.
+    /// Like [`DiskModel::Sound`], but a crash loses the last save.
     LosesLastSave,
 }
 
 impl Faults {
-    /// Nobody crashes.
+    /// No crashes.
     #[cfg(test)]
     pub const NONE: Faults = Faults { crashes: Vec::new(), total: 0, machine: DiskModel::Sound };
 
-    /// How often this actor may crash.
+    /// The most crashes of this actor.
     pub fn most(&self, actor: usize) -> u8 {
         self.crashes.get(actor).copied().unwrap_or(0).min(self.total)
     }

@@ -1,4 +1,4 @@
-//! The graph of a universe, and runs that are fair and yet never reach a goal.
+//! The graph of a universe, and fair runs that never reach a goal.
 
 use std::hash::Hash;
 
@@ -13,27 +13,27 @@ use super::run::{Run, RunStep};
 use super::steps::Steps;
 use super::universe::{Stimulus, Universe, UniverseError};
 
-/// A run that is fair, and goes on for ever without reaching the goal.
+/// A fair run that goes on for ever without reaching the goal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lasso {
-    /// A shortest way to where it goes on for ever.
+    /// A shortest run to the states in which it stays.
     pub stem: Run,
-    /// Between how many states it goes on; one if nothing more has to happen.
+    /// The number of states in which it stays; one if nothing more has to happen.
     pub states: usize,
 }
 
-/// What became of the search for one.
+/// The result of the search for a lasso.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fairness {
-    /// How many states were visited.
+    /// The number of states visited.
     pub states: usize,
-    /// How many steps lead from them.
+    /// The number of steps from them.
     pub steps: usize,
-    /// A run that is fair and never reaches the goal.
+    /// A fair run that never reaches the goal, if there is one.
     pub lasso: Option<Lasso>,
 }
 
-/// A step, and the number of the state that it was taken from.
+/// The state from which a state was first reached, and the step.
 type Parent = Option<(u32, RunStep)>;
 
 struct Builder<'u, A: Actor> {
@@ -44,8 +44,8 @@ struct Builder<'u, A: Actor> {
     actions: IndexSet<(usize, Stimulus), FxBuildHasher>,
 }
 
-/// Scope for a fair run that never reaches what the watch finds. Everything must happen but
-/// crashes.
+/// Searches for a fair run that never reaches a state in which the monitor finds its goal. All
+/// actions are fair except crashes.
 pub fn fairness<A: Actor, O: Observer<A>>(
     universe: &mut Universe<A>,
     watch: &mut Monitor<A, O>,
@@ -62,7 +62,7 @@ where
     builder.start();
     while let Some(state) = builder.states.get_index(graph.edges.len()).cloned() {
         let meets = watch.finds_in(builder.universe, &builder.steps.in_full(&state));
-        // What comes after the goal makes no difference any more.
+        // Steps after the goal make no difference.
         let edges =
             if meets { Vec::new() } else { builder.expand(graph.edges.len() as u32, &state) };
         graph.edges.push(edges);
@@ -85,7 +85,8 @@ where
     A::State: Eq + Hash,
     A::Storage: Eq + Hash,
 {
-    /// Only the start in which nobody has crashed: the others are there for what a crash may leave.
+    /// Adds the initial state in which no actor has crashed. The others result from crashes, which
+    /// need not happen.
     fn start(&mut self) {
         let starts = self.steps.starts(self.universe).into_iter();
         let mut whole = starts.filter(|(_, cuts)| cuts.iter().all(Option::is_none));

@@ -1,4 +1,4 @@
-//! What is seen of a state or a step, as facts, and what is found in them.
+//! Observers of states and steps: the facts they see, and the verdicts on them.
 
 use std::collections::BTreeSet;
 use std::hash::Hash;
@@ -10,29 +10,29 @@ use stateright::actor::Actor;
 use super::run::LocalConfiguration;
 use super::universe::{CoreId, MessageId, SetId, Universe};
 
-/// What an observer looks at.
+/// The scope that an observer judges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// States: the facts of all actors together.
     States,
-    /// One actor at a time: the facts that it and what it sent show.
+    /// One actor at a time: the facts of its local configuration.
     EachActor,
-    /// Steps. It finds nothing in states.
+    /// Steps. Nothing is found in states.
     Steps,
 }
 
 /// The result of judging the facts of a state, of an actor or of a step.
 ///
 /// A property that judges nothing anywhere is true of everything, and shows nothing ("Efficient
-/// detection of vacuity in temporal model checking": Beer, Ben-David, Eisner and Rodeh 2001). So
-/// whoever judges says whether there was anything to judge.
+/// detection of vacuity in temporal model checking": Beer, Ben-David, Eisner and Rodeh 2001). So a
+/// judgement reports if there was anything to judge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Judged<F = ()> {
-    /// Nothing was judged: none of the facts is one that could be wrong, so nothing could be found.
+    /// Nothing was judged: no fact was one that could be wrong, so nothing could be found.
     Nothing,
-    /// Something was judged, and it is not looked for.
+    /// Something was judged, without a finding.
     Clear,
-    /// Something that is looked for.
+    /// A finding.
     Found(F),
 }
 
@@ -55,7 +55,7 @@ impl<F> Judged<F> {
         !matches!(self, Judged::Nothing)
     }
 
-    /// The same without the finding itself.
+    /// The result without the details of the finding.
     pub fn bare(&self) -> Judged {
         match self {
             Judged::Nothing => Judged::Nothing,
@@ -65,7 +65,7 @@ impl<F> Judged<F> {
     }
 }
 
-/// The first finding among things judged one by one.
+/// Collects judgements of single items: the first finding, if there is one.
 impl<F> FromIterator<Option<F>> for Judged<F> {
     fn from_iter<I: IntoIterator<Item = Option<F>>>(each: I) -> Self {
         let mut judged = Judged::Nothing;
@@ -79,14 +79,14 @@ impl<F> FromIterator<Option<F>> for Judged<F> {
     }
 }
 
-/// Scope at states or steps, in pieces: each core and each message that was ever sent shows some facts, and
-/// a state shows the facts of its pieces. So one definition serves one state as well as a whole
-/// diagram.
+/// An observer of states or steps. Each core and each message ever sent has facts, and the facts of
+/// a state are the union of these. So one definition serves single states as well as whole
+/// diagrams.
 pub trait Observer<A: Actor> {
     /// One observation.
     type Fact: Clone + Ord + Hash;
 
-    /// What an actor shows: its local state, if it is up, and its storage.
+    /// The facts of an actor's local state, none if it is down, and of its storage.
     fn core(
         &self,
         actor: usize,
@@ -94,20 +94,20 @@ pub trait Observer<A: Actor> {
         storage: Option<&A::Storage>,
     ) -> Vec<Self::Fact>;
 
-    /// What a message shows, however long ago it was sent.
+    /// The facts of a message, however long ago it was sent.
     fn message(&self, from: usize, message: &A::Msg) -> Vec<Self::Fact>;
 
-    /// What it looks at.
+    /// The scope that it judges.
     fn looks_at(&self) -> Scope {
         Scope::States
     }
 
-    /// Judges the facts of a state or of an actor. Whoever looks at steps is not asked.
+    /// Judges the facts of a state or of an actor. Not called for observers of steps.
     fn judge(&self, facts: &BTreeSet<Self::Fact>) -> Judged;
 
-    /// Judges a step. `all` is what the whole state shows before the step; `before` and `after`, what
-    /// the actor that takes it shows, with all that it ever sent. They differ: a step that shows
-    /// nothing new is never asked about. Only whoever looks at steps is asked.
+    /// Judges a step. `all` are the facts of the whole state before the step; `before` and `after`
+    /// are those of the acting actor, with everything that it ever sent. `before` and `after`
+    /// differ: a step that adds no facts is never judged. Called only for observers of steps.
     fn judge_step(
         &self,
         _all: &BTreeSet<Self::Fact>,
@@ -118,14 +118,14 @@ pub trait Observer<A: Actor> {
     }
 }
 
-/// An observer that also remembers what was seen on the way to a state: a history variable (Abadi and
+/// An observer that also remembers facts of the run to a state: a history variable (Abadi and
 /// Lamport, "The existence of refinement mappings", 1991).
 pub trait Remember<A: Actor>: Observer<A> {
-    /// Whether it remembers anything. Then it looks at states: at all actors together.
+    /// True if it remembers anything. It must judge states then, not single actors or steps.
     fn remembers(&self) -> bool;
 
-    /// What is to be remembered for ever of a step, given what was seen before it and what after.
-    /// Before the start, nothing was seen.
+    /// The facts to remember for ever of a step, given the facts before it and after it. For the
+    /// initial state, there are none before.
     fn remember(
         &self,
         before: &BTreeSet<Self::Fact>,
@@ -133,17 +133,17 @@ pub trait Remember<A: Actor>: Observer<A> {
     ) -> Vec<Self::Fact>;
 }
 
-/// A set of facts, as an integer; 0 is empty.
+/// A set of facts, as an integer; 0 is the empty set.
 pub type FactsId = u32;
 
-/// A step: the facts of the whole state before it, and those of the actor that takes it before and
-/// after.
+/// The facts of a step: those of the whole state before it, and those of the acting actor before
+/// and after.
 pub type StepFacts = (FactsId, FactsId, FactsId);
 
-/// No facts.
+/// The empty set of facts.
 pub const NO_FACTS: FactsId = 0;
 
-/// An observer that remembers what it saw.
+/// An observer with caches of the facts and verdicts that it has computed.
 pub struct Monitor<A: Actor, O: Observer<A>> {
     observer: O,
     sets: IndexSet<BTreeSet<O::Fact>, FxBuildHasher>,
@@ -161,7 +161,7 @@ where
     A::State: Eq + Hash,
     A::Storage: Eq + Hash,
 {
-    /// Has seen nothing yet.
+    /// A monitor with empty caches.
     pub fn new(observer: O) -> Self {
         let mut watch = Monitor {
             observer,
@@ -178,24 +178,23 @@ where
         watch
     }
 
-    /// Who looks.
+    /// The observer.
     pub fn observer(&self) -> &O {
         &self.observer
     }
 
-    /// The amount that it has looked at in which there was something to judge. State by state: states,
-    /// or steps. On diagrams: different sets of facts that states, or actors, show; and steps of
-    /// actors alone.
+    /// The number of judgements that had something to judge: of states or steps one by one; on
+    /// diagrams, of distinct sets of facts of states or actors, and of steps of single actors.
     pub fn looked(&self) -> u64 {
         self.looked
     }
 
-    /// Adds to what it has looked at.
+    /// Adds to the number of judgements.
     pub(super) fn look(&mut self, more: u64) {
         self.looked += more;
     }
 
-    /// The set of these facts.
+    /// The number of a set of facts. A new set is judged.
     pub fn number(&mut self, facts: BTreeSet<O::Fact>) -> FactsId {
         let (number, new) = self.sets.insert_full(facts);
         if new {
@@ -206,7 +205,7 @@ where
         number as FactsId
     }
 
-    /// What a core shows.
+    /// The facts of a core.
     pub fn core(&mut self, universe: &Universe<A>, actor: usize, core: CoreId) -> FactsId {
         if let Some(known) = self.cores.get(&(actor, core)) {
             return *known;
@@ -218,7 +217,7 @@ where
         facts
     }
 
-    /// What the messages of a set show.
+    /// The facts of the messages of a set.
     pub fn sent(&mut self, universe: &Universe<A>, set: SetId) -> FactsId {
         if let Some(known) = self.sent.get(&set) {
             return *known;
@@ -232,7 +231,7 @@ where
         facts
     }
 
-    /// What an actor shows: its core, and all that it ever sent.
+    /// The facts of a local configuration: of its core, and of everything it has sent.
     pub fn situation(
         &mut self,
         universe: &Universe<A>,
@@ -247,7 +246,7 @@ where
         all
     }
 
-    /// What a state shows: a situation for each actor.
+    /// The facts of a state.
     pub fn facts(&mut self, universe: &Universe<A>, state: &[&LocalConfiguration]) -> FactsId {
         let mut all = NO_FACTS;
         for (actor, situation) in state.iter().enumerate() {
@@ -257,7 +256,7 @@ where
         all
     }
 
-    /// Scope at a state; true if something is found.
+    /// Judges a state. True if something is found.
     pub fn finds_in(&mut self, universe: &Universe<A>, state: &[&LocalConfiguration]) -> bool {
         let judged = if self.observer.looks_at() == Scope::EachActor {
             let mut judged = Judged::Nothing;
@@ -274,7 +273,7 @@ where
         judged.is_found()
     }
 
-    /// The facts of a set.
+    /// The facts in a set.
     pub fn members(&self, facts: FactsId) -> &BTreeSet<O::Fact> {
         &self.sets[facts as usize]
     }
@@ -289,7 +288,7 @@ where
         self.messages[message as usize]
     }
 
-    /// The facts of both sets.
+    /// The union of two sets of facts.
     pub fn union(&mut self, one: FactsId, two: FactsId) -> FactsId {
         if let Some(known) = self.lookup().union(one, two) {
             return known;
@@ -318,7 +317,7 @@ where
         judged
     }
 
-    /// What it knows, to be read by many threads.
+    /// A read-only view of the caches, for many threads.
     pub fn lookup(&self) -> Lookup<'_> {
         let looks_at = self.observer.looks_at();
         Lookup { unions: &self.unions, judged: &self.judged, steps: &self.steps, looks_at }
@@ -330,7 +329,7 @@ where
     A::State: Eq + Hash,
     A::Storage: Eq + Hash,
 {
-    /// What is to be remembered of a step from one set of facts to another, and is not yet.
+    /// The facts to remember of a step from one set of facts to another that are not in memory yet.
     pub fn news(
         &self,
         before: Option<FactsId>,
@@ -346,7 +345,8 @@ where
         news
     }
 
-    /// Scope at a state, with what is remembered of the way to it; true if something is found.
+    /// Judges a state together with the facts remembered of the run to it. True if something is
+    /// found.
     pub fn finds_with(
         &mut self,
         universe: &Universe<A>,
@@ -364,18 +364,18 @@ where
     }
 }
 
-/// What a watch knows, to be read by many threads.
+/// A read-only view of a monitor's caches, for many threads.
 #[derive(Clone, Copy, Debug)]
 pub struct Lookup<'w> {
     unions: &'w FxHashMap<(FactsId, FactsId), FactsId>,
     judged: &'w [Judged],
     steps: &'w FxHashMap<StepFacts, Judged>,
-    /// What it looks at.
+    /// The scope that the observer judges.
     pub looks_at: Scope,
 }
 
 impl Lookup<'_> {
-    /// The facts of both sets, if they were put together before.
+    /// The union of two sets of facts; none if it is not cached.
     pub fn union(&self, one: FactsId, two: FactsId) -> Option<FactsId> {
         if one == two || two == NO_FACTS {
             return Some(one);
@@ -391,8 +391,8 @@ impl Lookup<'_> {
         self.judged[facts as usize]
     }
 
-    /// The result of judging a step with these facts, if that was asked before. In a step that shows
-    /// nothing new, there is nothing to judge.
+    /// The result of judging a step with these facts; none if it is not cached. A step that adds no
+    /// facts has nothing to judge.
     pub fn judged_step(&self, step: StepFacts) -> Option<Judged> {
         let (_, before, after) = step;
         if before == after { Some(Judged::Nothing) } else { self.steps.get(&step).copied() }

@@ -1,7 +1,7 @@
-//! Runs once more, on the actors themselves: no run is shown before it was.
+//! The replay of runs on the actors themselves, before any run is shown.
 //!
-//! But for the texts of messages and timers, nothing here uses the tables that the run was found
-//! with, so that a fault in them cannot produce a run that the actors do not have.
+//! Except for the texts of messages and timers, nothing here uses the tables that the run was found
+//! with, so a fault in them cannot produce a run that the actors do not have.
 
 use std::borrow::Cow;
 
@@ -12,29 +12,29 @@ use super::faults::DiskModel;
 use super::run::{Run, RunStep};
 use super::universe::{Event, Universe};
 
-/// Why a run is not one of the actors' runs. It is a fault of the engine.
+/// The reason why a run is not one of the actors' runs. It means a fault of the engine.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("the actors do not run so, which is a fault of the checking engine: step {step}: {why}")]
 pub struct ReplayError {
-    /// Which step, from 1; 0 is the start.
+    /// The number of the step, from 1; 0 is the start.
     step: usize,
     why: &'static str,
 }
 
-/// One actor, as it is in a run.
+/// One actor in the course of a run.
 #[derive(Debug)]
 pub struct Replayed<A: Actor> {
     /// Its local state; none while it is down.
     pub state: Option<A::State>,
-    /// What it has saved last, and what was saved before.
+    /// All saves, the last one at the end.
     saves: Vec<A::Storage>,
-    /// How many of the saves were there when it came up.
+    /// The number of saves at the last start.
     old_saves: usize,
     timers: Vec<A::Timer>,
 }
 
 impl<A: Actor> Replayed<A> {
-    /// What it has saved.
+    /// Its durable storage: the last save.
     pub fn storage(&self) -> Option<&A::Storage> {
         self.saves.last()
     }
@@ -43,19 +43,19 @@ impl<A: Actor> Replayed<A> {
 /// A message, with its sender and its addressee.
 pub type Sent<A> = (usize, usize, <A as Actor>::Msg);
 
-/// A run under way, or at its end.
+/// A replay of a run, up to some step.
 pub struct Replay<'a, A: Actor> {
     nodes: &'a [A],
     machine: DiskModel,
     /// The actors.
     pub actors: Vec<Replayed<A>>,
-    /// All messages that were ever sent, in order.
+    /// All messages ever sent, each once, in order.
     pub sent: Vec<Sent<A>>,
 }
 
 impl<'a, A: Actor> Replay<'a, A> {
-    /// Runs it. `each` is told of the start, and then of each step: what happened to whom, whether
-    /// the actor crashed within the step, and how many messages had ever been sent before it.
+    /// Replays a run. `each` is called for the start, and then for each step with the actor, the
+    /// event, true if the actor crashed within the step, and the number of messages sent before it.
     pub fn new(
         universe: &'a Universe<A>,
         run: &Run,

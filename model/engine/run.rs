@@ -1,4 +1,4 @@
-//! A run: what happened to which actor, one step after another.
+//! A run: a sequence of steps, each with its actor and its stimulus.
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hash};
@@ -8,38 +8,38 @@ use stateright::actor::Actor;
 
 use super::universe::{CoreId, SetId, Stimulus, Universe, UniverseError};
 
-/// One actor's whole situation: its core, and what it ever sent to each addressee.
+/// The local configuration of one actor: its core, and the messages that it ever sent to each
+/// addressee.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LocalConfiguration {
-    /// All but what it sent.
+    /// The actor without the messages that it sent.
     pub core: CoreId,
-    /// What it sent, by addressee.
+    /// The messages that it sent, by addressee.
     pub sent: Box<[SetId]>,
 }
 
 /// One step of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunStep {
-    /// Whom it happened to.
+    /// The acting actor.
     pub actor: usize,
-    /// What happened.
+    /// The stimulus.
     pub stimulus: Stimulus,
-    /// After how many of the step's commands the actor crashed, if it did.
+    /// The number of the step's commands after which the actor crashed, if it did.
     pub cut: Option<usize>,
 }
 
-/// A run from the start of all actors.
+/// A run, from the start of all actors.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Run {
-    /// For each actor, after how many commands of its start it crashed, if it did.
+    /// For each actor, the number of commands of its start after which it crashed, if it did.
     pub starts: Vec<Option<usize>>,
     /// The steps, in order.
     pub steps: Vec<RunStep>,
 }
 
 impl LocalConfiguration {
-    /// The situation in which an actor has this core, and has sent these messages beside those it
-    /// had sent before.
+    /// The successor with this core, and with these messages sent in addition.
     pub fn follow<A: Actor>(&self, universe: &mut Universe<A>, core: CoreId, more: SetId) -> Self
     where
         A::State: Eq + Hash,
@@ -52,7 +52,7 @@ impl LocalConfiguration {
         LocalConfiguration { core, sent }
     }
 
-    /// What it is, whatever the numbers in it.
+    /// A hash that does not depend on the numbering of this universe.
     pub fn fingerprint<A: Actor>(&self, universe: &Universe<A>, actor: usize) -> u64
     where
         A::State: Eq + Hash,
@@ -70,8 +70,8 @@ impl LocalConfiguration {
     }
 }
 
-/// The situations in which an actor may begin, and after how many commands of its start it has
-/// crashed there.
+/// The local configurations in which an actor may begin, each with the number of commands of its
+/// start after which it has crashed, if it has.
 pub fn starts<A: Actor>(
     universe: &mut Universe<A>,
     actor: usize,
@@ -88,7 +88,7 @@ where
     outcomes.iter().enumerate().map(each).collect()
 }
 
-/// The step that makes `after` of this actor.
+/// The step by which this actor gets to `after`; none if there is no such step.
 pub fn step_between<A: Actor>(
     universe: &mut Universe<A>,
     before: &[LocalConfiguration],
@@ -113,12 +113,14 @@ where
     })
 }
 
-/// Which of a step's outcomes comes of a crash after how many commands: all but the last.
+/// The number of commands after which the actor crashes in this outcome of a step. The last outcome
+/// is the whole step, without a crash.
 pub(super) fn cut(outcome: usize, outcomes: usize) -> Option<usize> {
     (outcome + 1 < outcomes).then_some(outcome + 1)
 }
 
-/// For each actor, after how many commands of its start it crashed to be as in this state.
+/// For each actor, the number of commands of its start after which it crashed to be as in this
+/// initial state.
 pub(super) fn cuts_of_start<A: Actor>(
     universe: &mut Universe<A>,
     state: &[LocalConfiguration],

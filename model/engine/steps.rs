@@ -1,4 +1,4 @@
-//! The steps of a universe one by one, each with what happened: for searches that need to know it.
+//! The steps of a universe one by one, each with its stimulus, for searches that need it.
 
 use std::hash::Hash;
 
@@ -9,24 +9,24 @@ use super::explicit::situations::{SituationId, Situations, Start};
 use super::run::{LocalConfiguration, RunStep, cut};
 use super::universe::{Stimulus, Universe};
 
-/// The situations of all actors, and what becomes of each by what.
+/// The local configurations of all actors, with the outcomes of each stimulus.
 pub struct Steps {
     situations: Situations,
     outcomes: FxHashMap<(usize, SituationId, Stimulus), Box<[SituationId]>>,
 }
 
 impl Steps {
-    /// Nothing was met yet.
+    /// Tables without any local configuration.
     pub fn new(actors: usize) -> Self {
         Steps { situations: Situations::new(actors), outcomes: FxHashMap::default() }
     }
 
-    /// The situations that were met.
+    /// The local configurations met so far.
     pub fn situations(&self) -> &Situations {
         &self.situations
     }
 
-    /// All states in which the system may begin.
+    /// All initial states within the crash budget.
     pub fn starts<A: Actor>(&mut self, universe: &mut Universe<A>) -> Vec<Start>
     where
         A::State: Eq + Hash,
@@ -35,8 +35,8 @@ impl Steps {
         self.situations.starts(universe)
     }
 
-    /// What may happen in this state, and the situation of the actor that it happens to then. That
-    /// nothing changes is no step.
+    /// The steps possible in this state, each with the new local configuration of its actor. A step
+    /// that changes nothing is left out.
     pub fn next<A: Actor>(
         &mut self,
         universe: &mut Universe<A>,
@@ -104,7 +104,7 @@ impl Steps {
         self.outcomes.get(&(actor, id, what)).map_or(&[], |after| after)
     }
 
-    /// A state in full.
+    /// The local configurations of a state.
     pub fn in_full(&self, state: &[SituationId]) -> Vec<&LocalConfiguration> {
         state.iter().enumerate().map(|(actor, id)| self.situations.get(actor, *id)).collect()
     }

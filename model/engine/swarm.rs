@@ -1,5 +1,5 @@
-//! Random walks, for what cannot be exhausted. They show that something can go wrong, and never
-//! that nothing can.
+//! Random walks, for systems that are too large to exhaust. They can find a fault, but never show
+//! that there is none.
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hash};
@@ -13,37 +13,37 @@ use super::run::{Run, RunStep};
 use super::steps::Steps;
 use super::universe::{Stimulus, Universe, UniverseError};
 
-/// Which walks are taken. Walk `k` is the same whoever takes it, so that many machines can share
-/// the work.
+/// The walks to take. Walk `k` does not depend on the others, so machines can share the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Walks {
     /// The seed of all walks.
     pub seed: u64,
-    /// How many there are.
+    /// The number of walks.
     pub walks: u64,
-    /// How many steps each takes, at most.
+    /// The most steps of each walk.
     pub steps: usize,
-    /// Of so many parts, this one, from 0: the walks whose numbers leave this remainder.
+    /// The part to take, from 0, and the number of parts: the walks whose numbers leave this
+    /// remainder.
     pub part: (u64, u64),
 }
 
-/// What was seen of a part of the walks.
+/// The result of one part of the walks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Swarmed {
-    /// How many walks were taken.
+    /// The number of walks taken.
     pub walks: u64,
-    /// How many steps they took together.
+    /// The number of steps of all walks together.
     pub steps: u64,
-    /// How many walks ended because nothing more could happen.
+    /// The number of walks that ended because nothing more could happen.
     pub ended: u64,
-    /// The different situations that actors were in, as fingerprints that do not depend on who met
-    /// them first.
+    /// Fingerprints of the distinct local configurations, which do not depend on the order of
+    /// discovery.
     pub situations: BTreeSet<u64>,
-    /// For each observer, the first walk in which it finds something, and its run up to there.
+    /// For each observer, the first walk in which it finds something, with the run to that state.
     pub found: Vec<Option<(u64, Run)>>,
 }
 
-/// Takes a part of the walks.
+/// Takes one part of the walks.
 pub fn swarm<A: Actor, O: Remember<A>>(
     universe: &mut Universe<A>,
     watches: &mut [Monitor<A, O>],
@@ -70,8 +70,8 @@ where
     Ok(walker.swarmed)
 }
 
-/// Where there is anything else to do, one step in so many is a crash. Else all crashes that there
-/// may be would come in the first few steps.
+/// The reciprocal of the share of crashes among steps, where other steps are possible. Without it,
+/// all crashes would come in the first few steps.
 const CRASH_ONE_IN: u32 = 32;
 
 struct Walker<'u, A: Actor, O: Remember<A>> {
@@ -79,17 +79,17 @@ struct Walker<'u, A: Actor, O: Remember<A>> {
     watches: &'u mut [Monitor<A, O>],
     starts: Vec<Start>,
     steps: Steps,
-    /// The situations that were walked through, with their actors.
+    /// The local configurations visited, with their actors.
     visited: BTreeSet<(usize, SituationId)>,
     swarmed: Swarmed,
 }
 
-/// A walk, up to now.
+/// A walk in progress.
 struct Walk<F> {
     number: u64,
     state: State,
     run: Run,
-    /// For each observer, what it saw last, and what it remembers.
+    /// For each observer, the facts of the last state, and those remembered.
     memories: Vec<(Option<FactsId>, BTreeSet<F>)>,
 }
 
@@ -108,7 +108,7 @@ where
         self.look(&mut walk);
         for _ in 0..steps {
             let mut next = self.steps.next(self.universe, &walk.state);
-            // By what happens: numbers depend on the walks before.
+            // Sorted by content: numbers depend on the walks before.
             next.sort_by_cached_key(|(RunStep { actor, stimulus, cut }, _)| {
                 (*actor, self.universe.fingerprint(*actor, *stimulus), *cut)
             });
@@ -129,7 +129,7 @@ where
         }
     }
 
-    /// In half of the walks, or more, nobody crashes while starting.
+    /// Chooses an initial state. In at least half of the walks, no actor crashes while it starts.
     fn start(&self, random: &mut fastrand::Rng) -> Option<Start> {
         let whole = |(_, cuts): &&Start| cuts.iter().all(Option::is_none);
         let start = self.starts.iter().find(whole).filter(|_| random.bool());
@@ -153,7 +153,7 @@ where
         }
     }
 
-    /// What a situation is, whatever number it has here.
+    /// Adds the fingerprints of the local configurations visited.
     fn fingerprint(&mut self) {
         for (actor, id) in &self.visited {
             let situation = self.steps.situations().get(*actor, *id);

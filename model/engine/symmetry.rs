@@ -1,4 +1,4 @@
-//! Actors that may change places without a difference to anything but their names.
+//! Symmetry: permutations of actors that change nothing but names.
 
 use std::hash::Hash;
 
@@ -8,34 +8,34 @@ use stateright::actor::Actor;
 use super::run::LocalConfiguration;
 use super::universe::{CoreId, SetId, Universe};
 
-/// How states, storages and messages read once actors have changed places. `places` says where
-/// each actor goes, by number.
+/// The action of permutations on states, storages and messages. `places` gives the place that each
+/// actor goes to, by number.
 ///
-/// What is looked for must not depend on the names of actors that change places, and neither may
-/// steps: what an actor does once others have changed places is what it did before, with them
-/// changed, and so is every part of a step that a crash may leave.
+/// Neither properties nor steps may depend on the names of permuted actors: the step of an actor in
+/// a permuted state must be the permuted step, and so must every part of a step that a crash may
+/// leave.
 pub trait Symmetry<A: Actor> {
-    /// All ways to change places: a group, the identity first.
+    /// All permutations: a group, the identity first.
     fn group(&self) -> Vec<Vec<usize>>;
 
-    /// A local state, where it names actors.
+    /// The image of a local state: the actors named in it are renamed.
     fn state(&self, state: &A::State, places: &[usize]) -> A::State;
 
-    /// What is stored, where it names actors.
+    /// The image of a storage: the actors named in it are renamed.
     fn storage(&self, storage: &A::Storage, places: &[usize]) -> A::Storage;
 
-    /// A message, where it names actors.
+    /// The image of a message: the actors named in it are renamed.
     fn message(&self, message: &A::Msg, places: &[usize]) -> A::Msg;
 }
 
-/// One way to change places, and what is known of it.
+/// A permutation, with the images computed so far.
 struct Element {
     places: Vec<usize>,
     cores: FxHashMap<(usize, CoreId), CoreId>,
     sets: FxHashMap<SetId, SetId>,
 }
 
-/// A group of ways to change places.
+/// A group of permutations.
 pub(super) struct Group<'s, A: Actor> {
     symmetry: &'s dyn Symmetry<A>,
     elements: Vec<Element>,
@@ -52,17 +52,17 @@ where
         Group { symmetry, elements: symmetry.group().into_iter().map(element).collect() }
     }
 
-    /// How many ways there are.
+    /// The number of permutations.
     pub(super) fn order(&self) -> usize {
         self.elements.len()
     }
 
-    /// Where an actor goes.
+    /// The place that an actor goes to.
     pub(super) fn place(&self, element: usize, actor: usize) -> usize {
         self.elements[element].places[actor]
     }
 
-    /// What a situation of an actor becomes, in its new place.
+    /// The image of an actor's local configuration, in its new place.
     pub(super) fn image(
         &mut self,
         universe: &mut Universe<A>,

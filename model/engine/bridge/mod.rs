@@ -1,8 +1,8 @@
-//! The engine's states for Stateright's own checkers, and for its Explorer.
+//! A universe as a Stateright model, for Stateright's own checkers and its Explorer.
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | this one | a universe as a Stateright model |
+//! | this one | the model |
 //! | [`numbered`] | properties by number |
 //! | `svg` | runs as pictures |
 
@@ -24,19 +24,19 @@ use super::run::{Run, RunStep};
 use super::steps::Steps;
 use super::universe::{Event, MessageId, Universe, UniverseError};
 
-/// How actors, messages and events are put into words.
+/// The words for actors, messages and events.
 pub trait Words<A: Actor>: Send + Sync {
     /// An actor's name.
     fn actor(&self, actor: usize) -> String {
         format!("actor {actor}")
     }
 
-    /// A message.
+    /// A message in words.
     fn message(&self, message: &A::Msg) -> String {
         format!("{message:?}")
     }
 
-    /// What happens to an actor.
+    /// An event of an actor in words.
     fn event(&self, actor: usize, event: &Event<A>) -> String {
         let name = self.actor(actor);
         match event {
@@ -51,33 +51,34 @@ pub trait Words<A: Actor>: Send + Sync {
     }
 }
 
-/// One actor's situation, in words.
+/// A local configuration of one actor, with its description.
 pub struct Seen {
     id: SituationId,
-    /// What it is, whatever its number here.
+    /// A hash that does not depend on the numbering of this universe.
     fingerprint: u64,
     sent: Vec<MessageId>,
     text: String,
 }
 
-/// A state: a situation for each actor, and what is remembered of the way to it.
+/// A state: a local configuration for each actor, and the facts remembered of the run to it.
 pub struct BridgeState<F> {
     actors: Box<[Arc<Seen>]>,
     remembered: Arc<BTreeSet<F>>,
 }
 
-/// What may happen in a state.
+/// A step that is possible in a state.
 #[derive(Clone, PartialEq)]
 pub struct BridgeStep {
-    /// The step.
+    /// The step of the run.
     pub step: RunStep,
     after: SituationId,
     text: Arc<str>,
 }
 
-/// A universe, and the properties that it is held to, as a Stateright model.
+/// A universe, with the properties that it is held to, as a Stateright model.
 ///
-/// What observers remember of the way to a state is a part of the state here, and only here.
+/// The facts that observers remember of a run are part of the state here, and nowhere else in the
+/// engine.
 pub struct Bridge<A: Actor, O: Remember<A>> {
     inner: Arc<Mutex<Inner<A, O>>>,
     words: Arc<dyn Words<A>>,
@@ -87,11 +88,11 @@ struct Inner<A: Actor, O: Remember<A>> {
     universe: Universe<A>,
     steps: Steps,
     held: Vec<Held<A, O>>,
-    /// By actor and situation.
+    /// The local configurations described so far, by actor and number.
     seen: Vec<Vec<Option<Arc<Seen>>>>,
 }
 
-/// A property: what is expected of it, its name, and who looks.
+/// A property: its expectation, its name, and its monitor.
 struct Held<A: Actor, O: Remember<A>>(Expectation, &'static str, Monitor<A, O>);
 
 impl<A: Actor, O: Remember<A>> Bridge<A, O>
@@ -99,7 +100,7 @@ where
     A::State: Eq + Hash,
     A::Storage: Eq + Hash,
 {
-    /// A universe, held to nothing yet.
+    /// A model of a universe, held to no property yet.
     pub fn new(universe: Universe<A>, words: Arc<dyn Words<A>>) -> Self {
         let actors = universe.actors().len();
         let (steps, seen) = (Steps::new(actors), vec![Vec::new(); actors]);
@@ -108,8 +109,9 @@ where
         Bridge { inner, words }
     }
 
-    /// Holds it, and every handle to it, to one property more. [`Expectation::Always`] says that
-    /// what the watch looks for is never found, [`Expectation::Sometimes`] that it is.
+    /// Holds the model, and every handle to it, to one more property. [`Expectation::Always`] says
+    /// that the monitor never finds anything, [`Expectation::Sometimes`] that it does in some
+    /// state.
     pub fn hold_to(
         &self,
         expectation: Expectation,
@@ -125,15 +127,15 @@ where
         Ok(())
     }
 
-    /// The number of states in which the watch for this property had something to judge, up to where
-    /// it found something; a state in which the system may begin in two ways counts twice. Zero if the
-    /// bridge is not held to it.
+    /// The number of states in which the monitor of this property had something to judge, until its
+    /// first finding. An initial state that arises in two ways counts twice. Zero if the model is
+    /// not held to the property.
     pub fn looked(&self, name: &str) -> u64 {
         let held = &self.lock().held;
         held.iter().find(|held| held.1 == name).map_or(0, |held| held.2.looked())
     }
 
-    /// What actors did that makes it impossible to check them.
+    /// The error by which actors cannot be checked, if one has occurred.
     pub fn healthy(&self) -> Result<(), UniverseError> {
         self.lock().universe.healthy()
     }
@@ -143,7 +145,7 @@ where
         each(&self.lock().universe)
     }
 
-    /// The path of a run.
+    /// The Stateright path of a run. An error if the model has no such path.
     pub fn path(&self, run: &Run) -> Result<Path<BridgeState<O::Fact>, BridgeStep>, UniverseError> {
         self.walk(run).ok_or(UniverseError::LostRun)
     }
@@ -161,7 +163,7 @@ where
         Path::from_actions(self, start, &taken)
     }
 
-    /// The run of a path.
+    /// The run of a Stateright path.
     pub fn run(&self, path: Path<BridgeState<O::Fact>, BridgeStep>) -> Result<Run, UniverseError> {
         let states = path.clone().into_states();
         let place = self.init_states().iter().position(|start| Some(start) == states.first());
@@ -225,7 +227,8 @@ where
         format!("to {}: {}", words.actor(to), words.message(text))
     }
 
-    /// A state in which the watches have this to remember, beside what they did before.
+    /// A state with these local configurations. Remembers the facts of the state before, and those
+    /// that the observers add for this step.
     fn state(
         &mut self,
         words: &dyn Words<A>,
@@ -263,7 +266,7 @@ where
 {
     fn holds(&self, number: usize, state: &BridgeState<O::Fact>) -> bool {
         let Inner { universe, steps, held, .. } = &mut *self.lock();
-        // Nothing holds of actors that cannot be checked.
+        // No property holds if the actors cannot be checked.
         let healthy = universe.healthy().is_ok();
         let Some(Held(expectation, _, watch)) = held.get_mut(number).filter(|_| healthy) else {
             return false;
@@ -299,8 +302,8 @@ where
             let place = universe.fingerprint(step.actor, step.stimulus);
             actions.push((BridgeStep { step, after, text }, place));
         }
-        // By what happens: numbers depend on what was explored before, and the Explorer's addresses
-        // are made of places in this list.
+        // Sorted by content: numbers depend on what was explored before, and the Explorer's
+        // addresses consist of places in this list.
         actions.sort_by_cached_key(|(BridgeStep { step, text, .. }, place)| {
             (step.actor, Arc::clone(text), step.cut, *place)
         });
@@ -343,7 +346,7 @@ where
 }
 
 impl<A: Actor, O: Remember<A>> Clone for Bridge<A, O> {
-    /// Another handle to the same tables.
+    /// A second handle to the same tables.
     fn clone(&self) -> Self {
         Bridge { inner: Arc::clone(&self.inner), words: Arc::clone(&self.words) }
     }

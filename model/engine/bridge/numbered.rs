@@ -1,11 +1,11 @@
-//! Properties by number: Stateright takes plain functions, which cannot know what they look for.
+//! Properties by number: Stateright takes plain function pointers, which carry no data.
 
 use stateright::{Expectation, Model, Property};
 
-/// A model that knows its properties by their numbers.
+/// A model that identifies its properties by number.
 pub trait Numbered: Model {
-    /// Whether the condition of a property holds in a state, in Stateright's terms: what is always
-    /// to hold does, or an example is found.
+    /// True if the condition of a property holds in a state, in Stateright's terms: an `always`
+    /// property is not violated, or a `sometimes` property is met.
     fn holds(&self, number: usize, state: &Self::State) -> bool;
 }
 
@@ -17,7 +17,7 @@ fn condition<M: Numbered, const N: usize>(model: &M, state: &M::State) -> bool {
 
 macro_rules! conditions {
     ($($number:literal)*) => {
-        /// There are no more properties than this.
+        /// The most properties of a model.
         pub const MOST_PROPERTIES: usize = [$($number),*].len();
 
         fn conditions<M: Numbered>() -> [Condition<M>; MOST_PROPERTIES] {
@@ -28,7 +28,7 @@ macro_rules! conditions {
 
 conditions!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31);
 
-/// The properties of a model, the first [`MOST_PROPERTIES`] of them.
+/// The properties of a model: the first [`MOST_PROPERTIES`] of those given.
 pub fn properties<M: Numbered>(
     held: impl Iterator<Item = (Expectation, &'static str)>,
 ) -> Vec<Property<M>> {

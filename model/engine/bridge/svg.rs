@@ -1,4 +1,4 @@
-//! A run as a picture, as people draw protocols: a line for each actor, and time goes down.
+//! A run as a message sequence chart: a vertical line for each actor, time goes down.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -9,20 +9,20 @@ use stateright::actor::Actor;
 use super::{BridgeState, BridgeStep, Words};
 use crate::model::engine::universe::{MessageId, Stimulus, Universe};
 
-/// Pixels between two moments.
+/// The pixels between two moments.
 const MOMENT: usize = 30;
-/// Pixels between two actors, at least.
+/// The least pixels between two actors.
 const ACTOR: usize = 110;
-/// About as wide is a letter.
+/// The approximate pixels of a letter.
 const LETTER: usize = 10;
-/// What the labels of the last actor need.
+/// The pixels for the labels of the last actor.
 const MARGIN: usize = 420;
 
 const ARROW: &str = "<defs><marker class='svg-event-shape' id='arrow' markerWidth='12' \
     markerHeight='10' refX='12' refY='5' orient='auto'><polygon points='0 0, 12 5, 0 10' />\
     </marker></defs>";
 
-/// Draws it, in the classes of Explorer's style sheet.
+/// Draws a run as SVG, with the classes of the Explorer's style sheet.
 pub(super) fn picture<A: Actor, F>(
     universe: &Universe<A>,
     words: &dyn Words<A>,
@@ -77,7 +77,7 @@ where
         let label = escaped(&label);
         let _ = write!(labels, "<text x='{x}' y='{y}' class='svg-event-label'>{label}</text>");
     }
-    // Labels last, so that nothing is drawn over them.
+    // Labels come last, so that nothing is drawn over them.
     format!(
         "<svg version='1.1' xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}' \
          viewbox='-20 -20 {} {}'>{ARROW}{shapes}{labels}</svg>",

@@ -1,4 +1,5 @@
-//! The diagram's operations against brute force, and seeded faults that these tests must notice.
+//! The diagram's operations compared with brute force, and seeded faults that these tests must
+//! notice.
 
 use std::collections::BTreeSet;
 use std::panic::catch_unwind;
@@ -11,11 +12,11 @@ use super::*;
 /// A fault of the diagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::model::engine) enum Fault {
-    /// An operation starts at the variable of the first set, though the second begins above it.
+    /// An operation starts at the variable of the first set, even if the second has one above it.
     TopOfTheFirst,
-    /// Remembered results outlive the nodes that they name.
+    /// Cached results outlive the nodes that they name.
     StaleCache,
-    /// A node that is there already is made once more.
+    /// An existing node is created once more.
     MadeTwice,
 }
 
@@ -56,7 +57,7 @@ fn some_states() -> impl Strategy<Value = States> {
     proptest::collection::btree_set(proptest::array::uniform6(0u32..3), 0..40)
 }
 
-/// Everything that a diagram promises, on random sets.
+/// The laws of a diagram, on random sets.
 fn laws(fault: Option<Fault>) -> Result<(), String> {
     let mut runner =
         TestRunner::new(Config { cases: 300, failure_persistence: None, ..Config::default() });
@@ -77,7 +78,7 @@ fn laws(fault: Option<Fault>) -> Result<(), String> {
                 prop_assert_eq!(diagram.count(*node), BigUint::from(expected.len()));
                 prop_assert_eq!(write(&mut diagram, expected), *node, "equal sets are one node");
             }
-            // What is collected goes, what is kept stays, and later results are right all the same.
+            // Collected nodes are gone, kept ones are intact, and later results are still right.
             let kept = results[0].0;
             diagram.collect([kept]);
             prop_assert_eq!(read(&diagram, kept), one | two);

@@ -1,4 +1,4 @@
-//! What a state becomes when actors change places, and which of its images stands for all.
+//! The images of states under permutations of actors, and the representative of each orbit.
 
 use std::hash::Hash;
 
@@ -9,13 +9,14 @@ use super::super::universe::Universe;
 use super::situations::{SituationId, Situations, State};
 use super::word::{Layout, Word};
 
-/// One way to change places: where each actor goes, and what its situations become there.
+/// A permutation of actors: the place that each actor goes to, and the images of its local
+/// configurations there.
 struct Way {
     places: Vec<usize>,
     images: Vec<Vec<SituationId>>,
 }
 
-/// All ways to change places but the identity.
+/// All permutations of the group except the identity.
 pub(super) struct Images(Vec<Way>);
 
 impl Images {
@@ -32,7 +33,7 @@ impl Images {
         Images((1..group.order()).map(way).collect())
     }
 
-    /// Works out the images of all situations, and of these.
+    /// Computes the images of all local configurations, and the images of those.
     pub(super) fn complete<A: Actor>(
         &mut self,
         universe: &mut Universe<A>,
@@ -60,7 +61,7 @@ impl Images {
         }
     }
 
-    /// The lowest image of a state, and how many different images it has.
+    /// The lowest image of a state, and the number of distinct images (the size of its orbit).
     pub(super) fn lowest<W: Word>(&self, layout: &Layout, word: W) -> (W, u64) {
         if self.0.is_empty() {
             return (word, 1);
@@ -74,11 +75,11 @@ impl Images {
             lowest = lowest.min(other);
             same += u64::from(other == word);
         }
-        // As many ways lead to each image (orbit and stabiliser).
+        // Each image comes from equally many permutations (orbit-stabiliser theorem).
         (lowest, (self.0.len() as u64 + 1) / same)
     }
 
-    /// The same for a state that is not packed, by another order.
+    /// The lowest image of an unpacked state. Its order differs from that of packed words.
     pub(super) fn lowest_state(&self, state: &[SituationId]) -> Vec<SituationId> {
         let mut lowest = state.to_vec();
         let mut image = state.to_vec();
@@ -91,7 +92,8 @@ impl Images {
         lowest
     }
 
-    /// What a state becomes when actors change places so that another, `from`, becomes `to`.
+    /// The image of `state` under the permutation that maps `from` to `to`; none if there is no
+    /// such permutation.
     pub(super) fn along(&self, from: &State, to: &State, state: &State) -> Option<State> {
         if from == to {
             return Some(state.clone());

@@ -1,18 +1,18 @@
-//! Reachable states one by one, each a machine word, in layers from the start.
+//! Explicit-state search: reachable states one by one, each a machine word, in breadth-first layers.
 //!
-//! The handlers have run before, so a successor is a look-up in a table and a word put together.
-//! Threads expand the states of a layer; what a table does not know yet is worked out between two
-//! passes, by one thread and in a fixed order, so that the outcome does not depend on timing.
+//! Handlers have run before, so a successor is a table look-up and a word put together. Threads
+//! expand the states of a layer. Missing table entries are computed between two passes, by one
+//! thread and in a fixed order, so the result does not depend on timing.
 //!
 //! | file | what it holds |
 //! | --- | --- |
 //! | this one | the search |
-//! | [`situations`] | an actor's situation as one integer, and what may follow |
+//! | [`situations`] | an actor's local configuration as one integer, and its successors |
 //! | [`word`] | states as machine words |
-//! | `store` | which states were seen |
-//! | `pass` | what every thread does on its own |
+//! | `store` | the set of states seen |
+//! | `pass` | the work of one thread |
 //! | `path` | shortest runs |
-//! | `images` | what a state becomes when actors change places |
+//! | `images` | images of states under permutations of actors |
 
 mod images;
 mod pass;
@@ -40,50 +40,50 @@ use super::run::Run;
 use super::symmetry::{Group, Symmetry};
 use super::universe::{Universe, UniverseError};
 
-/// How many states a thread takes at a time.
+/// The number of states that a thread takes at a time.
 const CHUNK: usize = 1024;
 
-/// When a search stops.
+/// The condition that ends a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
-    /// When every reachable state was visited.
+    /// Every reachable state was visited.
     Exhausted,
-    /// With the first layer in which something is found.
+    /// Something was found in the last layer.
     Found,
 }
 
-/// What a search showed.
+/// The result of a search.
 #[derive(Clone, Debug)]
 pub struct Explored {
-    /// True if every reachable state was visited: the search ended because no state was left that
-    /// leads to one that it has not seen.
+    /// True if every reachable state was visited: the search ended because no state had a successor
+    /// that was new.
     pub exhausted: bool,
-    /// How many states were visited.
+    /// The number of states visited.
     pub states: usize,
-    /// How many steps lead from them, into known states too.
+    /// The number of steps from them, those into known states included.
     pub steps: u64,
-    /// How many of these show something new to those who look at steps. The others are stutters,
-    /// in which nothing can be found.
+    /// The number of these steps that add facts for the observers of steps. The others are
+    /// stutters, in which nothing can be found.
     pub judged: u64,
-    /// How many there are with those that become one of them when actors change places.
+    /// The number of states, with all images under symmetry.
     pub with_images: u64,
-    /// The number of steps to the furthest state.
+    /// The number of steps to the state that is furthest from the start.
     pub depth: usize,
-    /// For each observer, a shortest run into a state in which it finds something, or whose last
-    /// step is one in which it does.
+    /// For each observer, a shortest run into a state, or through a last step, in which it finds
+    /// something.
     pub found: Vec<Option<Run>>,
 }
 
-/// Why a search ended early.
+/// The reason why a search ended early.
 #[derive(Debug)]
 enum Stop {
     Universe(UniverseError),
-    /// Words are too short for states of so many bits.
+    /// States take so many bits, more than the word has.
     TooWide(u32),
 }
 
-/// Visits all reachable states, in words as short as they can be. How much each observer looked at is
-/// known to its watch afterwards.
+/// Visits all reachable states, in words as short as possible. Each monitor counts the states or
+/// steps that it judged.
 #[cfg(test)]
 pub fn explore<A: Actor, O: Observer<A>>(
     universe: &mut Universe<A>,
@@ -98,8 +98,9 @@ where
     explore_up_to(universe, watches, None, until, progress)
 }
 
-/// The same, but of the states that become one another when actors change places, only one is
-/// visited: the one whose word is the lowest of all.
+/// Visits all reachable states up to symmetry: of the states that are images of one another, only
+/// the one with the lowest word. Words are as short as possible. Each monitor counts the states or
+/// steps that it judged.
 pub fn explore_up_to<A: Actor, O: Observer<A>>(
     universe: &mut Universe<A>,
     watches: &mut [Monitor<A, O>],
@@ -125,16 +126,16 @@ where
     })
 }
 
-/// A layer: all states that are so many steps away, in pieces.
+/// A layer: all states at the same distance from the start, in pieces.
 type Layer<W> = Vec<Vec<W>>;
 
 struct Search<'u, A: Actor, O: Observer<A>, W> {
     universe: &'u mut Universe<A>,
     watches: &'u mut [Monitor<A, O>],
     situations: &'u mut Situations,
-    /// For each observer, actor and situation, what it shows.
+    /// For each observer, actor and local configuration, its facts.
     facts: Vec<Vec<Vec<FactsId>>>,
-    /// For each actor and situation, what it shows to all who look at steps.
+    /// For each actor and local configuration, its facts for all observers of steps together.
     views: Vec<Vec<ViewId>>,
     different_views: IndexSet<Box<[FactsId]>, FxBuildHasher>,
     layout: Layout,
@@ -216,7 +217,7 @@ where
         })
     }
 
-    /// All states in which the system may begin.
+    /// Adds all initial states.
     fn start(&mut self) -> Result<(), Stop> {
         let starts = self.situations.starts(self.universe);
         self.note_images();
@@ -231,9 +232,9 @@ where
         Ok(())
     }
 
-    /// Expands the last layer, again and again until nothing has to be worked out. Returns what
-    /// was counted, and a place for each observer that finds something there; adds to how much each
-    /// looked at.
+    /// Expands the last layer, with repeated passes until no table entry is missing. Returns the
+    /// counts, and for each observer a place with a finding. Adds to `looked` the numbers of states
+    /// or steps judged.
     fn expand_layer(&mut self, looked: &mut [u64]) -> Result<(Counts, Found<State>), Stop> {
         let layer = self.layers.len() - 1;
         let mut pass = self.pass(&self.layers[layer]);
@@ -267,15 +268,15 @@ where
         }
     }
 
-    /// Works out what new situations become when actors change places, and the situations that are
-    /// new because of that.
+    /// Computes the images of new local configurations, and adds the local configurations that
+    /// these give.
     fn note_images(&mut self) {
         if let Some(group) = &mut self.group {
             self.images.complete(self.universe, self.situations, group);
         }
     }
 
-    /// Scope at what new situations show.
+    /// Computes the facts of new local configurations.
     fn note_facts(&mut self) {
         for (watch, facts) in self.watches.iter_mut().zip(&mut self.facts) {
             for (actor, facts) in facts.iter_mut().enumerate() {
@@ -299,7 +300,8 @@ where
         self.watches[watch].observer().looks_at() == Scope::Steps
     }
 
-    /// Widens the words if there are more situations than they have room for. Whether it did.
+    /// Widens the words if there are more local configurations than they have room for. Returns
+    /// true if it did.
     fn make_room(&mut self) -> Result<bool, Stop> {
         let actors = self.universe.actors().len();
         if self.layout.bits() > W::BITS {

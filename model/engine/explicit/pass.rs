@@ -1,4 +1,4 @@
-//! One pass over some states: what every thread does on its own.
+//! One pass over some states: the work of one thread.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::situations::{Gap, SituationId, Situations};
 use super::store::{Batches, Store};
 use super::word::{Layout, Word};
 
-/// What is counted of some states.
+/// Counts over some states.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
     pub(super) steps: u64,
@@ -16,14 +16,13 @@ pub(super) struct Counts {
     pub(super) with_images: u64,
 }
 
-/// Where something is found: in a state, or in the step from it that brings this actor into this
-/// situation.
+/// The place of a finding: a state, or a step from it.
 pub(super) type Place<S> = (S, Option<Edge>);
 
-/// For each observer, a place where it finds something, if it does.
+/// For each observer, the place of a finding, if there is one.
 pub(super) type Found<S> = Vec<Option<Place<S>>>;
 
-/// A step, in a state: which actor comes into which situation.
+/// A step from a given state: the actor, and its new local configuration.
 pub(super) type Edge = (usize, SituationId);
 
 impl Counts {
@@ -36,36 +35,36 @@ impl Counts {
     }
 }
 
-/// What one pass over some states came to.
+/// The result of one pass over some states.
 pub(super) struct Pass<W> {
-    /// Room for a state, so that it need not be made for each.
+    /// A buffer for one state, reused.
     pub(super) state: Vec<SituationId>,
-    /// The same for the steps from it that show something new.
+    /// A buffer for the steps from that state that add facts, reused.
     pub(super) edges: Vec<Edge>,
     pub(super) counts: Counts,
-    /// By observer: in how many states, or steps, there was something for it to judge.
+    /// For each observer, the number of states or steps that it judged.
     pub(super) looked: Vec<u64>,
-    /// The same of one state and the steps from it: counted once all of them were looked at.
+    /// The same for the current state, added once its expansion is complete.
     looking: Vec<u64>,
     pub(super) gaps: BTreeSet<Gap>,
-    /// States whose successors are not all known.
+    /// States with missing table entries, to be expanded again.
     pub(super) again: Vec<W>,
-    /// The lowest places.
+    /// For each observer, the lowest place with a finding.
     pub(super) found: Found<W>,
-    /// Facts that were not put together before.
+    /// Unions of facts that are not in the table.
     pub(super) unions: BTreeSet<(usize, FactsId, FactsId)>,
     /// Steps that were not judged before.
     pub(super) verdicts: BTreeSet<(usize, StepFacts)>,
 }
 
-/// What a situation shows to all who look at steps, as an integer.
+/// The facts of a local configuration for all observers of steps, as an integer.
 pub(super) type ViewId = u32;
 
-/// All that a thread needs to expand states.
+/// The tables that a thread needs to expand states.
 pub(super) struct Reader<'s, W> {
     pub(super) situations: &'s Situations,
     pub(super) facts: &'s [Vec<Vec<FactsId>>],
-    /// By actor and situation; none if nobody looks at steps.
+    /// For each actor and local configuration; none if there is no observer of steps.
     pub(super) views: Option<&'s [Vec<ViewId>]>,
     pub(super) layout: &'s Layout,
     pub(super) images: &'s Images,
@@ -85,7 +84,7 @@ impl<W: Word> Reader<'_, W> {
         self.layout.unpack(word, &mut state);
         let mut complete = self.look(word, &state, watches, pass);
         let left = self.situations.crashes_left(&state, self.budget).unwrap_or_default();
-        // Nobody crashes in most systems, and this is asked of every step.
+        // Most systems have no crashes, and this is evaluated for every step.
         let within =
             |actor, now, next| self.budget == 0 || self.situations.within(left, actor, now, next);
         let mut edges = std::mem::take(&mut pass.edges);
@@ -123,7 +122,7 @@ impl<W: Word> Reader<'_, W> {
         (pass.state, pass.edges) = (state, edges);
     }
 
-    /// Scope at a state. Whether all that takes was known.
+    /// Judges a state. Returns false if a table entry was missing.
     fn look(
         &self,
         word: W,
@@ -154,7 +153,7 @@ impl<W: Word> Reader<'_, W> {
         complete
     }
 
-    /// Scope at these steps from a state. Whether all that takes was known.
+    /// Judges these steps from a state. Returns false if a table entry was missing.
     fn judge(
         &self,
         word: W,
@@ -189,7 +188,7 @@ impl<W: Word> Reader<'_, W> {
         complete
     }
 
-    /// What the whole state shows, if all of it was put together before.
+    /// The facts of the whole state; none if a union is not in the table, which is then noted.
     fn all_facts(
         &self,
         number: usize,
@@ -246,7 +245,7 @@ impl<W: Word> Pass<W> {
     }
 }
 
-/// Adds one by one.
+/// Adds element by element.
 pub(super) fn add(sums: &mut [u64], more: &[u64]) {
     sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
 }

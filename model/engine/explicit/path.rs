@@ -1,4 +1,4 @@
-//! Shortest runs: back layer by layer, then forward once more where actors have changed places.
+//! Shortest runs: backwards layer by layer, then forwards again if states were permuted.
 
 use std::hash::Hash;
 
@@ -18,7 +18,7 @@ where
     A::Storage: Eq + Hash,
 {
     /// A shortest run into a state of the layer at this depth, and through a step from it if one is
-    /// given; or into what these become when actors change places.
+    /// given. Under symmetry, it may end in an image of these.
     pub(super) fn run_to(
         &mut self,
         depth: usize,
@@ -52,8 +52,8 @@ where
         run_through(self.universe, &states)
     }
 
-    /// The states of one run, whose images these are: each follows the one before, and no actor
-    /// changes places.
+    /// The states of one run whose images are given: each is a successor of the one before, without
+    /// a permutation between them.
     fn walk_again(&mut self, images: &[State]) -> Result<Vec<State>, UniverseError> {
         let mut states: Vec<State> = images.first().cloned().into_iter().collect();
         for target in images.iter().skip(1) {

@@ -1,7 +1,8 @@
-//! One small integer for an actor's whole situation, and tables of what may follow.
+//! Local configurations of actors as small integers, and tables of their successors.
 //!
-//! A situation is the core together with all that was ever sent. What follows a delivery depends
-//! on two integers: the receiver's situation, and the set of messages that the sender has for it.
+//! A local configuration (situation) is an actor's core together with everything that it ever sent.
+//! The result of a delivery depends on two integers: the receiver's local configuration, and the
+//! set of messages that the sender has for it.
 
 use std::hash::Hash;
 
@@ -12,33 +13,33 @@ use stateright::actor::Actor;
 use super::super::run::{LocalConfiguration, starts};
 use super::super::universe::{NOTHING, Outcome, SetId, Universe};
 
-/// A situation, as an integer. Each actor counts its own from 0.
+/// A local configuration, as an integer. Each actor numbers its own from 0.
 pub type SituationId = u32;
 
-/// A state: a situation for each actor.
+/// A state: a local configuration for each actor.
 pub type State = Box<[SituationId]>;
 
-/// A state in which the system may begin, and for each actor after how many commands of its start
-/// it has crashed there.
+/// An initial state. For each actor, the number of commands of its start after which it has
+/// crashed, if it has.
 pub type Start = (State, Vec<Option<usize>>);
 
-/// What one sender has for one receiver, as an integer; each receiver counts its own, and 0 is
-/// nothing.
+/// The set of messages from one sender to one receiver, as an integer. Each receiver numbers its
+/// own; 0 is the empty set.
 type MailId = u32;
 
-/// A list of situations, as an integer; 0 is empty.
+/// A list of local configurations, as an integer; 0 is the empty list.
 type ListId = u32;
 
 const UNKNOWN: ListId = ListId::MAX;
 
 type Index<T> = IndexSet<T, FxBuildHasher>;
 
-/// Something that has to be worked out before a state's successors are known.
+/// A missing table entry, needed for a state's successors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Gap {
-    /// What may become of this actor without any other.
+    /// The successors of this actor on its own: by timers, crashes and recovery.
     Alone(usize, SituationId),
-    /// What may become of it when it hears some of this.
+    /// The successors of this actor on a delivery of one of these messages.
     Hears(usize, SituationId, MailId),
 }
 
@@ -46,55 +47,55 @@ pub enum Gap {
 struct Table {
     situations: Index<LocalConfiguration>,
     crashes: Vec<u8>,
-    /// By situation and addressee.
+    /// For each local configuration and addressee, the messages sent.
     sent: Vec<Box<[MailId]>>,
-    /// The different sets of messages to this actor.
+    /// The distinct sets of messages to this actor.
     mail: Index<SetId>,
     alone: Vec<ListId>,
     hears: Vec<Vec<ListId>>,
 }
 
-/// The situations of all actors, as far as they were met.
+/// The local configurations of all actors, as far as they were met.
 pub struct Situations {
     tables: Vec<Table>,
     lists: Index<Box<[SituationId]>>,
 }
 
 impl Situations {
-    /// None was met yet.
+    /// Tables without any local configuration.
     pub fn new(actors: usize) -> Self {
         let table = || Table { mail: [NOTHING].into_iter().collect(), ..Table::default() };
         let lists = [Box::default()].into_iter().collect();
         Situations { tables: (0..actors).map(|_| table()).collect(), lists }
     }
 
-    /// How many situations of this actor were met.
+    /// The number of local configurations of this actor met so far.
     pub fn len(&self, actor: usize) -> usize {
         self.tables[actor].situations.len()
     }
 
-    /// A situation in full.
+    /// The local configuration with this number.
     pub fn get(&self, actor: usize, id: SituationId) -> &LocalConfiguration {
         &self.tables[actor].situations[id as usize]
     }
 
-    /// How often the actor has crashed.
+    /// The number of crashes that the actor has suffered.
     pub fn crashes(&self, actor: usize, id: SituationId) -> u8 {
         self.tables[actor].crashes[id as usize]
     }
 
-    /// How many crashes of the budget this state has left; none if it took more.
+    /// The number of crashes of the budget that this state has left; none if it has used more.
     pub fn crashes_left(&self, state: &[SituationId], budget: u8) -> Option<u8> {
         let each = |(actor, id): (usize, &SituationId)| self.crashes(actor, *id);
         state.iter().enumerate().map(each).try_fold(budget, u8::checked_sub)
     }
 
-    /// Whether an actor can get from one situation to another with so many crashes.
+    /// True if a step between these local configurations takes at most `left` crashes.
     pub fn within(&self, left: u8, actor: usize, now: SituationId, next: SituationId) -> bool {
         self.crashes(actor, next) - self.crashes(actor, now) <= left
     }
 
-    /// The number of a situation.
+    /// The number of a local configuration; a new one gets the next number.
     pub fn number<A: Actor>(
         &mut self,
         universe: &Universe<A>,
@@ -120,7 +121,7 @@ impl Situations {
         number as SituationId
     }
 
-    /// All states in which the system may begin.
+    /// All initial states within the crash budget.
     pub fn starts<A: Actor>(&mut self, universe: &mut Universe<A>) -> Vec<Start>
     where
         A::State: Eq + Hash,
@@ -144,8 +145,8 @@ impl Situations {
         all.into_iter().map(|(state, cuts)| (state.into(), cuts)).collect()
     }
 
-    /// Calls `each` with what may become of one actor in this state, or with what has to be worked
-    /// out first.
+    /// Calls `each` with the successors of each actor in this state, or with a table entry that is
+    /// missing.
     pub fn successors(
         &self,
         state: &[SituationId],
@@ -171,7 +172,8 @@ impl Situations {
         (list != UNKNOWN).then(|| &*self.lists[list as usize])
     }
 
-    /// What may become of any one actor in this state; what has to be worked out is.
+    /// All successors of this state, as an actor and its new local configuration. Missing table
+    /// entries are computed.
     pub fn successors_of<A: Actor>(
         &mut self,
         universe: &mut Universe<A>,
@@ -194,7 +196,7 @@ impl Situations {
         }
     }
 
-    /// Works it out.
+    /// Computes a missing table entry.
     pub fn fill<A: Actor>(&mut self, universe: &mut Universe<A>, gap: Gap)
     where
         A::State: Eq + Hash,

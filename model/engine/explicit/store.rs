@@ -1,35 +1,35 @@
-//! Which states were seen: exact, in several parts, so that threads seldom meet.
+//! The set of states seen: exact, and split into parts, so that threads seldom contend for a lock.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::word::Word;
 
-/// How many parts there are, as a power of two.
+/// The number of parts, as a power of two.
 const PARTS: u32 = 7;
 
-/// How many states a thread gathers for one part before it hands them over.
+/// The number of states that a thread gathers for one part before it adds them.
 const BATCH: usize = 256;
 
-/// All states that were seen.
+/// The set of states seen.
 pub(super) struct Store<W> {
     parts: Vec<Mutex<Part<W>>>,
 }
 
-/// Some of the states, in an open hash table.
+/// One part of the set, as an open-addressing hash table.
 struct Part<W> {
     slots: Vec<W>,
     count: usize,
-    /// Those that came since the last layer was taken.
+    /// The states added since the last layer was taken.
     fresh: Vec<W>,
 }
 
-/// States on their way into a store.
+/// States gathered by one thread, not yet added to the store.
 pub(super) struct Batches<W> {
     parts: Vec<Vec<W>>,
 }
 
 impl<W: Word> Store<W> {
-    /// No state was seen.
+    /// An empty store.
     pub(super) fn new() -> Self {
         let part = || Part { slots: Vec::new(), count: 0, fresh: Vec::new() };
         Store { parts: (0..1 << PARTS).map(|_| Mutex::new(part())).collect() }
@@ -39,7 +39,7 @@ impl<W: Word> Store<W> {
         self.parts[number].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a state, sooner or later.
+    /// Adds a state, possibly only at the next flush.
     pub(super) fn add(&self, word: W, batches: &mut Batches<W>) {
         let number = (word.mix() >> (64 - PARTS)) as usize;
         let batch = &mut batches.parts[number];
@@ -54,14 +54,14 @@ impl<W: Word> Store<W> {
         batch.drain(..).for_each(|word| part.add(word));
     }
 
-    /// Takes all that are on their way.
+    /// Adds all states gathered so far.
     pub(super) fn flush(&self, batches: &mut Batches<W>) {
         for (number, batch) in batches.parts.iter_mut().enumerate() {
             self.hand_over(number, batch);
         }
     }
 
-    /// The states that are new since this was last asked.
+    /// The states that are new since the last call.
     pub(super) fn take_fresh(&self) -> Vec<Vec<W>> {
         let take = |number| {
             let mut fresh = std::mem::take(&mut self.part(number).fresh);
@@ -71,14 +71,14 @@ impl<W: Word> Store<W> {
         (0..self.parts.len()).map(take).filter(|fresh: &Vec<W>| !fresh.is_empty()).collect()
     }
 
-    /// How many states there are.
+    /// The number of states.
     pub(super) fn len(&self) -> usize {
         (0..self.parts.len()).map(|number| self.part(number).count).sum()
     }
 }
 
 impl<W> Batches<W> {
-    /// Nothing is on its way.
+    /// Empty batches.
     pub(super) fn new() -> Self {
         Batches { parts: (0..1 << PARTS).map(|_| Vec::with_capacity(BATCH)).collect() }
     }
@@ -113,7 +113,7 @@ impl<W: Word> Part<W> {
         }
     }
 
-    /// Half as many slots again.
+    /// Grows by half.
     fn grow(&mut self) {
         let size = (self.slots.len() * 3 / 2).max(64);
         let old = std::mem::replace(&mut self.slots, vec![W::NONE; size]);

@@ -1,4 +1,5 @@
-//! States as machine words: some bits for each actor's situation. Exact, so nothing can collide.
+//! States as machine words: a bit field for each actor's local configuration. Exact, so there are
+//! no collisions.
 
 use std::hash::Hash;
 
@@ -6,21 +7,21 @@ use super::situations::{SituationId, State};
 
 /// A machine word.
 pub trait Word: Copy + Ord + Hash + Send + Sync + std::fmt::Debug {
-    /// How many bits may be used; one is left over, so that no state is [`Word::NONE`].
+    /// The number of usable bits: one less than the width, so that no state equals [`Word::NONE`].
     const BITS: u32;
-    /// No state.
+    /// A word that is no state.
     const NONE: Self;
-    /// Nothing but zeros.
+    /// The word with all bits zero.
     const ZERO: Self;
-    /// With the bits of `value` turned over, from `shift` on.
+    /// The word with `value` XORed in at `shift`.
     fn flip(self, shift: u32, value: SituationId) -> Self;
-    /// The lowest `width` bits from `shift` on.
+    /// The `width` bits from `shift` on.
     fn get(self, shift: u32, width: u32) -> SituationId;
-    /// Well mixed bits.
+    /// A hash with well mixed bits.
     fn mix(self) -> u64;
 }
 
-/// An odd number whose multiples are well spread (Knuth, TAOCP 3, 6.4).
+/// An odd multiplier that spreads its multiples well (Knuth, TAOCP 3, 6.4).
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 fn mix(word: u64) -> u64 {
@@ -64,15 +65,15 @@ impl Word for u128 {
     }
 }
 
-/// Which bits are whose.
+/// The layout of a word: a bit field for each actor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// Where each actor's bits start, and how many they are.
+    /// For each actor, the shift and the width of its field.
     fields: Vec<(u32, u32)>,
 }
 
 impl Layout {
-    /// Room for so many situations of each actor, and as many again.
+    /// A layout with room for at least twice as many local configurations of each actor.
     pub fn new(situations: impl Iterator<Item = usize>) -> Self {
         let mut shift = 0;
         let field = |count: usize| {
@@ -83,34 +84,34 @@ impl Layout {
         Layout { fields: situations.map(field).collect() }
     }
 
-    /// How many bits a state takes.
+    /// The number of bits of a state.
     pub fn bits(&self) -> u32 {
         self.fields.last().map_or(0, |(shift, width)| shift + width)
     }
 
-    /// Whether there is room for so many situations of each actor.
+    /// True if the fields have room for so many local configurations of each actor.
     pub fn holds(&self, situations: impl Iterator<Item = usize>) -> bool {
         self.fields.iter().zip(situations).all(|((_, width), count)| count <= 1 << width)
     }
 
-    /// A state as a word.
+    /// Packs a state into a word.
     pub fn pack<W: Word>(&self, state: &[SituationId]) -> W {
         let fields = self.fields.iter().zip(state);
         fields.fold(W::ZERO, |word, ((shift, _), id)| word.flip(*shift, *id))
     }
 
-    /// A word as a state.
+    /// Unpacks a word into `state`.
     pub fn unpack<W: Word>(&self, word: W, state: &mut Vec<SituationId>) {
         state.clear();
         state.extend(self.fields.iter().map(|(shift, width)| word.get(*shift, *width)));
     }
 
-    /// A word as a state of its own.
+    /// Unpacks a word into a new state.
     pub fn state<W: Word>(&self, word: W) -> State {
         self.fields.iter().map(|(shift, width)| word.get(*shift, *width)).collect()
     }
 
-    /// The word with another situation of one actor.
+    /// The word with another local configuration of one actor.
     pub fn replace<W: Word>(&self, word: W, actor: usize, old: SituationId, new: SituationId) -> W {
         word.flip(self.fields[actor].0, old ^ new)
     }

@@ -1,4 +1,4 @@
-//! One actor alone: its situations in the states of a set, and its steps from them.
+//! One actor alone: its local configurations in the states of a set, and its steps from them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
@@ -12,12 +12,12 @@ use super::super::run::LocalConfiguration;
 use super::super::universe::{CoreId, MessageId, NOTHING, Outcome, Stimulus, UniverseError};
 use super::Symbolic;
 
-/// What the steps of one actor alone showed.
+/// The result of judging the steps of one actor alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alone {
-    /// How many steps were judged. Those that show nothing new are not.
+    /// The number of steps judged. Those that add no facts are not.
     pub judged: u64,
-    /// What the actor was, and was given, where something is found. Then the search ended there.
+    /// The local configuration and the stimulus of the first finding, with which the search ended.
     pub found: Option<(LocalConfiguration, Stimulus)>,
 }
 
@@ -26,11 +26,11 @@ where
     A::State: Eq + Hash,
     A::Storage: Eq + Hash,
 {
-    /// All different situations of an actor in the states of a set, by their numbers.
+    /// All distinct local configurations of an actor in the states of a set.
     pub fn situations(&self, states: Node, actor: usize) -> Vec<LocalConfiguration> {
         let block = self.block[actor];
-        // What was sent, as a diagram without the blocks below: all that differ in these only
-        // become one.
+        // The outboxes as a diagram without the blocks below, so that states which differ only
+        // there become one.
         let (mut sent, mut known) = (Diagram::default(), FxHashMap::default());
         let mut by_core = BTreeMap::<CoreId, Vec<Node>>::new();
         for node in self.nodes(states, |node| self.diagram.variable(node).block() < block) {
@@ -51,7 +51,7 @@ where
         all
     }
 
-    /// The nodes of a set, but for those that lie only below some that are not to be opened.
+    /// All nodes reachable from the root of a set, through nodes for which `opens` is true.
     fn nodes(&self, states: Node, opens: impl Fn(Node) -> bool) -> Vec<Node> {
         let (mut nodes, mut seen) = (vec![states], FxHashSet::from_iter([states]));
         let mut next = 0;
@@ -65,7 +65,7 @@ where
         nodes
     }
 
-    /// The outboxes of a block from this node on, with nothing below them.
+    /// The outboxes of a block from this node on, with the end below them.
     fn outboxes(
         &self,
         node: Node,
@@ -88,7 +88,7 @@ where
         outboxes
     }
 
-    /// The messages that were sent to an actor in some state of a set.
+    /// The messages sent to an actor in any state of a set.
     fn heard(&self, states: Node, actor: usize) -> BTreeSet<MessageId> {
         let nodes = self.nodes(states, |_| true).into_iter();
         let for_it = nodes.filter(|node| self.diagram.variable(*node).addressee() == Some(actor));
@@ -97,10 +97,10 @@ where
         sets.into_iter().flat_map(|set| self.universe.members(set)).copied().collect()
     }
 
-    /// Judges all steps of an actor alone: from each situation that it is in in a state of the set,
-    /// with everything that may happen to it there, and every message that was sent to it in such a
-    /// state. The whole state before such a step is the actor's own situation. A crash may be one
-    /// more than all actors together may suffer; otherwise these are the actor's steps.
+    /// Judges all steps of an actor alone: from each of its local configurations in the states of
+    /// the set, with every stimulus of its own, and with every message sent to it in such a state.
+    /// The facts of the whole state before a step are taken to be the actor's own. A crash may
+    /// exceed the budget of all actors together; otherwise these are exactly the actor's steps.
     pub fn finds_alone<O: Observer<A>>(
         &mut self,
         states: Node,
@@ -123,7 +123,7 @@ where
         Ok(alone)
     }
 
-    /// Judges what may become of an actor in this situation by what.
+    /// Judges the outcomes of this stimulus.
     fn judge<O: Observer<A>>(
         &mut self,
         actor: usize,
@@ -152,7 +152,7 @@ where
     }
 }
 
-/// All paths from a node on: what was sent to whom, by addressee.
+/// Appends all paths from a node on: for each, the messages sent to each addressee.
 fn spell_out(
     sent: &Diagram,
     node: Node,

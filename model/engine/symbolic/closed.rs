@@ -1,4 +1,4 @@
-//! The check that a set is closed: nothing that may happen leads out of it.
+//! The check that a set is closed: no step leads out of it.
 
 use std::hash::Hash;
 
@@ -14,9 +14,9 @@ where
     A::State: Eq + Hash,
     A::Storage: Eq + Hash,
 {
-    /// Checks that the set has every state in which the system may begin, and with each state all
-    /// those to which a step leads. Then every reachable state is in it. This takes each step once
-    /// more, and uses nothing of how the set was come by.
+    /// True if the set contains all initial states, and with each state all its successors, so that
+    /// every reachable state is in it. This computes each step once more, independently of the
+    /// search that produced the set.
     pub fn is_closed(&mut self, states: Node) -> Result<bool, UniverseError> {
         let (start, nothing) = (self.start(), self.nothing());
         let begins = self.diagram.minus(start, states) == EMPTY;
@@ -28,7 +28,8 @@ where
         Ok(closed)
     }
 
-    /// The same of a part of the set: no step of these blocks, and no delivery to them, leads out.
+    /// True for a part of the set if no step of these blocks, and no delivery to them, leads out of
+    /// it.
     fn stays(
         &mut self,
         states: Node,

@@ -1,26 +1,25 @@
 //! All reachable states at once, on diagrams.
 //!
 //! Each actor has a block of variables: its core, and below it an outbox for each addressee, whose
-//! value is the set of messages that were ever sent there. Blocks further up act on those below in
-//! one way only: by what they have sent. So everything is asked *under an environment*: the
-//! messages that the blocks above have sent to the blocks from here on, and how many crashes they
-//! have left over. A set is **closed** under an environment if no step of these blocks, and no
-//! delivery of its messages to them, leads out of it. [`Symbolic::reach`] closes the initial states
-//! under the environment of nothing.
+//! value is the set of messages ever sent there. Blocks further up affect those below only by what
+//! they have sent. So everything is computed *under an environment*: the messages that the blocks
+//! above have sent to the blocks from here on, and the number of crashes left. A set is **closed**
+//! under an environment if no step of these blocks, and no delivery of its messages to them, leads
+//! out of it. [`Symbolic::reach`] closes the initial states under the empty environment.
 //!
-//! This is saturation ("Saturation unbound": Ciardo, Marmorstein and Siminiceanu 2003), where
-//! events need not be listed: since what was sent stays sent, the part of a closed set in which a
-//! message was sent is closed as well, and needs no work when it is delivered to a block above.
+//! This is saturation ("Saturation unbound": Ciardo, Marmorstein and Siminiceanu 2003), without a
+//! list of events: since what was sent stays sent, the part of a closed set in which a message was
+//! sent is closed as well, and needs no work when it is delivered to a block above.
 //!
 //! | file | what it holds |
 //! | --- | --- |
 //! | this one | environments and the closure |
-//! | `moves` | one step forward and back |
-//! | `offers` | the messages that were sent in a set |
-//! | `closed` | the check that nothing leads out of a set |
+//! | `moves` | one step, forwards and backwards |
+//! | `offers` | the messages sent in the states of a set |
+//! | `closed` | the check that no step leads out of a set |
 //! | `select` | the states in which something is found |
 //! | `path` | shortest runs |
-//! | `alone` | the situations of one actor, and its steps |
+//! | `alone` | the local configurations of one actor, and its steps |
 
 mod alone;
 mod closed;
@@ -45,12 +44,12 @@ use super::universe::{MessageId, NOTHING, Outcome, SetId, Universe, UniverseErro
 pub use alone::Alone;
 use offers::Offers;
 
-/// What the blocks above do to those from some one on.
+/// The effect of the blocks above on those from some block on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Environment {
-    /// The messages sent, by addressee; none to those above.
+    /// The messages sent, by addressee; the empty set for addressees above.
     sent: Box<[SetId]>,
-    /// How many crashes are left.
+    /// The number of crashes left.
     budget: u8,
 }
 
@@ -59,25 +58,25 @@ type EnvironmentId = u32;
 /// The part of a node under construction that lies below one value of a core.
 #[derive(Debug, Default)]
 struct Slot {
-    /// Closed already.
+    /// The closed part.
     closed: Node,
-    /// To be added, and closed.
+    /// Sets to be added, and closed.
     pending: Vec<Node>,
 }
 
 type Slots = BTreeMap<Value, Slot>;
 
-/// Nodes that are collected once there are so many; later once there are twice as many as were
-/// left.
+/// The least number of nodes at which garbage is collected. After a collection, the limit is at
+/// least twice the nodes left.
 const COLLECT_AT: usize = 1 << 20;
 
-/// Is told of the states found so far, now and then.
+/// A callback that gets the number of states found so far, from time to time.
 pub type ProgressFn<'u> = &'u dyn Fn(&BigUint);
 
-/// How long nothing is reported.
+/// The minimum interval between reports.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 
-/// The same, where it is counted anew.
+/// A callback that gets the number of states found so far, after each layer.
 pub type Progress<'p> = &'p mut dyn FnMut(BigUint);
 
 /// The states of a universe on diagrams.
@@ -97,12 +96,12 @@ pub struct Symbolic<'u, A: Actor> {
     noted: Cache<(Node, SetId)>,
     offers: Offers,
     trimmed: Cache<(Node, u8)>,
-    /// Nodes under construction; nothing of them may be collected.
+    /// Nodes under construction, which are roots of the garbage collection.
     frames: Vec<Slots>,
-    /// Sets that are still needed, whatever is collected.
+    /// Sets in use, which are roots of the garbage collection.
     kept: Vec<Node>,
     collect_at: usize,
-    /// Who is told of the states found so far, and when that was done last.
+    /// The progress callback, and the time of the last call.
     progress: Option<(ProgressFn<'u>, Instant)>,
 }
 
@@ -111,14 +110,14 @@ where
     A::State: Eq + Hash,
     A::Storage: Eq + Hash,
 {
-    /// The states of a universe, with the blocks of its actors from the top down.
+    /// The states of a universe, with blocks in the order of its actors from the top down.
     pub fn new(universe: &'u mut Universe<A>) -> Self {
         let actors = universe.actors().len();
         Self::with_order(universe, (0..actors).collect())
     }
 
-    /// The same, with the blocks in another order. It matters for time and memory only: those that
-    /// all others talk to belong to the top.
+    /// The states of a universe, with blocks in another order. The order affects time and memory
+    /// only: actors that all others talk to belong to the top.
     pub fn with_order(universe: &'u mut Universe<A>, order: Vec<usize>) -> Self {
         let mut block = vec![0; order.len()];
         (0..).zip(&order).for_each(|(place, actor)| block[*actor] = place);
@@ -143,22 +142,23 @@ where
         }
     }
 
-    /// The diagram that the sets live in.
+    /// The diagram that holds the sets.
     pub fn diagram(&self) -> &Diagram {
         &self.diagram
     }
 
-    /// How many states a set has.
+    /// The number of states in a set.
     pub fn count(&self, states: Node) -> BigUint {
         self.diagram.count(states)
     }
 
-    /// Tells `progress`, now and then while all reachable states are looked for, how many were found.
+    /// Calls `progress` from time to time with the number of states found, while
+    /// [`Symbolic::reach`] runs.
     pub fn report_to(&mut self, progress: ProgressFn<'u>) {
         self.progress = Some((progress, Instant::now()));
     }
 
-    /// All reachable states.
+    /// The set of all reachable states.
     pub fn reach(&mut self) -> Result<Node, UniverseError> {
         let start = self.start();
         let nothing = self.nothing();
@@ -168,7 +168,7 @@ where
         Ok(reach)
     }
 
-    /// The states in which the system may begin.
+    /// The set of initial states.
     fn start(&mut self) -> Node {
         let mut below = END;
         for block in (0..self.order.len()).rev() {
@@ -183,7 +183,7 @@ where
         self.trim(below, self.universe.crash_budget())
     }
 
-    /// The environment of nothing.
+    /// The empty environment: nothing sent, and all crashes left.
     fn nothing(&mut self) -> EnvironmentId {
         let sent = vec![NOTHING; self.order.len()].into();
         let budget = self.universe.crash_budget();
@@ -208,7 +208,7 @@ where
         extended
     }
 
-    /// The environment below a core that has crashed so often.
+    /// The environment below a core with this number of crashes.
     fn below_core(&mut self, env: EnvironmentId, block: u8, crashes: u8) -> EnvironmentId {
         if let Some(known) = self.below.get(&(env, block, crashes)) {
             return *known;
@@ -221,7 +221,7 @@ where
         below
     }
 
-    /// The closure of both sets, of which the first is closed already.
+    /// The closure of the union of two sets, of which the first is closed already.
     fn close(&mut self, old: Node, add: Node, env: EnvironmentId) -> Node {
         if old == add || add == EMPTY {
             return old;
@@ -244,7 +244,7 @@ where
         closed
     }
 
-    /// What was sent acts on the blocks below, and that is all there is to do here.
+    /// Closes the blocks below each value of an outbox, which affects only their environment.
     fn close_outbox(&mut self, old: Node, add: Node, top: Variable, env: EnvironmentId) -> Node {
         let before = self.kept.len();
         let mut edges = Vec::new();
@@ -258,7 +258,7 @@ where
         self.diagram.node(top, edges)
     }
 
-    /// The actor steps from core to core, until nothing is new.
+    /// Closes an actor's block: follows its steps from core to core until nothing is new.
     fn close_core(&mut self, old: Node, add: Node, top: Variable, env: EnvironmentId) -> Node {
         let actor = self.order[usize::from(top.block())];
         let mut slots = Slots::new();
@@ -297,7 +297,7 @@ where
         self.diagram.node(top, edges)
     }
 
-    /// What is closed at the top was reached.
+    /// Reports the number of states so far: those closed in the topmost block.
     fn report(&mut self) {
         let Some((progress, last)) = self.progress else { return };
         let [slots] = &self.frames[..] else { return };
@@ -308,13 +308,13 @@ where
         self.progress = Some((progress, Instant::now()));
     }
 
-    /// Part of the node that is under construction now: the last of the frames.
+    /// The slot of a core in the node under construction, which is the last of the frames.
     fn slot(&mut self, core: Value) -> &mut Slot {
         let now = self.frames.len() - 1;
         self.frames[now].entry(core).or_default()
     }
 
-    /// Gives up nodes that are not needed any more, if there are many.
+    /// Frees unused nodes if there are many.
     fn collect_garbage(&mut self) {
         if self.diagram.len() < self.collect_at {
             return;

@@ -1,4 +1,4 @@
-//! One step, of one actor or of any, forward and back.
+//! One step, of one actor or of any, forwards and backwards.
 
 use std::collections::BTreeMap;
 use std::hash::Hash;
@@ -11,10 +11,10 @@ use super::super::universe::{CoreId, MessageId, Outcome, SetId};
 use super::offers::Offered;
 use super::{EnvironmentId, Symbolic};
 
-/// Messages by where they are noted, from the top down.
+/// Messages by outbox, from the top down.
 type Notes = Vec<(Variable, SetId)>;
 
-/// Known results of going back.
+/// Cached results of going backwards.
 pub(super) type Known = FxHashMap<(Node, Node, u32), Node>;
 
 impl<A: Actor> Symbolic<'_, A>
@@ -22,8 +22,9 @@ where
     A::State: Eq + Hash,
     A::Storage: Eq + Hash,
 {
-    /// What may become of an actor with this core while the variables below it are in `states`, and
-    /// in which of these. What it sends is yet to be noted.
+    /// The outcomes of an actor with this core while the variables below it are in `states`, each
+    /// with the subset of `states` in which it is possible. The messages it sends are not noted
+    /// yet.
     pub(super) fn moves(
         &mut self,
         actor: usize,
@@ -58,7 +59,7 @@ where
         moves
     }
 
-    /// Leaves out what takes more crashes than are left.
+    /// Removes outcomes that take more crashes than are left.
     fn keep_to_budget(
         &mut self,
         actor: usize,
@@ -83,7 +84,7 @@ where
         self.filter_noted(states, message)
     }
 
-    /// The same, if it is noted what was sent in them.
+    /// The states in which this message was sent, if offers are noted for them already.
     fn filter_noted(&mut self, states: Node, message: MessageId) -> Node {
         match self.offers.of(states, message) {
             Offered::Nowhere => return EMPTY,
@@ -107,7 +108,7 @@ where
         filtered
     }
 
-    /// Messages of one actor, by where they are noted.
+    /// Messages of one actor, by outbox.
     fn notes(&mut self, sent: SetId) -> Notes {
         let Some(first) = self.universe.members(sent).first() else { return Notes::new() };
         let block = self.block[self.universe.message(*first).0];
@@ -115,7 +116,7 @@ where
         parts.map(|(to, sent)| (Variable::outbox(block, to), sent)).collect()
     }
 
-    /// The states, with these messages of one actor sent.
+    /// The states with these messages of one actor added to its outboxes.
     pub(super) fn note(&mut self, mut states: Node, sent: SetId) -> Node {
         for (outbox, sent) in self.notes(sent) {
             states = self.note_in(states, outbox, sent);
@@ -123,7 +124,8 @@ where
         states
     }
 
-    /// The set of messages says which outbox it is.
+    /// The states with messages added to one outbox. The cache key has no outbox, since the set of
+    /// messages determines it.
     fn note_in(&mut self, states: Node, outbox: Variable, sent: SetId) -> Node {
         if states == EMPTY {
             return EMPTY;
@@ -148,7 +150,7 @@ where
         noted
     }
 
-    /// The states that took no more crashes than this.
+    /// The states with at most so many crashes.
     pub(super) fn trim(&mut self, states: Node, budget: u8) -> Node {
         if states == EMPTY || states == END || self.universe.crash_budget() == 0 {
             return states;
@@ -171,7 +173,7 @@ where
         trimmed
     }
 
-    /// The states that are one step further.
+    /// The successors of these states.
     pub(super) fn after(&mut self, states: Node, env: EnvironmentId) -> Node {
         if states == EMPTY || states == END {
             return EMPTY;
@@ -203,7 +205,7 @@ where
         stepped
     }
 
-    /// Those of the states from which one step leads into `target`.
+    /// The states from which one step leads into `target`.
     pub(super) fn before(
         &mut self,
         states: Node,
@@ -242,7 +244,7 @@ where
         before
     }
 
-    /// Those of the states that are in `target` once these messages were sent.
+    /// The states that are in `target` once these messages are added.
     fn unsend(&mut self, states: Node, target: Node, notes: &[(Variable, SetId)]) -> Node {
         let Some(((outbox, sent), rest)) = notes.split_first() else {
             return self.diagram.intersection(states, target);

@@ -1,7 +1,7 @@
-//! The messages that were sent in the states of a set: in some of them, and in each.
+//! The messages sent in the states of a set: in some of them, and in all of them.
 //!
-//! Most messages were sent in none of the states in which an actor has a given core, and many in all
-//! of them. Then there is nothing to filter.
+//! Most messages were sent in none of the states in which an actor has a given core, and many in
+//! all of them. Then there is nothing to filter.
 
 use std::hash::Hash;
 
@@ -13,10 +13,10 @@ use super::super::diagram::{Live, Node};
 use super::super::universe::MessageId;
 use super::Symbolic;
 
-/// A bit for each message: those that were sent in some state, and those that were sent in each.
+/// A pair of bits for each message: sent in some state, and sent in every state.
 type Bits = Box<[(u64, u64)]>;
 
-/// The states of a set in which a message was sent.
+/// The part of a set in which a message was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Offered {
     Nowhere,
@@ -24,12 +24,12 @@ pub(super) enum Offered {
     Everywhere,
 }
 
-/// The messages of sets, as far as they were noted.
+/// The messages sent in the states of sets, as far as they were noted.
 #[derive(Debug, Default)]
 pub(super) struct Offers {
-    /// The different bits: nodes outnumber them by far.
+    /// The distinct bits: there are far more nodes.
     different: IndexSet<Bits, FxBuildHasher>,
-    /// By node.
+    /// For each node, the place of its bits.
     of: Vec<u32>,
 }
 
@@ -45,7 +45,7 @@ impl Offers {
         self.number(states).map_or(&[], |number| &self.different[number])
     }
 
-    /// The states in which a message was sent, of a set that was noted before.
+    /// The part of a set in which a message was sent. The set must have been noted.
     pub(super) fn of(&self, states: Node, message: MessageId) -> Offered {
         let (word, bit) = place(message);
         match self.bits(states).get(word) {
@@ -65,7 +65,7 @@ impl Offers {
         self.of[place] = number as u32;
     }
 
-    /// Forgets the nodes that are not in use any more.
+    /// Forgets the nodes that are not in use.
     pub(super) fn retain(&mut self, live: &Live) {
         let gone = |(node, _): &(Node, &mut u32)| !live.has(*node);
         (0..).zip(&mut self.of).filter(gone).for_each(|(_, number)| *number = UNKNOWN);
@@ -86,7 +86,7 @@ fn add(bits: &mut Vec<(u64, u64)>, message: MessageId) {
     bits[word].1 |= bit;
 }
 
-/// Adds the messages of other states.
+/// Adds the bits of further states.
 fn join(bits: &mut Vec<(u64, u64)>, other: &[(u64, u64)]) {
     if bits.len() < other.len() {
         bits.resize(other.len(), (0, 0));
@@ -102,7 +102,7 @@ where
     A::State: Eq + Hash,
     A::Storage: Eq + Hash,
 {
-    /// Finds out what was sent in a set, and in all that lies below it.
+    /// Notes the messages sent in a set, and in all nodes below it.
     pub(super) fn note_offers(&mut self, states: Node) {
         if self.offers.number(states).is_some() {
             return;

@@ -1,4 +1,4 @@
-//! Shortest runs into a set: forward in layers, then back state by state.
+//! Shortest runs into a set: forwards in layers, then backwards state by state.
 
 use std::hash::Hash;
 
@@ -30,7 +30,7 @@ where
         self.shortest_into(hit, progress)
     }
 
-    /// A shortest run into one of these states.
+    /// A shortest run into one of these states; none if none is reachable.
     pub fn shortest_to(
         &mut self,
         target: Node,
@@ -55,7 +55,7 @@ where
         run
     }
 
-    /// The layers are kept, for the way back.
+    /// Searches forwards. All layers are kept for the way back.
     fn search_in_layers(
         &mut self,
         mut hit: impl FnMut(&mut Self, Node) -> Node,
@@ -87,7 +87,7 @@ where
         found.map(|found| self.run_back(found, &layers)).transpose()
     }
 
-    /// The states from which no state of `goal` can be reached, among all that are reachable.
+    /// The reachable states from which no state of `goal` can be reached.
     pub fn stuck(&mut self, reach: Node, goal: Node) -> Result<Node, UniverseError> {
         let before = self.kept.len();
         let (mut good, mut front) = (goal, goal);
@@ -158,7 +158,8 @@ where
         None
     }
 
-    /// What else this actor may be in the layer, while all others are as in `state`.
+    /// The local configurations of this actor in the states of the layer in which all others are as
+    /// in `state`.
     fn others(&self, layer: Node, state: &State, actor: usize) -> Vec<LocalConfiguration> {
         let nobody = LocalConfiguration { core: 0, sent: vec![NOTHING; self.order.len()].into() };
         let mut found = vec![(layer, nobody)];

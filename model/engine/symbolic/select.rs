@@ -14,9 +14,9 @@ where
     A::State: Eq + Hash,
     A::Storage: Eq + Hash,
 {
-    /// Scope at all states of the set; true if something is found in some. Values that show the same
-    /// facts are taken together first, which leaves little to look at: different sets of facts, each
-    /// of which is judged, and counted, once.
+    /// Judges all states of the set. True if something is found in any. Values with the same facts
+    /// are merged first, which leaves few distinct sets of facts; each is judged, and counted,
+    /// once.
     pub fn finds<O: Observer<A>>(&self, states: Node, watch: &mut Monitor<A, O>) -> bool {
         let mut shown = Diagram::default();
         let small = self.shown(states, watch, &mut shown, &mut FxHashMap::default());
@@ -45,7 +45,7 @@ where
         judged.iter().any(Judged::is_found)
     }
 
-    /// The same set, with facts for values.
+    /// The set with each value replaced by its facts.
     fn shown<O: Observer<A>>(
         &self,
         states: Node,

@@ -1,4 +1,4 @@
-//! What cores and messages become once actors have changed places.
+//! The images of cores and messages under permutations of actors.
 
 use std::hash::Hash;
 
@@ -12,7 +12,7 @@ where
     A::State: Eq + Hash,
     A::Storage: Eq + Hash,
 {
-    /// The core that an actor's core becomes once actors have changed places.
+    /// The image of an actor's core.
     pub(in super::super) fn core_image(
         &mut self,
         actor: usize,
@@ -42,7 +42,7 @@ where
         self.number(to, image).unwrap_or_default()
     }
 
-    /// The set that a set of messages becomes once actors have changed places.
+    /// The image of a set of messages.
     pub(in super::super) fn set_image(
         &mut self,
         set: SetId,

@@ -1,8 +1,8 @@
 //! Actors, messages and cores as small integers, and the steps between them.
 //!
-//! An actor's **core** is its local state, its timers, its storage, and whether it is down: all but
-//! what it ever sent. Everything is discovered on the fly: nothing is interned before some
-//! reachable combination asks for it.
+//! An actor's **core** is its local state, its timers, its storage, and whether it is down:
+//! everything except the messages that it ever sent. All of it is discovered on the fly: nothing is
+//! interned before a reachable combination needs it.
 
 mod error;
 mod images;
@@ -40,29 +40,29 @@ const MOST_CORES: usize = 1 << 24;
 /// The most kinds of timers of one actor: one bit each.
 const MOST_TIMERS: usize = 32;
 
-/// What an actor is given.
+/// The input of one step of an actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stimulus {
-    /// It comes up, after a crash.
+    /// The actor recovers after a crash.
     Recover,
-    /// This message.
+    /// This message is delivered.
     Hear(MessageId),
-    /// This timer, by its number among the actor's.
+    /// This timer fires, by its number among the actor's.
     Fire(u32),
-    /// It goes down.
+    /// The actor crashes.
     Crash,
 }
 
-/// What may become of an actor in one step.
+/// A possible result of one step of an actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Outcome {
-    /// What it is then.
+    /// The core after the step.
     pub core: CoreId,
-    /// What it has sent in the step.
+    /// The messages sent in the step.
     pub sent: SetId,
 }
 
-/// One actor, without what it ever sent.
+/// A core: one actor without the messages that it ever sent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct LocalState {
     /// None while it is down.
@@ -70,12 +70,12 @@ struct LocalState {
     /// A bit for each timer that is set.
     timers: u32,
     storage: Option<u32>,
-    /// What the last save since it came up has replaced; kept only where a crash can undo it.
+    /// The storage before the last save since the start; kept only if a crash can undo that save.
     replaced: Option<Option<u32>>,
     crashes: u8,
 }
 
-/// A command, in integers.
+/// A command of an actor, with numbers for its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Effect {
     Save(u32),
@@ -84,29 +84,29 @@ enum Effect {
     Cancel(u32),
 }
 
-/// What a handler did.
+/// The result of a handler.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Reaction {
     state: u32,
-    /// In the order in which the machine performs them.
+    /// The commands, in the order in which the machine performs them.
     effects: Box<[Effect]>,
 }
 
-/// What is known of one actor.
+/// The tables of one actor.
 struct Table<A: Actor> {
     states: Index<A::State>,
     timers: Index<A::Timer>,
     storages: Index<A::Storage>,
     cores: Index<LocalState>,
-    /// What a handler did to a local state; to what is in the storage, where it is started.
+    /// The results of handlers, by stimulus and local state; by storage if the actor is started.
     reactions: FxHashMap<(Stimulus, Option<u32>), Reaction>,
     alone: FxHashMap<CoreId, Box<[Outcome]>>,
     hears: FxHashMap<(CoreId, MessageId), Box<[Outcome]>>,
-    /// The messages that were ever sent to it.
+    /// The messages ever sent to it.
     inbox: Vec<MessageId>,
 }
 
-/// A closed world of actors, as far as it was discovered.
+/// A closed system of actors, as far as it was discovered.
 pub struct Universe<A: Actor> {
     actors: Vec<A>,
     faults: Faults,
@@ -123,7 +123,7 @@ where
     A::State: Eq + Hash,
     A::Storage: Eq + Hash,
 {
-    /// A world of these actors, which may fail so. They are started.
+    /// Starts these actors, with these faults. An error if they cannot be checked.
     pub fn new(actors: Vec<A>, faults: Faults) -> Result<Self, UniverseError> {
         if actors.len() > MOST_ACTORS {
             let (actor, most) = ("the system".to_owned(), MOST_ACTORS);
@@ -154,7 +154,7 @@ where
         &self.actors
     }
 
-    /// The ways in which an actor may begin: started, or crashed while it started.
+    /// The outcomes of an actor's start: the whole start, or a crash within it.
     pub fn starts(&self, actor: usize) -> &[Outcome] {
         &self.starts[actor]
     }
@@ -165,33 +165,33 @@ where
         (*from, *to, text)
     }
 
-    /// The messages that were ever sent to this actor.
+    /// All messages ever sent to this actor, in any state.
     pub fn inbox(&self, to: usize) -> &[MessageId] {
         &self.tables[to].inbox
     }
 
-    /// How the machines perform steps.
+    /// The order of a step's commands, and the loss of saves.
     pub fn machine(&self) -> DiskModel {
         self.faults.machine
     }
 
-    /// How many crashes all actors may suffer together.
+    /// The most crashes of all actors together.
     pub fn crash_budget(&self) -> u8 {
         self.faults.total
     }
 
-    /// How often an actor has crashed.
+    /// The number of crashes of an actor.
     pub fn crashes(&self, actor: usize, core: CoreId) -> u8 {
         self.tables[actor].cores[core as usize].crashes
     }
 
-    /// What actors did that makes it impossible to check them. Once there is something, steps are
-    /// missing, and nothing that was explored may be believed.
+    /// The error by which actors cannot be checked, if one has occurred. After an error, steps are
+    /// missing, and no result may be used.
     pub fn healthy(&self) -> Result<(), UniverseError> {
         self.failure.clone().map_or(Ok(()), Err)
     }
 
-    /// The local state of a core, none while it is down; and its storage.
+    /// The local state of a core, none while it is down, and its storage.
     pub fn view(&self, actor: usize, core: CoreId) -> (Option<&A::State>, Option<&A::Storage>) {
         let table = &self.tables[actor];
         let LocalState { state, storage, .. } = &table.cores[core as usize];
@@ -199,15 +199,15 @@ where
         (state, storage.map(|storage| &table.storages[storage as usize]))
     }
 
-    /// What a crash would bring back instead of what was saved last, where it can: nothing, or an
-    /// older storage.
+    /// The storage that a crash would restore in place of the last save, if it can undo that save.
+    /// The inner `None` is an empty storage.
     pub fn replaced(&self, actor: usize, core: CoreId) -> Option<Option<&A::Storage>> {
         let table = &self.tables[actor];
         let older = table.cores[core as usize].replaced?;
         Some(older.map(|storage| &table.storages[storage as usize]))
     }
 
-    /// Which timers of a core are set.
+    /// The timers of a core that are set.
     pub fn timers(&self, actor: usize, core: CoreId) -> impl Iterator<Item = &A::Timer> {
         let table = &self.tables[actor];
         let set = table.cores[core as usize].timers;
@@ -220,7 +220,7 @@ where
         &self.sets[set as usize]
     }
 
-    /// The set of these messages.
+    /// The number of a set of messages.
     pub fn set(&mut self, mut messages: Vec<MessageId>) -> SetId {
         messages.sort_unstable();
         messages.dedup();
@@ -236,7 +236,7 @@ where
         parts.into_iter().map(|(to, messages)| (to, self.set(messages))).collect()
     }
 
-    /// The messages of either set.
+    /// The union of two sets of messages.
     pub fn union(&mut self, one: SetId, two: SetId) -> SetId {
         if one == two || two == NOTHING {
             return one;
@@ -254,7 +254,7 @@ where
         union
     }
 
-    /// What may become of an actor without any other: timers, crashes, recovery.
+    /// The outcomes of an actor on its own: by timers, crashes and recovery.
     pub fn alone(&mut self, actor: usize, core: CoreId) -> &[Outcome] {
         if !self.tables[actor].alone.contains_key(&core) {
             let stimuli = self.own_stimuli(actor, core).into_iter();
@@ -265,7 +265,7 @@ where
         self.tables[actor].alone.get(&core).map_or(&[], |outcomes| outcomes)
     }
 
-    /// What may become of the addressee of a message.
+    /// The outcomes of delivering a message to its addressee.
     pub fn hear(&mut self, core: CoreId, message: MessageId) -> &[Outcome] {
         let actor = self.messages[message as usize].1;
         if !self.tables[actor].hears.contains_key(&(core, message)) {
@@ -276,12 +276,12 @@ where
         self.tables[actor].hears.get(&(core, message)).map_or(&[], |outcomes| outcomes)
     }
 
-    /// Whether this is known to make no difference to the addressee.
+    /// True if it is known that this message changes nothing for its addressee.
     pub fn ignores(&self, actor: usize, core: CoreId, message: MessageId) -> bool {
         self.tables[actor].hears.get(&(core, message)).is_some_and(|outcomes| outcomes.is_empty())
     }
 
-    /// What may happen to an actor without any other.
+    /// The stimuli of an actor on its own: timers, crashes and recovery.
     pub fn own_stimuli(&self, actor: usize, core: CoreId) -> Vec<Stimulus> {
         let core = &self.tables[actor].cores[core as usize];
         if core.state.is_none() {
@@ -292,8 +292,8 @@ where
         timers.map(Stimulus::Fire).chain(crash).collect()
     }
 
-    /// What may become of an actor that is given something: the whole step, and the step cut short
-    /// by a crash after each of its commands.
+    /// The outcomes of a stimulus: a crash after each of the step's commands, if the actor may
+    /// crash, and the whole step last.
     pub fn outcomes(&mut self, actor: usize, core: CoreId, stimulus: Stimulus) -> Vec<Outcome> {
         let mut before = self.tables[actor].cores[core as usize].clone();
         match (stimulus, before.state) {
@@ -315,7 +315,7 @@ where
         reaction.map_or_else(Vec::new, |reaction| self.perform(actor, before, &reaction))
     }
 
-    /// What a stimulus is, in the actor's own terms.
+    /// The event that a stimulus stands for.
     pub fn describe(&self, actor: usize, stimulus: Stimulus) -> Event<A> {
         match stimulus {
             Stimulus::Recover => Event::Recover,
@@ -328,7 +328,7 @@ where
         }
     }
 
-    /// What a stimulus is, whatever the numbers in it.
+    /// A hash of a stimulus that does not depend on the numbering of this universe.
     pub fn fingerprint(&self, actor: usize, stimulus: Stimulus) -> u64 {
         match stimulus {
             Stimulus::Recover => 0,
@@ -340,7 +340,8 @@ where
         }
     }
 
-    /// Performs a step's commands one by one. A crash may fall after each.
+    /// Performs a step's commands one by one. The outcomes are a crash after each, if the actor may
+    /// crash, and the whole step last.
     fn perform(&mut self, actor: usize, mut core: LocalState, reaction: &Reaction) -> Vec<Outcome> {
         let may_crash = core.crashes < self.faults.most(actor);
         let (mut after, mut sent) = (Vec::new(), NOTHING);
@@ -370,7 +371,7 @@ where
         after
     }
 
-    /// What is left after a crash.
+    /// The core after a crash.
     fn crashed(&self, core: &LocalState) -> LocalState {
         let storage = match self.faults.machine {
             DiskModel::LosesLastSave => core.replaced.unwrap_or(core.storage),
@@ -389,7 +390,7 @@ where
     }
 }
 
-/// Each outcome once; that nothing changes is no step.
+/// The distinct outcomes that change anything.
 fn steps(core: CoreId, mut outcomes: Vec<Outcome>) -> Box<[Outcome]> {
     outcomes.retain(|outcome| *outcome != Outcome { core, sent: NOTHING });
     outcomes.sort_unstable();
@@ -397,15 +398,15 @@ fn steps(core: CoreId, mut outcomes: Vec<Outcome>) -> Box<[Outcome]> {
     outcomes.into()
 }
 
-/// What happened to an actor, in its own terms.
+/// An event of an actor, with the message or timer itself.
 pub enum Event<A: Actor> {
-    /// It came up after a crash.
+    /// The actor recovers after a crash.
     Recover,
-    /// It went down.
+    /// The actor crashes.
     Crash,
-    /// A timer fired.
+    /// A timer fires.
     Fire(A::Timer),
-    /// A message came.
+    /// A message is delivered, from this sender.
     Hear(Id, A::Msg),
 }
 

@@ -1,4 +1,4 @@
-//! Running the actors' handlers, and putting what they did into integers.
+//! Runs the actors' handlers, and interns their results.
 
 use std::borrow::Cow;
 use std::hash::Hash;
@@ -14,7 +14,8 @@ where
     A::State: Eq + Hash,
     A::Storage: Eq + Hash,
 {
-    /// What a handler does to a local state, or to what is in the storage.
+    /// The result of a handler on a local state; or on a storage, if the actor is started. Runs the
+    /// handler twice, and fails if it panics or the results differ.
     pub(super) fn react(
         &mut self,
         actor: usize,
@@ -66,7 +67,7 @@ where
                 Command::Save(storage) => {
                     Effect::Save(self.tables[actor].storages.insert_full(storage).0 as u32)
                 }
-                // What is sent to nobody is lost.
+                // A message to an actor that does not exist is lost.
                 Command::Send(to, _) if usize::from(to) >= self.actors.len() => continue,
                 Command::Send(to, text) => Effect::Send(self.send(actor, usize::from(to), text)),
                 Command::SetTimer(timer, _) => Effect::Set(self.timer(actor, timer)?),
@@ -77,7 +78,7 @@ where
                 }
             });
         }
-        // In the order in which a machine performs them; those of a kind keep theirs.
+        // Sorted into the order in which the machine performs them; the sort is stable.
         let sends_first = self.faults.machine == DiskModel::SendsFirst;
         effects.sort_by_key(|effect| match effect {
             Effect::Save(_) => u8::from(sends_first),
