@@ -1,8 +1,8 @@
-//! Parts: how a frame travels that is larger than a datagram may be on the way.
+//! Parts: fragmentation of frames that are larger than a datagram may be on the path.
 //!
-//! A datagram that is larger than what a link carries is cut by the system into fragments of IP, which
-//! many networks lose. So nothing larger is sent: a large frame is cut here, each part is a frame of its
-//! own with the same header, and whoever hears them puts them together again. The body of a part:
+//! The system cuts a datagram that is larger than the path allows into IP fragments, which many networks
+//! lose. So no such datagram is sent: a large frame is cut here, each part is a frame of its own with the
+//! same header, and the receiver reassembles them. The body of a part:
 //!
 //! ```text
 //! 0..8    the name of the frame (u64), which its sender gives to no other
@@ -11,8 +11,8 @@
 //! 10..    bytes of the frame
 //! ```
 //!
-//! A part that is lost makes the frame a lost one, like any datagram: whoever needs it asks again. What
-//! comes out is checked as if it had come in one piece.
+//! The loss of a part loses the whole frame, like the loss of a datagram: the receiver asks again if it needs
+//! it. A reassembled frame is checked as if it had come in one piece.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
@@ -26,23 +26,23 @@ use crate::paxos::limits::MAX_DATAGRAM;
 /// The bytes of a part before those of the frame.
 const PREFIX: usize = HEADER + 10;
 
-/// The fewest bytes that a datagram may be held to. Every link of IPv4 carries this much (RFC 791).
+/// The least limit of a datagram. Every IPv4 link carries this many bytes (RFC 791).
 pub const LEAST_PATH: usize = 512;
 
-/// The largest frame has few enough parts to be counted in a byte, also on the narrowest path.
+/// The largest frame has few enough parts to be counted in a byte, even on the narrowest path.
 const _: () = assert!(MAX_DATAGRAM.div_ceil(LEAST_PATH - PREFIX) <= u8::MAX as usize);
 
-/// The most frames that are being put together at a time.
+/// The most frames that are being reassembled at a time.
 pub const MOST: usize = 256;
 
 /// The most bytes of parts that wait for others.
 pub const MOST_BYTES: usize = 4 << 20;
 
-/// The time that a frame is waited for after its first part was heard: twice as long as the slowest sync,
-/// as a member may save between two parts.
+/// The time after its first part for which a frame is waited for: twice as long as the slowest sync, as a
+/// member may save between two parts.
 pub const LONGEST: Duration = Duration::from_secs(2 * SLOWEST.as_secs());
 
-/// The parts of a frame, each of at most `path` bytes, under this name.
+/// Cuts a frame into parts of at most `path` bytes each, under this name.
 pub fn cut(frame: &[u8], path: usize, name: u64) -> Result<Vec<Vec<u8>>, WireError> {
     let header = open(frame)?.header;
     let pieces = frame.chunks(path.max(LEAST_PATH) - PREFIX);
@@ -80,17 +80,16 @@ impl<'a> Part<'a> {
     }
 }
 
-/// Puts frames together of their parts, within bounds of count, bytes and age: what exceeds them makes
-/// the oldest be given up.
+/// Reassembles frames, within bounds of count, bytes and age: beyond a bound the oldest frame is given up.
 #[derive(Debug, Default)]
 pub struct Assembly {
-    /// The oldest first.
+    /// Oldest first.
     frames: VecDeque<Incomplete>,
     bytes: usize,
     given_up: u64,
 }
 
-/// A frame of which parts are missing.
+/// A frame with missing parts.
 #[derive(Debug)]
 struct Incomplete {
     from: SocketAddr,
@@ -98,12 +97,12 @@ struct Incomplete {
     count: u8,
     since: Instant,
     parts: BTreeMap<u8, Vec<u8>>,
-    /// Of all of them.
+    /// The sum of the bytes of its parts.
     bytes: usize,
 }
 
 impl Assembly {
-    /// Adds a part that came from there. Gives back the frame, once it is complete.
+    /// Adds a part from this address. Returns the frame once it is complete.
     pub fn add(
         &mut self,
         from: SocketAddr,
@@ -117,7 +116,7 @@ impl Assembly {
         if frame.count != part.count || frame.bytes + part.bytes.len() > MAX_DATAGRAM {
             return Err(WireError::Part);
         }
-        // One that comes twice has the same bytes, or the checksum of the frame tells.
+        // A repeated part has the same bytes, or else the checksum of the frame fails.
         if let Entry::Vacant(missing) = frame.parts.entry(part.number) {
             missing.insert(part.bytes.to_vec());
             frame.bytes += part.bytes.len();
@@ -130,11 +129,11 @@ impl Assembly {
         let Some(frame) = self.frames.remove(place) else { return Ok(None) };
         self.bytes -= frame.bytes;
         let whole: Vec<u8> = frame.parts.into_values().flatten().collect();
-        // No part is cut in parts.
+        // A part is never cut into parts.
         if is_part(&whole) { Err(WireError::Part) } else { Ok(Some(whole)) }
     }
 
-    /// How many frames were given up so far, as not all of their parts came in time.
+    /// The number of frames given up so far, because parts were lost or late.
     pub fn given_up(&self) -> u64 {
         self.given_up
     }

@@ -1,8 +1,8 @@
-//! Parties: who a datagram is from, and whom it is for.
+//! Parties: the senders and addressees of datagrams.
 //!
 //! A role of a member is named by its place in the cluster's file, which the
-//! [`ClusterIdentity`](super::identity::ClusterIdentity) fixes. So nothing is decided by the address
-//! that a datagram comes from: a member may move, and a stranger at its old address is not it.
+//! [`ClusterIdentity`](super::identity::ClusterIdentity) fixes. So the address that a datagram comes from
+//! decides nothing: a member may move, and a stranger at its old address is not taken for it.
 
 use std::fmt;
 
@@ -10,34 +10,34 @@ use stateright::actor::Id;
 
 use crate::paxos::{AcceptorId, LeaderId};
 
-/// One end of a conversation.
+/// The sender or addressee of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Party {
-    /// Any client, or whoever asks for a status. Clients are told apart by the names in their
-    /// requests, and answered at the address that they ask from.
+    /// Any client, or any sender of status requests. Clients are told apart by the names in their requests,
+    /// and answered at their address.
     Client,
-    /// A leader, by its place among the leaders.
+    /// A leader, by its index among the leaders.
     Leader(LeaderId),
-    /// An acceptor, by its place among the acceptors.
+    /// An acceptor, by its index among the acceptors.
     Acceptor(AcceptorId),
 }
 
-/// The bytes that a party takes in a header: its role, and its place (little-endian).
+/// The bytes of a party in a header: its role, and its index (little-endian).
 pub(super) const PARTY: usize = 3;
 
-/// Set in the ids of members. An address of IPv4 has 48 bits; those of IPv6 have bit 63.
+/// The bit set in the ids of members. IPv4 ids have 48 bits; IPv6 ids have bit 63.
 const MEMBER: usize = 1 << 62;
 
 impl Party {
-    /// The actor id that stands for a role of a member at every node; none for clients, whose ids
-    /// stand for their addresses.
+    /// The actor id of a member's role, the same at every node; `None` for clients, whose ids encode their
+    /// addresses.
     pub fn id(self) -> Option<Id> {
         let [role, low, high] = self.encode();
         let place = usize::from(u16::from_le_bytes([low, high]));
         (self != Party::Client).then(|| Id::from(MEMBER | usize::from(role) << 16 | place))
     }
 
-    /// The party that an actor id stands for.
+    /// The party of an actor id.
     pub fn of(id: Id) -> Self {
         let bits = usize::from(id);
         if bits >> 62 != 1 {

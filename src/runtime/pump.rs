@@ -1,7 +1,7 @@
-//! The message pump: a reader thread that does nothing but empty the socket, a bounded queue, and
-//! the thread that takes turns with what is in it. It must lose nothing that it has taken.
+//! The message pump: a reader thread that does nothing but empty the socket, a bounded queue, and the actor
+//! thread, which takes the datagrams out in turns. It must lose no datagram that it has taken.
 //!
-//! It is generic over its [`Threads`], so that `proofs/pump` can put this very code under loom.
+//! It is generic over [`Threads`], so that `proofs/pump` can run this very code under loom.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,49 +13,49 @@ use super::handoff::{self, Put, Take, Wait};
 use super::threads::{Fault, Flag, Offer, Threads};
 use crate::paxos::limits::MAX_DATAGRAM;
 
-/// How many datagrams a turn takes at most.
+/// The most datagrams of a turn.
 pub const BATCH: usize = 256;
 
-/// A datagram, as it came.
+/// A datagram as received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Datagram {
-    /// Where it says that it comes from.
+    /// The source address, which may be forged.
     pub from: SocketAddr,
-    /// What is in it.
+    /// The payload.
     pub bytes: Vec<u8>,
 }
 
-/// What asking a source for a datagram brought.
+/// The result of [`Source::receive`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received {
-    /// A datagram of so many bytes, from there.
+    /// A datagram of this many bytes, from this address.
     Datagram(usize, SocketAddr),
-    /// Nothing, for now.
+    /// No datagram for now.
     Nothing,
 }
 
-/// Where datagrams come from.
+/// A source of datagrams.
 pub trait Source: Send + Sync + 'static {
     /// Waits for a datagram, and writes it to the front of `buffer`. An error is final.
     fn receive(&self, buffer: &mut [u8]) -> io::Result<Received>;
 
-    /// Makes a [`receive`](Source::receive) that waits, or the next one, return early.
+    /// Makes a waiting [`receive`](Source::receive), or else the next one, return early.
     fn wake(&self);
 }
 
-/// What is done with the datagrams.
+/// The consumer of datagrams.
 pub trait Turn {
-    /// Why it cannot go on.
+    /// The reason why it cannot continue.
     type Error;
 
-    /// When a turn is due even if nothing comes.
+    /// The time at which a turn is due even without a datagram.
     fn deadline(&self) -> Option<Instant>;
 
-    /// Deals with a batch, which is empty when the deadline has passed. Takes all of it.
+    /// Handles a batch, and leaves it empty. It is empty from the start if the deadline has passed.
     fn turn(&mut self, batch: &mut Vec<Datagram>) -> Result<(), Self::Error>;
 }
 
-/// Lets any thread stop a pump.
+/// A handle by which any thread can stop a pump.
 #[derive(Debug)]
 pub struct Stopper<T: Threads, S> {
     stopped: T::Flag,
@@ -69,7 +69,7 @@ impl<T: Threads, S> Clone for Stopper<T, S> {
 }
 
 impl<T: Threads, S: Source> Stopper<T, S> {
-    /// No datagram is taken any more. What was taken is still dealt with.
+    /// Stops taking datagrams. Those taken before are still handled.
     pub fn stop(&self) {
         self.stopped.set();
         if T::FAULT != Some(Fault::LostWakeUp) {
@@ -78,7 +78,7 @@ impl<T: Threads, S: Source> Stopper<T, S> {
     }
 }
 
-/// Why a pump ended.
+/// The reason why a pump ended.
 #[derive(Debug)]
 pub enum End<E> {
     /// It was stopped.
@@ -91,7 +91,7 @@ pub enum End<E> {
     Reader(Option<io::Error>),
 }
 
-/// A pump, not yet running.
+/// A pump that does not run yet.
 #[derive(Debug)]
 pub struct Pump<T: Threads, S> {
     stopper: Stopper<T, S>,
@@ -105,13 +105,13 @@ impl<T: Threads, S: Source> Pump<T, S> {
         Pump { stopper: Stopper { stopped: T::flag(), source }, counters, queue }
     }
 
-    /// What stops it.
+    /// The handle that stops this pump.
     pub fn stopper(&self) -> Stopper<T, S> {
         self.stopper.clone()
     }
 
-    /// Pumps until it is stopped, the source ends, or a turn fails. Whichever ends first, the
-    /// other thread ends too, and has ended when this returns.
+    /// Pumps until it is stopped, the source fails, or a turn fails. When one thread ends, the other ends
+    /// too, and has ended when this returns.
     pub fn run<U: Turn>(self, turns: &mut U) -> End<U::Error> {
         let Pump { stopper, counters, queue } = self;
         let (put, take) = handoff::queue::<T, Datagram>(queue);
@@ -150,7 +150,7 @@ impl<T: Threads, S: Source> Drop for StopOnPanic<'_, T, S> {
     }
 }
 
-/// The reader thread. It owns the only sending end, so that its end is the queue's end.
+/// The reader thread. It owns the only sending end, so that the queue closes when it ends.
 struct Reader<T: Threads, S> {
     put: Put<T, Datagram>,
     stopper: Stopper<T, S>,
@@ -171,7 +171,7 @@ impl<T: Threads, S: Source> Reader<T, S> {
         Ok(())
     }
 
-    /// Whether anybody still wants datagrams.
+    /// Hands a datagram over and counts it. Returns false once the receiver is gone.
     fn hand_over(&self, datagram: Datagram) -> bool {
         self.counters.received.add(1);
         let offer = self.put.offer(datagram);
@@ -184,7 +184,7 @@ impl<T: Threads, S: Source> Reader<T, S> {
     }
 }
 
-/// The actor thread's part: ends when the queue ends, or a turn fails.
+/// The actor thread's loop: ends when the queue is closed, or a turn fails.
 fn take_turns<T: Threads, U: Turn>(
     turns: &mut U,
     queue: &Take<T, Datagram>,

@@ -17,29 +17,30 @@ use super::threads::Native;
 use super::udp::Udp;
 use crate::paxos::State;
 
-/// How many datagrams may wait between the socket and the actor.
+/// The most datagrams that wait between the socket and the actor.
 pub const QUEUE: usize = 4 * 1024;
 
-/// A member that is running. It is stopped when this is dropped.
+/// A running member. It is stopped when this is dropped.
 pub struct Running {
     address: SocketAddr,
     counters: Arc<Counters>,
     stop: Box<dyn Fn() + Send>,
-    /// None once it was waited for.
+    /// `None` once it was joined.
     thread: Option<JoinHandle<Ended>>,
     ended: Receiver<()>,
 }
 
-/// How a member ended.
+/// The end of a member.
 #[derive(Debug)]
 pub struct Ended {
-    /// Why.
+    /// The reason.
     pub end: End<HostError>,
-    /// What it knew; none if it could not even start.
+    /// Its last state; `None` if it could not even start.
     pub state: Option<State>,
 }
 
-/// Runs a role of a member, or a client, on this socket. It hears what `source` lets through, which is the socket itself or stands before it.
+/// Runs a role of a member, or a client, on this socket. `source` is the socket itself, or a layer before it,
+/// such as a lossy network.
 pub fn run<A: HostedActor, S: Source>(
     ready: Ready<A, impl Journal + 'static>,
     (socket, source): (Arc<Udp>, Arc<S>),
@@ -75,22 +76,23 @@ fn live<A: HostedActor, S: Source, J: Journal + 'static>(
 }
 
 impl Running {
-    /// Where it can be reached.
+    /// The address of the socket.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What it counts.
+    /// The counters.
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.counters)
     }
 
-    /// Is closed when it has ended, for whatever reason.
+    /// A channel that is closed when the member has ended, for any reason.
     pub fn ended(&self) -> &Receiver<()> {
         &self.ended
     }
 
-    /// Stops it, and waits until it has dealt with what it had taken; none if it panicked.
+    /// Stops the member, and waits until it has handled all datagrams that it had taken; `None` if it
+    /// panicked.
     pub fn stop(mut self) -> Option<Ended> {
         self.wait()
     }
@@ -101,8 +103,8 @@ impl Running {
     }
 }
 
-/// Whoever lets go of a running member stops it, and waits as [`Running::stop`] does: for as long as
-/// a sync that has begun takes. Its socket and its folder are free then.
+/// Stops the member, and waits as [`Running::stop`] does: at most for a sync that has begun. Its socket and
+/// its folder are free then.
 impl Drop for Running {
     fn drop(&mut self) {
         self.wait();

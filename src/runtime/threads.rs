@@ -1,5 +1,5 @@
-//! The few primitives that the pump needs of its threads, so that loom can supply its own. What is
-//! built of them is in [`handoff`](super::handoff).
+//! The primitives that the pump needs of its threads, so that loom can supply its own.
+//! [`handoff`](super::handoff) is built on them.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -12,69 +12,69 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError};
 /// The result of an offer to a bounded queue.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Offer {
-    /// It is in the queue.
+    /// The item is in the queue.
     Taken,
-    /// The queue is full; the item is gone.
+    /// The queue is full; the item is dropped.
     Full,
-    /// Nobody receives any more; the item is gone.
+    /// The receiver is gone; the item is dropped.
     Closed,
 }
 
 /// The result of a look into a queue.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Look<T> {
-    /// An item, which is taken.
+    /// An item, taken out of the queue.
     Item(T),
-    /// Nothing, for now.
+    /// No item for now.
     Empty,
-    /// Nobody sends any more, and the queue is empty.
+    /// The sender is gone, and the queue is empty.
     Closed,
 }
 
-/// The sending end of a bounded queue at which nobody waits. Dropping it closes the queue.
+/// The sending end of a bounded queue without waiting. Dropping it closes the queue.
 pub trait QueueSender<T>: Debug + Send + 'static {
     /// Puts an item into the queue if there is room.
     fn try_send(&self, item: T) -> Offer;
 }
 
-/// The receiving end of it.
+/// The receiving end of a bounded queue without waiting.
 pub trait QueueReceiver<T>: Debug {
     /// Takes an item, if there is one now.
     fn try_receive(&self) -> Look<T>;
 }
 
-/// A thread that can sleep and be woken, with one token as [`std::thread::park`] has it: a wake-up that
-/// comes first is not lost, and several are one.
+/// A thread that can sleep and be woken, with one token as in [`std::thread::park`]: a wake-up that comes
+/// first is not lost, and several count as one.
 pub trait Sleeper: Clone + Debug + Send + 'static {
     /// The current thread.
     fn current() -> Self;
 
-    /// The time by this thread's clock.
+    /// The current time by this thread's clock.
     fn now(&self) -> Instant;
 
-    /// Sleeps until it is woken, at most for so long, or without end. Only the thread itself may call
-    /// this. It may return for no reason.
+    /// Sleeps until woken, for at most this time if one is given. Only the thread itself may call this. It
+    /// may return spuriously.
     fn sleep(&self, most: Option<Duration>);
 
-    /// Wakes it, or keeps it from falling asleep the next time.
+    /// Wakes the thread, or makes its next sleep return at once.
     fn wake(&self);
 }
 
 /// A flag that is set once.
 pub trait Flag: Clone + Debug + Send + Sync + 'static {
-    /// Sets it.
+    /// Sets the flag.
     fn set(&self);
 
-    /// True once it was set.
+    /// True once the flag was set.
     fn is_set(&self) -> bool;
 }
 
-/// A fault of the pump, which a proof can seed to see itself fail.
+/// A fault of the pump, which a proof seeds to check that it can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// A datagram that finds the queue full is not counted.
     UncountedDrop,
-    /// On a stop, the actor thread leaves what is queued.
+    /// On a stop, the actor thread leaves queued datagrams.
     LeavesQueued,
     /// A stop does not wake a reader that waits for the socket.
     LostWakeUp,
@@ -84,14 +84,14 @@ pub enum Fault {
     WakesBeforeItem,
     /// The actor thread is woken before the queue is closed.
     WakesBeforeEnd,
-    /// The actor thread sleeps without having looked into the queue since the last time.
+    /// The actor thread sleeps without looking into the queue again.
     SleepsUnlooked,
 }
 
-/// The primitives.
+/// A family of threads and their primitives.
 pub trait Threads: Debug + 'static {
-    /// The fault that the pump has on these threads. It is a constant of the type, so the pump on
-    /// [`Native`] threads has none, and is compiled without a trace of any.
+    /// The seeded fault of the pump on these threads. It is a constant of the type, so the pump on [`Native`]
+    /// threads has none, and is compiled without any trace of one.
     const FAULT: Option<Fault> = None;
 
     /// The sending end of a queue.
@@ -105,7 +105,7 @@ pub trait Threads: Debug + 'static {
     /// A running thread.
     type Handle<R: Send + 'static>;
 
-    /// A queue for at most `bound` items.
+    /// A queue of at most `bound` items.
     fn queue<T: Debug + Send + 'static>(bound: usize) -> (Self::Sender<T>, Self::Receiver<T>);
 
     /// A flag that is not set.
@@ -117,7 +117,7 @@ pub trait Threads: Debug + 'static {
         body: impl FnOnce() -> R + Send + 'static,
     ) -> std::io::Result<Self::Handle<R>>;
 
-    /// Waits for a thread to end; none if it panicked.
+    /// Joins a thread; `None` if it panicked.
     fn join<R: Send + 'static>(handle: Self::Handle<R>) -> Option<R>;
 }
 

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use super::environment::Environment;
 use crate::paxos::Timer;
 
-/// The timers that are set, with when they are due.
+/// The timers that are set, with the times at which they are due.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     due: BTreeMap<Timer, Instant>,
 }
 
 impl Timers {
-    /// Sets a timer anew, to run out at some time in this range from now on.
+    /// Sets a timer, anew if it was set already, to run out at a random time in this range from now.
     pub(super) fn set(&mut self, timer: Timer, after: Range<Duration>, environment: &Environment) {
         let Range { start, end } = after;
         let spread = end.saturating_sub(start).mul_f64(environment.fraction());

@@ -1,4 +1,4 @@
-//! Real sockets.
+//! UDP sockets.
 
 mod network;
 
@@ -21,10 +21,10 @@ pub use network::{Network, PATH, loopback_path};
 /// The bytes of receive buffer that the kernel is asked for; it may give less.
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
 
-/// The longest that a reader waits before it looks up, should a wake-up have been lost on the way.
+/// The longest that a reader waits before it looks for a stop, in case a wake-up was lost.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(250);
 
-/// A UDP socket, which sends what is larger than the way takes in [parts].
+/// A UDP socket, which sends frames larger than the path allows in [parts].
 #[derive(Debug)]
 pub struct Udp {
     socket: UdpSocket,
@@ -34,20 +34,20 @@ pub struct Udp {
     path: usize,
     /// The bytes of receive buffer that the kernel gave.
     buffer: usize,
-    /// The name of the next frame that goes in parts.
+    /// The name of the next frame sent in parts.
     name: AtomicU64,
 }
 
 impl Udp {
-    /// Binds to an address; port 0 lets the system choose one. Datagrams have at most as many bytes as
-    /// the loopback takes if that is where it is, and [`PATH`] otherwise.
+    /// Binds to an address; port 0 lets the system choose one. Datagrams have at most [`loopback_path`] bytes
+    /// if the address is a loopback, and at most [`PATH`] otherwise.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
         let path = if address.ip().is_loopback() { loopback_path() } else { PATH };
         Udp::bind_to_path(address, path)
     }
 
-    /// Binds to an address, with datagrams of at most so many bytes. A socket at all addresses of IPv6
-    /// is at those of IPv4 too, and only there where the system has no IPv6.
+    /// Binds to an address, with datagrams of at most `path` bytes. The IPv6 wildcard address includes all
+    /// IPv4 addresses, and stands for them alone if the system has no IPv6.
     pub fn bind_to_path(address: SocketAddr, path: usize) -> io::Result<Self> {
         let everywhere = address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
         let socket = match Socket::new(Domain::for_address(address), Type::DGRAM, None) {
@@ -60,11 +60,11 @@ impl Udp {
             socket.set_only_v6(false)?;
         }
         socket.bind(&address.into())?;
-        // Some systems refuse what is too much, others give less.
+        // Some systems refuse sizes that are too large, others give less.
         if let Err(error) = socket.set_recv_buffer_size(RECEIVE_BUFFER) {
             tracing::debug!(%error, "the receive buffer stays as it is");
         }
-        // Linux gives twice of what it says, for what it keeps beside the bytes.
+        // Linux reports twice the usable size, to allow for its own overhead.
         let doubled = if cfg!(target_os = "linux") { 2 } else { 1 };
         let buffer = socket.recv_buffer_size()? / doubled;
         let socket = UdpSocket::from(socket);
@@ -75,43 +75,44 @@ impl Udp {
         Ok(Udp { socket, address, addresses, path, buffer, name })
     }
 
-    /// A socket that sends everywhere, at a port that the system chooses: by IPv4, and by IPv6 unless only
-    /// the former is wanted, or the system has no other.
+    /// A socket that can send to any address, at a port that the system chooses: by IPv4, and by IPv6 too
+    /// unless `only_v4` is set or the system has none.
     pub fn bind_anywhere(path: usize, only_v4: bool) -> io::Result<Self> {
         let (v4, v6) = (Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into());
         let ip: IpAddr = if only_v4 { v4 } else { v6 };
         Udp::bind_to_path((ip, 0).into(), path)
     }
 
-    /// Where it can be reached.
+    /// The address of the socket.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The ids of addresses, as this node knows them.
+    /// The ids of addresses at this node.
     pub fn addresses(&self) -> &Addresses {
         &self.addresses
     }
 
-    /// The actor id that stands for its address.
+    /// The actor id of the socket's own address.
     pub fn id(&self) -> Id {
         self.addresses.id(self.address)
     }
 
-    /// Waits for a datagram, which it writes to the front of `buffer`, but no longer than until then.
+    /// Waits until `until` for a datagram, and writes it to the front of `buffer`.
     pub fn receive_by(&self, buffer: &mut [u8], until: Instant) -> io::Result<Received> {
         let left = until.saturating_duration_since(SystemClock.now());
-        // A time-out of zero would be none.
+        // A time-out of zero would wait for ever.
         self.set_patience(left.max(Duration::from_millis(1)))?;
         self.receive(buffer)
     }
 
-    /// Waits no longer than this for a datagram.
+    /// Sets the longest wait for a datagram.
     pub(crate) fn set_patience(&self, patience: Duration) -> io::Result<()> {
         self.socket.set_read_timeout(Some(patience))
     }
 
-    /// The address as this socket knows it: one of IPv6 reaches those of IPv4 in their mapped form.
+    /// The form in which this socket addresses another: an IPv6 socket reaches IPv4 addresses in their mapped
+    /// form.
     fn mapped(&self, address: SocketAddr) -> SocketAddr {
         match address.ip() {
             IpAddr::V4(ip) if self.address.is_ipv6() => {
@@ -122,21 +123,21 @@ impl Udp {
     }
 }
 
-/// True if a socket that is bound to `own` can send to `other`.
+/// True if a socket bound to `own` can send to `other`.
 pub fn reaches(own: IpAddr, other: IpAddr) -> bool {
     let version = own.is_ipv6() == other.is_ipv6() || own == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
     version && (!own.is_loopback() || other.is_loopback())
 }
 
-/// Sends frames.
+/// The sending side of a network.
 pub trait Transport: Send + 'static {
     /// The id of an address.
     fn id(&self, address: SocketAddr) -> Id;
 
-    /// Sends a frame, or says why not. Whoever sends over UDP must live with losses anyway.
+    /// Sends a frame. Even without an error it may be lost.
     fn send(&self, to: Id, frame: &[u8]) -> io::Result<()>;
 
-    /// How the network is, as the system reports it.
+    /// The state of the network, as the system reports it.
     fn network(&self) -> Network {
         Network::default()
     }
@@ -157,7 +158,7 @@ impl Transport for Arc<Udp> {
 }
 
 impl Udp {
-    /// Sends a frame, in parts if it is larger than the way takes.
+    /// Sends a frame, in parts if it is larger than the path allows.
     pub fn send(&self, to: Id, frame: &[u8]) -> io::Result<()> {
         let nowhere =
             || io::Error::other("no address: its name has none, or it was forgotten since");
@@ -170,7 +171,7 @@ impl Udp {
         parts.iter().try_for_each(|part| self.socket.send_to(part, address).map(drop))
     }
 
-    /// How the network is, as the system reports it.
+    /// The state of the socket, as the system reports it.
     pub fn network(&self) -> Network {
         let (buffer, dropped) = (self.buffer, network::dropped(&self.socket));
         Network { datagram: self.path, buffer_wanted: RECEIVE_BUFFER, buffer, dropped }
@@ -180,7 +181,7 @@ impl Udp {
 impl Source for Udp {
     fn receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
         match self.socket.recv_from(buffer) {
-            // A wake-up, or an empty datagram of somebody else: nothing in it either way.
+            // A wake-up, or an empty datagram of another sender: nothing to read either way.
             Ok((0, _)) => Ok(Received::Nothing),
             Ok((length, from)) => Ok(Received::Datagram(length, from)),
             Err(error) if is_passing(&error) => Ok(Received::Nothing),
@@ -188,7 +189,8 @@ impl Source for Udp {
         }
     }
 
-    /// An empty datagram to itself. Should it be lost, the reader looks up soon anyway.
+    /// Sends an empty datagram to the socket itself. If it is lost, the reader looks for a stop after
+    /// [`PATIENCE`] anyway.
     fn wake(&self) {
         let local: IpAddr = match self.address.ip() {
             IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
@@ -202,8 +204,8 @@ impl Source for Udp {
     }
 }
 
-/// Whether a socket that reports this is still good: nothing came, or an earlier datagram found
-/// nobody at its destination.
+/// True if the socket is still good after this error: nothing came, or an earlier datagram found no receiver
+/// at its destination.
 fn is_passing(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -221,7 +223,7 @@ fn is_passing(error: &io::Error) -> bool {
 mod tests {
     use super::*;
 
-    /// A datagram goes there and back between two sockets, and a wake-up is not taken for one.
+    /// Sends a datagram there and back between two sockets. A wake-up must not count as a datagram.
     fn there_and_back(local: &str) -> io::Result<()> {
         let bind = || Udp::bind(local.parse().unwrap()).map(Arc::new);
         let (one, two) = (bind()?, bind()?);

@@ -1,4 +1,4 @@
-//! Laws of parts, and their bounds.
+//! Tests of parts: laws and bounds.
 
 use proptest::prelude::*;
 
@@ -37,7 +37,7 @@ proptest! {
     ) {
         let mut assembly = Assembly::default();
         let frames: Vec<Vec<u8>> = lengths.into_iter().map(frame).collect();
-        // Senders do not know of one another's names.
+        // Two senders may choose the same name.
         let mut parts: Vec<(u16, Vec<u8>)> = Vec::new();
         for (sender, frame) in (0..).zip(&frames) {
             let cut = cut(frame, path, u64::from(sender) / 2);
@@ -74,7 +74,7 @@ fn the_largest_frame_fits_the_narrowest_path_and_no_part_is_larger_than_it() {
     }
 }
 
-/// A part that is lost makes no frame, whatever else comes; a part that comes twice does no harm.
+/// A missing part leaves its frame incomplete, and a repeated part does no harm.
 #[test]
 fn a_part_that_is_missing_makes_no_frame_and_one_that_repeats_is_none_more() {
     let (mut assembly, now) = (Assembly::default(), Instant::now());
@@ -101,23 +101,23 @@ fn what_cannot_be_a_part_is_an_error_and_nothing_is_kept_of_it() {
     assert!(assembly.add(at(1), &open(&short).unwrap(), now).is_err());
     assert!(assembly.add(at(1), &open(&frame(100)).unwrap(), now).is_err(), "no part");
     assert_eq!(assembly.frames.len(), 0);
-    // Parts that tell of different numbers of parts, or together of more than a datagram has.
+    // Parts that tell different numbers of parts, or together have more bytes than a datagram.
     add(&mut assembly, 1, &part(0, 2, b"x"), now);
     assert!(assembly.add(at(1), &open(&part(1, 3, b"x")).unwrap(), now).is_err());
     let large = vec![0; MAX_DATAGRAM - PREFIX];
     add(&mut assembly, 2, &part(0, 3, &large), now);
     assert!(assembly.add(at(2), &open(&part(1, 3, &large)).unwrap(), now).is_err());
-    // Nor is a part cut in parts.
+    // A part cut into parts.
     let inner = cut(&frame(4000), 1400, 5).unwrap().remove(0);
     let [one, two] = <[_; 2]>::try_from(cut(&inner, 800, 6).unwrap()).unwrap();
     add(&mut assembly, 3, &one, now);
     assert!(assembly.add(at(3), &open(&two).unwrap(), now).is_err());
-    // One that repeats with another length is not counted twice.
+    // A repeated part of another length is not counted twice.
     add(&mut assembly, 2, &part(0, 3, b"short"), now);
     assert_eq!(assembly.bytes, large.len() + 1);
 }
 
-/// Count, bytes and age are bounded: at the bound nothing is given up, one above it the oldest is.
+/// Count, bytes and age are bounded: at the bound no frame is given up, one above it the oldest is.
 #[test]
 fn whoever_sends_halves_without_end_takes_no_more_than_the_bounds() {
     let now = Instant::now();

@@ -1,4 +1,4 @@
-//! What the system says of a socket: how large a datagram may be, and what it has dropped.
+//! The system's figures on a socket: the size of datagrams, and drops.
 
 use std::net::UdpSocket;
 
@@ -8,24 +8,24 @@ use super::super::parts::LEAST_PATH;
 use super::super::wire::BUNDLE;
 use crate::paxos::limits::MAX_DATAGRAM;
 
-/// The most bytes of a datagram that is not for this machine, where nobody says otherwise: what every link
-/// of IPv6 carries in one piece (RFC 8200, section 5), and so do the usual tunnels.
+/// The default limit of a datagram to another machine, in bytes: every IPv6 link carries this much in one
+/// piece (RFC 8200, section 5), and so do the usual tunnels.
 pub const PATH: usize = 1280 - HEADERS;
 
-/// The most bytes that the headers of IP and UDP take: those of IPv6.
+/// The most bytes of the IP and UDP headers: those of IPv6.
 const HEADERS: usize = 48;
 
 /// The state of a socket, as the system reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Network {
-    /// The most bytes of a datagram that is sent; larger frames go in parts.
+    /// The most bytes of a datagram that is sent; larger frames are sent in parts.
     pub datagram: usize,
-    /// The bytes of the receive buffer that were asked for.
+    /// The bytes of receive buffer that were asked for.
     pub buffer_wanted: usize,
-    /// The bytes of the receive buffer that the system gave.
+    /// The bytes of receive buffer that the system gave.
     pub buffer: usize,
-    /// Datagrams that the system dropped since the start, mostly because the buffer was full; none where
-    /// it does not say.
+    /// The number of datagrams dropped by the system since the start, mostly because the buffer was full;
+    /// `None` where the system does not tell.
     pub dropped: Option<u64>,
 }
 
@@ -35,20 +35,21 @@ impl Default for Network {
     }
 }
 
-/// The most bytes of a datagram over the loopback interface: what its MTU allows, or what every system
-/// sends where it does not say.
+/// The most bytes of a datagram over the loopback interface: as its MTU allows, or a size that every system
+/// sends if the MTU is not known.
 pub fn loopback_path() -> usize {
     let fits = |mtu: usize| mtu.saturating_sub(HEADERS).clamp(LEAST_PATH, MAX_DATAGRAM);
     mtu_of_loopback().map_or(BUNDLE, fits)
 }
 
-/// As Linux tells it, in the network namespace of this process; other systems tell nothing.
+/// The MTU of the loopback interface in the network namespace of this process, as Linux tells it; `None` on
+/// other systems.
 fn mtu_of_loopback() -> Option<usize> {
     let told = std::fs::read_to_string("/proc/sys/net/ipv6/conf/lo/mtu").ok()?;
     told.trim().parse().ok()
 }
 
-/// The datagrams that the system has dropped at this socket since it was made.
+/// The number of datagrams that the system has dropped at this socket since it was made.
 #[cfg(target_os = "linux")]
 pub(super) fn dropped(socket: &UdpSocket) -> Option<u64> {
     use std::os::fd::AsRawFd;
@@ -65,8 +66,8 @@ pub(super) fn dropped(_: &UdpSocket) -> Option<u64> {
     None
 }
 
-/// What a line of `/proc/net/udp` says of the socket with this inode: its tenth field is the inode, its
-/// last the count.
+/// The drop count in a line of `/proc/net/udp`, if the line is that of the socket with this inode. The tenth
+/// field is the inode, the last one the count.
 #[cfg(target_os = "linux")]
 fn dropped_of(line: &str, inode: u64) -> Option<u64> {
     let mut fields = line.split_ascii_whitespace();
@@ -88,7 +89,8 @@ mod tests {
         assert_eq!(socket.recv(&mut buffer).unwrap(), path);
     }
 
-    /// The count is of this very socket: nothing at first, and then what did not fit its buffer.
+    /// The count is that of this very socket: zero at first, and then the datagrams that did not fit its
+    /// buffer.
     #[test]
     fn what_the_kernel_drops_is_counted() {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
