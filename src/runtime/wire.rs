@@ -1,4 +1,4 @@
-//! Frames: how messages travel in datagrams.
+//! Frames: the encoding of messages in datagrams.
 //!
 //! ```text
 //! 0..4    CRC-32 of all that follows
@@ -14,9 +14,9 @@
 //! 43..    one or more messages, as the codec writes them, back to back; or a [part](super::parts)
 //! ```
 //!
-//! All numbers are little-endian. Whatever is not such a frame, to the last bit, is an error and never
-//! a panic. The header is the same for all kinds, so one look at it says who speaks to whom, in which
-//! cluster, and of what.
+//! All numbers are little-endian. Any other bytes are an error, to the last bit, and never a panic. The
+//! header is the same for all kinds, so it alone tells the sender, the addressee, the cluster and the kind of
+//! the contents.
 
 use std::marker::PhantomData;
 use std::net::SocketAddr;
@@ -32,7 +32,7 @@ use crate::codec::{self, DecodeError, EncodeError};
 use crate::paxos::Message;
 use crate::paxos::limits::MAX_DATAGRAM;
 
-/// What travels in frames of a kind.
+/// A message that travels in frames of one kind.
 pub trait Framed: Serialize + DeserializeOwned {
     /// The kind of its frames.
     const KIND: Kind;
@@ -42,20 +42,20 @@ impl Framed for Message {
     const KIND: Kind = Kind::Protocol;
 }
 
-/// The kind of what is in a frame.
+/// The kind of the contents of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Messages of the protocol.
     Protocol,
-    /// An inquiry.
+    /// A status request.
     StatusRequest,
-    /// The report that answers an inquiry.
+    /// The report that answers a status request.
     Report,
     /// A handshake between roles of members.
     Handshake,
-    /// The answer to a stranger.
+    /// A notice: the answer to a stranger.
     Notice,
-    /// A part of a frame that is larger than a datagram may be on the way.
+    /// A part of a frame that is larger than a datagram may be on the path.
     Part,
 }
 
@@ -82,7 +82,7 @@ impl Kind {
     }
 }
 
-/// Who speaks to whom, and in which cluster.
+/// The header of a frame: sender, addressee and cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// The digest of the sender's cluster.
@@ -91,18 +91,18 @@ pub struct Header {
     pub from: Party,
     /// The addressee.
     pub to: Party,
-    /// Tells the sender's life from its others, see [`handshake`](super::handshake).
+    /// The tag of the sender's life: see [`handshake`](super::handshake).
     pub life: u32,
-    /// The age of the sender's journal: how many entries were ever written to it. It covers all
-    /// that the datagram says, since entries are durable before they are spoken of.
+    /// The age of the sender's journal: the number of entries ever written to it. Entries are durable before
+    /// messages tell of them, so the age covers all that the datagram says.
     pub age: u64,
     /// The slowest of the sender's last syncs, in milliseconds.
     pub sync: u16,
 }
 
 impl Header {
-    /// The header of messages that belong to no cluster. Stateright's runtime sends and receives
-    /// them between addresses, so nobody is named.
+    /// The header of messages of no cluster. Stateright's runtime sends and receives them between addresses,
+    /// so they name no party.
     pub const NOBODYS: Header = Header {
         cluster: ClusterDigest([0; DIGEST]),
         from: Party::Client,
@@ -119,30 +119,29 @@ const PREFIX: usize = 7;
 /// The bytes before the first message.
 pub const HEADER: usize = PREFIX + DIGEST + 2 * PARTY + 4 + 8 + 2;
 
-/// Messages to one destination share a frame until it has this many bytes, or as many as a datagram may
-/// have on the way: large enough to spread the cost of a datagram, small enough for a burst of them to
-/// fit a kernel's receive buffer.
+/// The bytes at which a frame of several messages is closed, unless a datagram may have fewer on the path.
+/// Large enough to spread the cost of a datagram, small enough for a burst to fit a kernel's receive buffer.
 pub const BUNDLE: usize = 8 * 1024;
 
-/// Why bytes are not a frame, or a message cannot be put into one.
+/// The reason why bytes are not a frame, or a message cannot be put into one.
 #[derive(Debug, Error)]
 pub enum WireError {
     /// Fewer bytes than a header has.
     #[error("{0} bytes are too few for a frame")]
     Short(usize),
-    /// Something else, or changed on the way.
+    /// Bytes of another format, or changed on the way.
     #[error("not a frame: the checksum is wrong")]
     Checksum,
     /// A frame of another version of this program.
     #[error("a frame of version {0}, and this program speaks version {VERSION}")]
     Version(u8),
-    /// A frame whose header makes no sense.
+    /// A header that cannot be read.
     #[error("the header cannot be read")]
     Header,
-    /// A frame of another kind than was expected.
+    /// A frame of an unexpected kind.
     #[error("a frame of kind {0:?}, which is not expected here")]
     Kind(Kind),
-    /// A well-formed frame that contains no messages of ours.
+    /// A valid frame whose messages cannot be decoded.
     #[error("the frame cannot be decoded: {0}")]
     Decode(#[from] DecodeError),
     /// A frame of several messages where one is expected.
@@ -151,13 +150,13 @@ pub enum WireError {
     /// The message could not be encoded, or is larger than any datagram.
     #[error("the message cannot be encoded: {0}")]
     Encode(#[from] EncodeError),
-    /// Stateright's runtime was asked to keep something, which it cannot do safely.
+    /// Stateright's runtime was asked to save something, which it cannot do safely.
     #[error("nothing may be saved here: memory only")]
     NoStorage,
-    /// A part whose number or length makes no sense.
+    /// A part whose number or length is impossible.
     #[error("a part that cannot be of any frame")]
     Part,
-    /// More bytes than a datagram has.
+    /// More bytes than a datagram can have.
     #[error("{0} bytes are more than the {MAX_DATAGRAM} of a datagram")]
     TooLarge(usize),
 }
@@ -165,10 +164,10 @@ pub enum WireError {
 /// The most bytes of messages in a frame.
 const BODY: usize = MAX_DATAGRAM - HEADER;
 
-/// Most messages have fewer bytes.
+/// The capacity to start with: most messages have fewer bytes.
 const USUAL: usize = 256;
 
-/// A message's bytes, which go into as many frames as there are destinations.
+/// An encoded message, which goes into as many frames as there are destinations.
 #[derive(Debug)]
 pub struct Encoded<T>(Vec<u8>, PhantomData<T>);
 
@@ -185,25 +184,25 @@ impl<T: Framed> Encoded<T> {
 #[derive(Debug)]
 pub struct Frame<T = Message> {
     header: Header,
-    /// The most bytes of a frame of several messages.
+    /// The bytes at which a frame of several messages is closed.
     bundle: usize,
-    /// Room for the header, then the messages; empty if there is none.
+    /// Room for the header, then the messages; empty if there is no message.
     bytes: Vec<u8>,
     holds: PhantomData<T>,
 }
 
 impl<T: Framed> Frame<T> {
-    /// An empty frame. Messages share it until it has `bundle` bytes; one alone may be larger.
+    /// An empty frame. Messages share it up to `bundle` bytes; a single message may be larger.
     pub fn new(header: Header, bundle: usize) -> Self {
         Frame { header, bundle, bytes: Vec::new(), holds: PhantomData }
     }
 
-    /// Adds a message. Gives back the bytes of a finished datagram if the message did not fit.
+    /// Adds a message. Returns the bytes of the frame before if the message did not fit into it.
     pub fn push(&mut self, message: &T) -> Result<Option<Vec<u8>>, WireError> {
         Ok(self.push_encoded(&Encoded::new(message)?))
     }
 
-    /// The same, with a message that is encoded already.
+    /// Adds a message that is encoded already.
     pub fn push_encoded(&mut self, message: &Encoded<T>) -> Option<Vec<u8>> {
         let Encoded(bytes, _) = message;
         let has_room = self.bytes.is_empty() || self.bytes.len() + bytes.len() <= self.bundle;
@@ -216,13 +215,13 @@ impl<T: Framed> Frame<T> {
         full
     }
 
-    /// The bytes of the frame; none if there is no message in it.
+    /// The bytes of the frame; `None` if it has no message.
     pub fn finish(self) -> Option<Vec<u8>> {
         seal(T::KIND, self.header, self.bytes)
     }
 }
 
-/// Writes the header to the front of `bytes`, where there is room for it; none if nothing comes after.
+/// Writes the header to the room at the front of `bytes`; `None` if nothing follows it.
 pub(super) fn seal(kind: Kind, header: Header, mut bytes: Vec<u8>) -> Option<Vec<u8>> {
     if bytes.len() <= HEADER {
         return None;
@@ -245,18 +244,18 @@ fn crc(bytes: &[u8]) -> u32 {
 /// A datagram whose header was read.
 #[derive(Clone, Copy, Debug)]
 pub struct Opened<'a> {
-    /// The kind of what is in it.
+    /// The kind of the contents.
     pub kind: Kind,
-    /// Who speaks to whom.
+    /// The header.
     pub header: Header,
-    /// What comes after the header: at least a byte.
+    /// The bytes after the header: one at least.
     pub(super) body: &'a [u8],
 }
 
 /// A datagram whose header was read, with its bytes.
 #[derive(Clone, Debug)]
 pub struct OpenedDatagram {
-    /// Where it says that it comes from.
+    /// The source address, which may be forged.
     pub from: SocketAddr,
     kind: Kind,
     header: Header,
@@ -271,14 +270,14 @@ impl OpenedDatagram {
         Ok(OpenedDatagram { from, kind, header, bytes })
     }
 
-    /// Its header and its contents, as they were read.
+    /// The header and the contents.
     pub fn opened(&self) -> Opened<'_> {
         let body = self.bytes.get(HEADER..).unwrap_or_default();
         Opened { kind: self.kind, header: self.header, body }
     }
 }
 
-/// Reads a datagram's header. What is in it is read only if somebody wants to know.
+/// Reads the header of a datagram. The contents are decoded only on demand.
 pub fn open(bytes: &[u8]) -> Result<Opened<'_>, WireError> {
     if bytes.len() > MAX_DATAGRAM {
         return Err(WireError::TooLarge(bytes.len()));
@@ -313,13 +312,13 @@ pub fn open(bytes: &[u8]) -> Result<Opened<'_>, WireError> {
     }
 }
 
-/// True if this is a part of a frame, if it is anything of ours.
+/// True if a frame of ours with these bytes is a part.
 pub(super) fn is_part(bytes: &[u8]) -> bool {
     bytes.get(4..6) == Some(&Kind::Part.name())
 }
 
 impl Opened<'_> {
-    /// The messages in it: at least one.
+    /// Decodes the messages: one at least.
     pub fn messages<T: Framed>(&self) -> Result<Vec<T>, WireError> {
         if self.kind != T::KIND {
             return Err(WireError::Kind(self.kind));
@@ -331,7 +330,7 @@ impl Opened<'_> {
         Ok(messages)
     }
 
-    /// The message of a frame of one.
+    /// Decodes the only message.
     pub fn message<T: Framed>(&self) -> Result<T, WireError> {
         let mut messages = self.messages()?;
         match (messages.pop(), messages.len()) {
@@ -341,7 +340,7 @@ impl Opened<'_> {
     }
 }
 
-/// A frame of one message.
+/// Encodes a frame of one message.
 pub fn encode_one<T: Framed>(header: Header, message: &T) -> Result<Vec<u8>, WireError> {
     let mut frame = Frame::new(header, BUNDLE);
     frame.push(message)?;

@@ -1,4 +1,4 @@
-//! Frames, from the least to the most that they hold.
+//! Tests of frames, from the smallest to the largest.
 
 use super::*;
 use crate::paxos::limits::{MAX_COMMAND, MAX_REPLY, PAGE};
@@ -26,7 +26,7 @@ fn commands() -> impl Strategy<Value = Command> + Clone {
     )
 }
 
-/// From none to the most; few of them are long.
+/// Payloads from none to `most` bytes; few of them are long.
 fn bytes(most: usize) -> impl Strategy<Value = Vec<u8>> + Clone {
     prop_oneof![
         12 => proptest::collection::vec(any::<u8>(), 0..64),
@@ -35,7 +35,7 @@ fn bytes(most: usize) -> impl Strategy<Value = Vec<u8>> + Clone {
     ]
 }
 
-/// What fits a page: it is closed by the one that fills it. Few pages are full.
+/// The items of a page, which is closed by the item that fills it. Few pages are full.
 fn page<T: Clone + std::fmt::Debug>(
     items: impl Strategy<Value = T> + Clone,
     size: impl Fn(&T) -> usize,
@@ -126,7 +126,7 @@ fn decode<T: Framed>(bytes: &[u8]) -> Result<Vec<T>, WireError> {
     open(bytes)?.messages()
 }
 
-/// A header and some bytes, with a checksum that is right.
+/// A header and some bytes, with a correct checksum.
 fn sealed(header: &[u8], body: &[u8]) -> Vec<u8> {
     let checked = [header, body].concat();
     [&crc(&checked).to_le_bytes(), &checked[..]].concat()
@@ -151,7 +151,7 @@ proptest! {
         prop_assert_eq!(decoded, messages);
     }
 
-    /// Members of the version before say the same by the same bytes.
+    /// The bytes are the same as those of members of the version before.
     #[test]
     fn the_bytes_are_those_of_bincode(
         message in messages(),
@@ -239,7 +239,7 @@ fn a_page_of_the_smallest_decrees_fits_a_datagram() {
     assert!(encode_one(HEADERS, &promise).unwrap().len() <= MAX_DATAGRAM);
 }
 
-/// The longest message that can be sent can be read, and none is longer.
+/// The longest message that can be sent can be read, and a longer one is refused.
 #[test]
 fn a_message_fits_a_datagram_to_the_byte() {
     let request = |payload: usize| {
