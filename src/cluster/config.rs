@@ -1,4 +1,5 @@
-//! `cluster.toml`: who takes part, where, and how. Every member reads the same file.
+//! The cluster's configuration file, `cluster.toml`: members, addresses and settings. Every member reads the
+//! same file.
 
 mod address;
 mod members;
@@ -26,52 +27,53 @@ use crate::runtime::udp::{PATH, loopback_path};
 pub use address::Address;
 pub use name::check_name;
 
-/// A cluster, as it is written down, and known to be one.
+/// A validated cluster configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterConfig {
-    /// The name of 128 bits that was drawn for it.
+    /// The id, 128 bits drawn at random by `synod init`.
     pub id: ClusterId,
-    /// The name that people call it by.
+    /// The display name.
     pub cluster: String,
-    /// What commands are applied to, where nobody says otherwise.
+    /// The state machine, unless an embedding program provides its own.
     pub machine: Machine,
-    /// The members, in the order of the file: leaders and acceptors are counted in it.
+    /// The members, in the order of the file, by which leaders and acceptors are counted.
     pub members: Vec<MemberConfig>,
-    /// Which sets of acceptors suffice.
+    /// The quorum system.
     pub quorums: Quorums,
-    /// How long timers take.
+    /// The durations of the timers.
     pub timing: Timing,
-    /// How large and how many things may be.
+    /// The bounds of sizes and counts.
     pub limits: Limits,
-    /// The most bytes of a datagram; what fits the way, if none is said.
+    /// The most bytes of a datagram; by default as many as the path allows.
     pub datagram: Option<usize>,
 }
 
-/// One process. It plays one role at each of its addresses.
+/// The configuration of one member: a process that plays one role at each of its addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberConfig {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Where its journals are. A path that is not absolute begins at the file.
+    /// The folder of its journals. A relative path begins at the configuration file.
     pub data: PathBuf,
-    /// Where it is a leader, if it is one.
+    /// The address of its leader role, if it has one.
     pub leader: Option<Address>,
-    /// Where it is an acceptor, if it is one.
+    /// The address of its acceptor role, if it has one.
     pub acceptor: Option<Address>,
-    /// Where it listens, at the ports of its addresses, if that is not where others reach it.
+    /// The IP address to listen at, with the ports of its addresses, if it differs from those that others
+    /// reach.
     pub bind: Option<IpAddr>,
 }
 
 impl MemberConfig {
-    /// Where it plays its roles.
+    /// The addresses of its roles.
     pub fn addresses(&self) -> impl Iterator<Item = &Address> {
         [&self.leader, &self.acceptor].into_iter().flatten()
     }
 }
 
 impl ClusterConfig {
-    /// The identity of the cluster: all that decides safety, or what commands come to. Every member
-    /// must have the same, for ever. It stands in every journal, and its digest in every datagram.
+    /// The identity of the cluster: all settings that decide safety, or the results of commands. It must be
+    /// the same at every member, and never change. It is in every journal, and its digest in every datagram.
     pub fn identity(&self) -> ClusterIdentity {
         let ClusterConfig { id, cluster, machine, members, quorums, limits, .. } = self;
         let acceptors = members.iter().filter(|member| member.acceptor.is_some()).count();
@@ -91,7 +93,7 @@ impl ClusterConfig {
         }
     }
 
-    /// The most bytes of a datagram between members, and to and from clients. Whatever is larger goes in
+    /// The most bytes of a datagram between members, and to and from clients. Larger frames are sent in
     /// parts.
     pub fn path(&self) -> usize {
         let all = || self.members.iter().flat_map(MemberConfig::addresses);
@@ -103,23 +105,23 @@ impl ClusterConfig {
     }
 }
 
-/// The most bytes of a cluster's file.
+/// The most bytes of a configuration file.
 pub const MAX_FILE: usize = 1 << 20;
 
 /// The most members of a cluster.
 pub const MAX_MEMBERS: usize = 128;
 
-/// What is wrong with a file, and what to do.
+/// An error in a configuration file, with advice.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("line {line}: {what}")]
 pub struct ConfigError {
-    /// In which line, from 1.
+    /// The line number, from 1.
     pub line: usize,
-    /// What is wrong, and what to do.
+    /// The error, and advice.
     pub what: String,
 }
 
-/// The file, as it is written.
+/// The file before it is validated.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -200,7 +202,7 @@ impl Default for WrittenLimits {
     }
 }
 
-/// The text of a file, to find lines in.
+/// The text of a file, in which error positions are looked up.
 struct File<'t>(&'t str);
 
 impl File<'_> {
@@ -320,7 +322,7 @@ impl File<'_> {
             waiting: self.within(&written.waiting, 1..=1 << 20)?,
             client_window: self.within(&written.client_window, 1..=1 << 20)?,
             lease: self.within(&written.lease, 1..=1 << 20)?,
-            // The longest lease brings no more.
+            // The replies that the longest lease can hold.
             reply_bytes: self.within(&written.reply_bytes, least..=most)?,
             ..Limits::default()
         };

@@ -1,4 +1,4 @@
-//! The health of a cluster, judged by what its members say of themselves.
+//! The health of a cluster, judged by the status of its members.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::runtime::inquiry::{AcceptorStatus, LeaderStatus, RoleStatus, Status};
 use crate::runtime::names::Names;
 use crate::runtime::party::Party;
 
-/// Where a role of a member should be, and what was found there.
+/// A role of a member, with the result of asking at its address.
 pub type Place = (Endpoint, Found);
 
 /// The digests of the leaders' histories before an instance.
@@ -22,28 +22,28 @@ pub type Digests = (Instance, BTreeMap<Party, HistoryDigest>);
 /// The health of a cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Health {
-    /// The worst of what was found.
+    /// The worst state of all findings.
     pub verdict: State,
-    /// What was found, in words for people.
+    /// The findings, in words for people.
     pub findings: Vec<Finding>,
 }
 
-/// How well a cluster is, from best to worst.
+/// The states of a cluster, from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// All members answer, one is primary, and all histories agree.
     Healthy,
-    /// It does what clients ask for, but something needs an operator.
+    /// The cluster serves clients, but needs an operator.
     Degraded,
-    /// It cannot do what clients ask for now.
+    /// The cluster cannot serve clients now.
     Down,
     /// Members contradict one another.
     Inconsistent,
 }
 
 impl State {
-    /// In one word.
+    /// The name of the state, one word.
     pub fn name(self) -> &'static str {
         match self {
             State::Healthy => "healthy",
@@ -54,29 +54,28 @@ impl State {
     }
 }
 
-/// Something that was found.
+/// A finding about the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What it is about: "quorum", "primary", "histories", "stranger", "silent", "waits", "behind" or
-    /// "votes".
+    /// The topic: "quorum", "primary", "histories", "stranger", "silent", "waits", "behind" or "votes".
     pub about: &'static str,
-    /// How well a cluster is at best, of which this is true.
+    /// The best state of a cluster with this finding.
     pub state: State,
-    /// In words.
+    /// The finding in words.
     pub words: String,
 }
 
-/// All that is judged.
+/// The data to judge by.
 struct Survey<'a> {
     cluster: &'a ClusterIdentity,
     names: Names,
-    /// So many instances may be under way, so that whoever is less behind is not.
+    /// The most instances under way: a member that is behind by fewer counts as up to date.
     window: u64,
     found: &'a [Place],
     digests: &'a [Digests],
 }
 
-/// Judges what was found where the members of a cluster should be, in which so many instances may be
+/// Judges the answers from the addresses of a cluster's members. `window` is the most instances that may be
 /// under way.
 pub fn judge(
     (cluster, window): (&ClusterIdentity, u64),
@@ -99,7 +98,7 @@ pub fn judge(
     Health { verdict: worst.unwrap_or(State::Healthy), findings }
 }
 
-/// The instances at which the leaders that answered can be compared: the end of what each knows.
+/// The instances at which the histories of the leaders can be compared: the end of each one's history.
 pub fn ends(found: &[Place]) -> Vec<Instance> {
     let mut ends: Vec<Instance> = statuses(found)
         .filter_map(|(_, status)| leader(status))
@@ -136,7 +135,7 @@ fn finding(about: &'static str, state: State, words: String) -> Vec<Finding> {
     vec![Finding { about, state, words }]
 }
 
-/// Names that are listed once each, in order.
+/// The names, once each, in order of first appearance.
 fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
     let mut listed: Vec<&str> = Vec::new();
     for name in names {
@@ -152,7 +151,7 @@ impl Survey<'_> {
         statuses(self.found).filter_map(|(asked, status)| Some((asked, leader(status)?)))
     }
 
-    /// The most that a leader knows to be chosen.
+    /// The most instances that any leader knows to be chosen.
     fn most(&self) -> u64 {
         self.leaders().map(|(_, leader)| leader.first_unchosen.0).max().unwrap_or(0)
     }
@@ -201,7 +200,7 @@ impl Survey<'_> {
     fn histories(&self) -> Vec<Finding> {
         let member = |party: &Party| self.names.party(*party);
         for (at, digests) in self.digests {
-            // In the order of the members, so that the words do not depend on what the digests happen to be.
+            // In the order of the members, so that the words do not depend on the digests.
             let mut groups: Vec<(HistoryDigest, Vec<String>)> = Vec::new();
             for (party, digest) in digests {
                 match groups.iter_mut().find(|(of, _)| of == digest) {
@@ -286,7 +285,8 @@ impl Survey<'_> {
         behind.collect()
     }
 
-    /// Acceptors that lack votes: fewer copies than there could be. What is under way is not counted.
+    /// Acceptors that lack votes, so that there are fewer copies than possible. Instances under way do not
+    /// count.
     fn votes(&self) -> Vec<Finding> {
         let most = self.most();
         let lacking = statuses(self.found).filter_map(|(asked, status)| {

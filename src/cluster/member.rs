@@ -26,47 +26,46 @@ pub use self::error::MemberError;
 pub use self::installation::{Installation, PreparedRole};
 pub use self::role::{ROLE_KINDS, RoleKind};
 
-/// A member that runs: its roles, each on its socket and with its journal.
+/// A running member: its roles, each on its socket and with its journal.
 ///
-/// Dropping it stops it, as [`stop`](Member::stop) does: it waits until each role has dealt with what it
-/// had received, and for a sync that has begun. Its sockets and its folders are free then.
+/// Dropping it stops it, as [`stop`](Member::stop) does: it waits until each role has handled all that it had
+/// received, and for a sync that has begun. Its sockets and its folders are free then.
 #[derive(Debug)]
 pub struct Member {
     name: String,
     roles: Vec<RunningRole>,
 }
 
-/// A role that is being played.
+/// A running role.
 #[derive(Debug)]
 pub struct RunningRole {
     /// The role.
     pub kind: RoleKind,
-    /// The contents of its journal, but for the records, which the actor has.
+    /// The contents of its journal, without the records, which the actor has.
     pub recovered: Recovered,
     /// The actor on its socket.
     pub running: Running,
 }
 
-/// The conditions that a member is started under.
+/// The conditions under which a member is started.
 #[derive(Clone, Debug, Default)]
 pub struct Conditions {
-    /// The members that will never answer, so that this one need not wait for them to start for the
-    /// first time. An operator who names one that has only been slow takes away the protection against
-    /// lost disks.
+    /// The members that will never answer: this one does not wait for them at its first start. Naming a
+    /// member that was only slow takes away the protection against lost disks.
     pub without: BTreeSet<String>,
-    /// A network that loses what it is told to, for experiments.
+    /// A lossy network, for experiments.
     pub losses: Option<Arc<Losses>>,
 }
 
 impl Member {
-    /// Makes the journals of a member that has never run: those that it does not have yet, or not whole.
-    /// Relative paths begin at `base`.
+    /// Makes the journals of a member that has never run: those that are missing or unfinished. Relative
+    /// paths begin at `base`.
     pub fn create(config: &ClusterConfig, base: &Path, name: &str) -> Result<(), MemberError> {
         Installation::new(config, base, name, &Environment::system())?.create_journals()
     }
 
-    /// Starts a member: each of its roles, with what it saved in earlier lives. Commands are applied
-    /// to `machine`. Relative paths begin at `base`.
+    /// Starts a member: each of its roles, with what it saved in earlier lives. Commands are applied to
+    /// `machine`. Relative paths begin at `base`.
     pub fn start(
         config: &ClusterConfig,
         base: &Path,
@@ -88,7 +87,7 @@ impl Member {
         let installation = Installation::new(config, base, name, &environment)?;
         conditions.without.iter().try_for_each(|other| config.member(other).map(drop))?;
         let mut roles = Vec::new();
-        // Each has its socket before any is started, so that they hear each other's handshakes.
+        // All roles have sockets before any is started, so that they receive each other's handshakes.
         for (kind, address) in installation.roles() {
             let prepared = installation.prepare(kind, machine, &conditions.without)?;
             let socket = config.bind((installation.member(), kind), address)?;
@@ -111,23 +110,23 @@ impl Member {
         Ok(Member { name: name.to_owned(), roles })
     }
 
-    /// Its name.
+    /// The name of the member.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The roles that it plays.
+    /// The roles of the member.
     pub fn roles(&self) -> &[RunningRole] {
         &self.roles
     }
 
-    /// A channel for each role, which is closed once the role has ended, for whatever reason.
+    /// A channel for each role, which is closed once the role has ended, for any reason.
     pub fn ended(&self) -> impl Iterator<Item = &Receiver<()>> {
         self.roles.iter().map(|role| role.running.ended())
     }
 
-    /// Stops its roles, and waits until each has dealt with what it had received. Gives how each ended;
-    /// none for one that panicked.
+    /// Stops the roles, and waits until each has handled all that it had received. Returns the end of each
+    /// role; `None` for one that panicked.
     pub fn stop(self) -> Vec<(RoleKind, Option<Ended>)> {
         self.roles.into_iter().map(|role| (role.kind, role.running.stop())).collect()
     }
@@ -142,7 +141,7 @@ impl ClusterConfig {
         })
     }
 
-    /// All roles of all members, leaders first, and where they are.
+    /// All roles of all members, leaders first, with their addresses.
     pub fn parties(&self) -> impl Iterator<Item = (Party, &Address)> {
         ROLE_KINDS.into_iter().flat_map(|kind| {
             let there = self.members.iter().filter_map(move |member| kind.address(member));
@@ -150,7 +149,7 @@ impl ClusterConfig {
         })
     }
 
-    /// A socket for a role of a member, which knows where all others are.
+    /// A socket for a role of a member, which knows the addresses of all others.
     fn bind(
         &self,
         (member, kind): (&MemberConfig, RoleKind),
@@ -179,7 +178,7 @@ impl ClusterConfig {
         }
         let own =
             at.resolve().map_err(|source| MemberError::Resolve { address: at.clone(), source })?;
-        // Many systems take their own name for a loopback address.
+        // Many systems resolve their own name to a loopback address.
         let is_named = at.ip().is_none() && own.ip().is_loopback();
         let is_apart = |other: &Address| !other.is_loopback() && other.host() != at.host();
         match is_named && self.members.iter().flat_map(MemberConfig::addresses).any(is_apart) {

@@ -1,4 +1,4 @@
-//! A cluster as its users know it: its file, its members, its clients, and how it is.
+//! A cluster: its configuration file, its members, its clients, and its health.
 
 pub mod client;
 pub mod config;

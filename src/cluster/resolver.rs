@@ -1,5 +1,5 @@
-//! Where the members are: names are looked up again and again, on threads of their own, so that nobody
-//! waits for a name that has no address, or for a server of names that does not answer.
+//! The resolver of members' names: looks them up repeatedly, on threads of their own, so that nothing else
+//! waits for a name without an address, or for a name server that does not answer.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,25 +14,25 @@ use super::config::Address;
 use crate::runtime::party::Party;
 use crate::runtime::udp::{Udp, reaches};
 
-/// The time between two look-ups of a name that has no address.
+/// The time between two look-ups of a name without an address.
 const SOON: Duration = Duration::from_secs(1);
-/// So many times that between two look-ups of a name that has one: it may move.
+/// The number of such times between two look-ups of a name with an address, which may change.
 const LATER: u32 = 10;
-/// The longest that a start waits for all names: most are known at once.
+/// The longest that a start waits for all names; most are resolved at once.
 const FIRST: Duration = Duration::from_millis(50);
 
-/// A name, and whoever is there.
+/// A host name, with the roles that have it.
 struct Name {
     host: Address,
     parties: Vec<(Party, u16)>,
-    /// Where it was found last.
+    /// The address found last.
     found: Option<IpAddr>,
-    /// True if the last look-up brought nothing.
+    /// True if the last look-up failed.
     failed: bool,
 }
 
-/// Tells a socket where everybody is, for as long as there is the socket. Returns as soon as each name
-/// was looked up once, or a moment has passed.
+/// Keeps a socket informed of all members' addresses, for as long as the socket exists. Returns as soon as
+/// each name was looked up once, or after [`FIRST`].
 pub(super) fn keep_placed<'a>(
     socket: &Arc<Udp>,
     everybody: impl Iterator<Item = (Party, &'a Address)>,
@@ -65,8 +65,8 @@ impl Name {
         Name { host: host.clone(), parties: Vec::new(), found: None, failed: false }
     }
 
-    /// Looks it up until the socket is gone. The socket is not kept while the system is asked, which may
-    /// take long.
+    /// Looks the name up until the socket is dropped. Does not keep the socket alive during a look-up, which
+    /// may take long.
     fn keep_looking(mut self, socket: &Weak<Udp>, first: Sender<()>) {
         let mut first = Some(first);
         while let Some(own) = socket.upgrade().map(|socket| socket.address().ip()) {
@@ -84,13 +84,13 @@ impl Name {
         }
     }
 
-    /// The address where it was, if it is still there: of several, servers name another first each time.
+    /// Chooses the last address again if it is still there: name servers rotate the order of several.
     fn choose(&self, own: IpAddr, found: &[SocketAddr]) -> Option<IpAddr> {
         let reached = || found.iter().map(SocketAddr::ip).filter(|ip| reaches(own, *ip));
         reached().find(|ip| Some(*ip) == self.found).or_else(|| reached().next())
     }
 
-    /// Says what is new, once. Members log it; whoever asks a cluster for something has other worries.
+    /// Logs a change, once. Members log at a level that is shown; clients do not.
     fn note(&mut self, found: io::Result<Option<IpAddr>>, socket: &Udp) {
         let (host, own) = (self.host.host(), socket.address().ip());
         match &found {

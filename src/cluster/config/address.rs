@@ -1,4 +1,4 @@
-//! Addresses in a cluster's file, and which of them can reach one another.
+//! Addresses in a configuration file, and their reachability.
 
 use std::fmt;
 use std::io;
@@ -8,7 +8,7 @@ use std::str::FromStr;
 use super::MemberConfig;
 use crate::runtime::udp::reaches;
 
-/// A host and a port. The host is a name, or an address of IPv4 or of IPv6 in brackets.
+/// A host and a port. The host is a name, an IPv4 address, or an IPv6 address in brackets.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Address {
     host: String,
@@ -16,26 +16,26 @@ pub struct Address {
 }
 
 impl Address {
-    /// Asks the system where that is: IPv4 first, so that all who ask choose alike. It may take as long as
-    /// the system waits for an answer about a name.
+    /// Looks the host up: IPv4 addresses first, so that all members choose alike. Blocks for as long as the
+    /// system waits for a name server.
     pub fn look_up(&self) -> io::Result<Vec<SocketAddr>> {
         let mut found: Vec<SocketAddr> = (self.host(), self.port).to_socket_addrs()?.collect();
         found.sort_by_key(SocketAddr::is_ipv6);
         Ok(found)
     }
 
-    /// Asks the system where that is, and takes the first answer.
+    /// Looks the host up, and takes the first address.
     pub fn resolve(&self) -> io::Result<SocketAddr> {
         let nowhere = || io::Error::other("it has no address");
         self.look_up()?.first().copied().ok_or_else(nowhere)
     }
 
-    /// The address of IP, if it is written as one: there is nothing to resolve then.
+    /// The IP address, if the host is one: then there is nothing to look up.
     pub fn ip(&self) -> Option<IpAddr> {
         self.host().parse().ok()
     }
 
-    /// The host, as it is asked for.
+    /// The host, without brackets.
     pub fn host(&self) -> &str {
         self.host.trim_matches(['[', ']'])
     }
@@ -45,7 +45,7 @@ impl Address {
         self.port
     }
 
-    /// True if only this machine can be there.
+    /// True if the address is a loopback address, which no other machine can have.
     pub fn is_loopback(&self) -> bool {
         self.ip().map_or(self.host == "localhost", |ip| ip.is_loopback())
     }
@@ -72,7 +72,7 @@ impl FromStr for Address {
     }
 }
 
-/// Why nobody reaches a member at this address, whatever it listens at; none if somebody may.
+/// The reason why no other member can reach this address, in words; `None` if some may.
 pub(super) fn no_place(address: &Address) -> Option<String> {
     let ip = address.ip()?;
     let is_broadcast = ip == IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
@@ -91,8 +91,8 @@ pub(super) fn no_place(address: &Address) -> Option<String> {
         .then(|| format!("{address} is not the address of one machine"))
 }
 
-/// Why this member cannot reach another, or cannot be reached; none if the addresses that are written
-/// out do not tell.
+/// The reason why this member cannot reach another, or be reached by it, in words; `None` if the numeric
+/// addresses do not show any.
 pub(super) fn no_way(member: &MemberConfig, others: &[MemberConfig]) -> Option<String> {
     let ips =
         |member: &MemberConfig| member.addresses().filter_map(Address::ip).collect::<Vec<_>>();

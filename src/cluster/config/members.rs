@@ -1,4 +1,4 @@
-//! The members of a cluster's file.
+//! The members in a configuration file.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -72,7 +72,7 @@ impl File<'_> {
         Ok(members)
     }
 
-    /// What only one member may have.
+    /// Checks that no other member has the same value.
     fn once<K: Ord + fmt::Debug>(
         &self,
         seen: &mut BTreeMap<K, usize>,

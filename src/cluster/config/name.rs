@@ -1,10 +1,9 @@
 //! The names of clusters and members.
 
-/// Says what is wrong with a name, if anything is. Names stand in files, paths and logs, so they are
-/// kept plain.
+/// Checks a name. Names are used in files, paths and logs, so only plain ones are allowed; the error says so.
 pub fn check_name(name: &str, whose: &str) -> Result<(), String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-    // A dash at the start is taken for an option wherever a command line has the name.
+    // A command line would take a name with a leading dash for an option.
     if (1..=32).contains(&name.len()) && name.chars().all(plain) && !name.starts_with('-') {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! The file of a new cluster, with what may be set in it.
+//! The configuration file of a new cluster, with comments on its settings.
 
 use std::fmt;
 use std::io;
@@ -7,14 +7,14 @@ use super::{Address, ClusterConfig};
 use crate::runtime::identity::ClusterId;
 
 impl ClusterConfig {
-    /// The text of a file for a new cluster on this machine: so many processes, each a leader and an
-    /// acceptor, at ports from `port` on. Its id is drawn from the system's randomness.
+    /// The file of a new cluster on this machine: `members` processes, each a leader and an acceptor, at
+    /// ports from `port` on. Its id is drawn from the system's randomness.
     pub fn sample(cluster: &str, members: u16, port: u16) -> io::Result<String> {
         let mut ports = u32::from(port)..;
         ClusterConfig::sample_at(cluster, members, || ports.next().unwrap_or_default())
     }
 
-    /// The same, at these ports.
+    /// The file of a new cluster on this machine, at these ports.
     pub fn sample_at<P: fmt::Display>(
         cluster: &str,
         members: u16,
@@ -34,10 +34,11 @@ impl ClusterConfig {
         Ok(text)
     }
 
-    /// The text of a file for a new cluster with one member on each of these machines, which is a leader at
-    /// the one address and an acceptor at the other.
+    /// The file of a new cluster with one member on each of these machines: a leader at the first address,
+    /// and an acceptor at the second.
     ///
-    /// A machine often takes its own name for a loopback address, so members that are named listen
+    /// A machine often resolves its own name to a loopback address, so members with names as hosts listen
+    /// everywhere.
     /// everywhere.
     pub fn sample_on(cluster: &str, machines: &[(Address, Address)]) -> io::Result<String> {
         let mut text = head("A cluster of machines. All of them have this very file.", cluster)?;
@@ -57,7 +58,7 @@ impl ClusterConfig {
     }
 }
 
-/// What comes before the members. The id is drawn.
+/// The part before the members, with a new id.
 fn head(title: &str, cluster: &str) -> io::Result<String> {
     let id = ClusterId::draw()?;
     Ok(format!(
@@ -75,7 +76,7 @@ fn head(title: &str, cluster: &str) -> io::Result<String> {
     ))
 }
 
-/// A member at these addresses.
+/// Appends a member at these addresses.
 fn member(text: &mut String, number: u16, leader: &str, acceptor: &str) {
     text.push_str(&format!(
         "\n[[member]]\nname = \"n{number}\"\ndata = \"data/n{number}\"\n\
@@ -83,7 +84,7 @@ fn member(text: &mut String, number: u16, leader: &str, acceptor: &str) {
     ));
 }
 
-/// What may be set beside the members, with what it is otherwise.
+/// The optional settings, with their defaults.
 const SETTINGS: &str = "
 # All of this may be left out.
 

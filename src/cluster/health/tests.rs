@@ -1,4 +1,4 @@
-//! Clusters in every state of health, made up, and what is said of them.
+//! Tests of the judge, with clusters in each state of health.
 
 use super::*;
 use crate::paxos::{AcceptorId, Ballot, LeaderId};
@@ -31,7 +31,7 @@ fn up(role: RoleStatus) -> Found {
     }))
 }
 
-/// All members of a cluster of which n2 is primary, and all know 500 instances.
+/// All members of a cluster whose primary is n2, and in which all know 500 instances.
 fn healthy() -> Vec<(Endpoint, Found)> {
     let asked = |part: RoleKind, place: usize| Endpoint {
         member: format!("n{}", place + 1),
@@ -82,7 +82,7 @@ fn digests(of: [u8; 3]) -> Digests {
     (Instance(500), (0..3).map(digest).collect())
 }
 
-/// What is said, and how well the cluster is.
+/// Checks the verdict, and that each of these words is part of some finding.
 #[track_caller]
 fn says(found: &[(Endpoint, Found)], digests: &[Digests], state: State, words: &[&str]) {
     let health = judge((&cluster(), WINDOW), found, digests);
@@ -154,7 +154,7 @@ fn a_stranger_is_passed_on_in_its_words() {
     says(&found, &[], State::Degraded, &["n9/leader of another cluster is here"]);
 }
 
-/// What may be under way is no fault.
+/// Instances that may be under way do not degrade the cluster.
 #[test]
 fn who_is_behind_is_named_with_the_number() {
     let mut found = healthy();

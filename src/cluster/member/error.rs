@@ -1,4 +1,4 @@
-//! The reasons why a member could not be started.
+//! The errors of starting a member.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -11,13 +11,13 @@ use crate::paxos::MembersError;
 use crate::runtime::journal::disk::{JournalError, advice};
 use crate::runtime::journal::peers::PeersError;
 
-/// Why a member could not be started.
+/// The reason why a member could not be started.
 #[derive(Debug, Error)]
 pub enum MemberError {
-    /// A name that is not in the file.
+    /// A name that is not in the configuration file.
     #[error("{0}")]
     Unknown(String),
-    /// The system knows no such host.
+    /// The host of the member cannot be resolved.
     #[error(
         "{address} is where this member is, and cannot be resolved: {source}; mend the name, or say bind = \
          \"0.0.0.0\" beside it in the file, so that it listens everywhere"
@@ -25,18 +25,18 @@ pub enum MemberError {
     Resolve {
         /// The address.
         address: Address,
-        /// Why not.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The address cannot be had.
+    /// The socket cannot be bound.
     #[error("cannot listen at {address}: {source}; {advice}", advice = where_to_listen(source))]
     Bind {
         /// The address.
         address: SocketAddr,
-        /// Why not.
+        /// The error of the system.
         source: io::Error,
     },
-    /// Its name stands for an address that no other machine reaches.
+    /// The host of the member resolves to an address that no other machine reaches.
     #[error(
         "{address} is {ip} on this machine, where no other machine reaches it: write bind = \"::\" beside \
          it in the file, so that it listens everywhere"
@@ -44,37 +44,37 @@ pub enum MemberError {
     Loopback {
         /// The address.
         address: Address,
-        /// What the system says that it stands for.
+        /// The address that the system resolves it to.
         ip: IpAddr,
     },
-    /// The data directory cannot be had.
+    /// The data directory cannot be used.
     #[error("cannot use {path}: {source}{advice}", path = path.display(), advice = advice(source))]
     Folder {
         /// The directory.
         path: PathBuf,
-        /// Why not.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The directory is in use.
+    /// The data directory is in use.
     #[error("{path} is in use: is the member running already?", path = path.display())]
     InUse {
         /// The directory.
         path: PathBuf,
     },
-    /// Its journal cannot be used.
+    /// The journal cannot be used.
     #[error("{path}: {source}", path = path.display())]
     Journal {
         /// The directory.
         path: PathBuf,
-        /// Why not.
+        /// The error of the journal.
         source: JournalError,
     },
-    /// It cannot know which journals the others have.
+    /// The remembered journals of the other members cannot be read.
     #[error("{path}: {source}", path = path.display())]
     Peers {
         /// The directory.
         path: PathBuf,
-        /// Why not.
+        /// The error of the file.
         source: PeersError,
     },
     /// The members cannot form a cluster.
@@ -89,8 +89,8 @@ pub enum MemberError {
 }
 
 impl MemberError {
-    /// True if the same start may succeed later: what stands in its way is the system, such as a name that
-    /// is not resolved yet, and neither the file nor what is on the disk.
+    /// True if the same start may succeed later: the obstacle is the system, such as a name that is not
+    /// resolved yet, and neither the configuration file nor the data on disk.
     pub fn may_pass(&self) -> bool {
         match self {
             MemberError::Bind { source, .. } => source.kind() != io::ErrorKind::AddrNotAvailable,
@@ -108,7 +108,7 @@ impl MemberError {
     }
 }
 
-/// What to do about an address that cannot be listened at.
+/// Advice on an address that cannot be listened at.
 fn where_to_listen(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::AddrNotAvailable => {

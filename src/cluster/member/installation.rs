@@ -1,5 +1,5 @@
-//! A member where it is installed: what it finds in its folders, and what it makes of it. Nothing here
-//! listens at an address or starts a thread, so that a simulator prepares members by the same code.
+//! A member as installed: it prepares roles from the data in their folders. Nothing here listens at an
+//! address or starts a thread, so that a simulator prepares members by the same code.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -27,7 +27,7 @@ use crate::runtime::journal::peers::Peers;
 use crate::runtime::me::Me;
 use crate::runtime::party::Party;
 
-/// A member of a cluster, and the environment that it lives in.
+/// A member of a cluster, in its environment.
 #[derive(Debug)]
 pub struct Installation<'a> {
     config: &'a ClusterConfig,
@@ -38,10 +38,10 @@ pub struct Installation<'a> {
     environment: &'a Environment,
 }
 
-/// A role with all that it needs, but for a network.
+/// A role that is ready to start, except for a network.
 #[derive(Debug)]
 pub struct PreparedRole {
-    /// Its contents, but for the records, which the actor is given.
+    /// The contents of its journal, without the records, which the actor is given.
     pub recovered: Recovered,
     /// The actor, which has not started.
     pub ready: Ready<Node, DiskJournal>,
@@ -59,18 +59,18 @@ impl<'a> Installation<'a> {
         Ok(Installation { config, member, base, cluster, environment })
     }
 
-    /// The member, as the file describes it.
+    /// The configuration of the member.
     pub(super) fn member(&self) -> &'a MemberConfig {
         self.member
     }
 
-    /// The roles that the member plays, and where.
+    /// The roles of the member, with their addresses.
     pub fn roles(&self) -> impl Iterator<Item = (RoleKind, &'a Address)> + use<'a> {
         let member = self.member;
         ROLE_KINDS.into_iter().filter_map(|kind| Some((kind, kind.address(member)?)))
     }
 
-    /// Makes the journals of a member that has never run: those that it does not have yet, or not whole.
+    /// Makes the journals of a member that has never run: those that are missing or unfinished.
     pub fn create_journals(&self) -> Result<(), MemberError> {
         let mut folders = Vec::new();
         for (kind, _) in self.roles() {
@@ -79,7 +79,7 @@ impl<'a> Installation<'a> {
                 .create_folder(&path)
                 .map_err(|source| MemberError::Folder { path: path.clone(), source })?;
             let (folder, identity) = (self.lock(&path)?, self.journal_identity(kind));
-            // A member that has run with one of its roles is not new: nothing is made for the other.
+            // A member that has run in one of its roles is not new, so no journal is made for the other.
             is_made(&*folder, &identity)
                 .map_err(|source| MemberError::Journal { path: path.clone(), source })?;
             folders.push((path, folder, identity));
@@ -92,8 +92,8 @@ impl<'a> Installation<'a> {
         Ok(())
     }
 
-    /// Prepares a role to start with what it saved in earlier lives. Commands are applied to `machine`.
-    /// It does not wait for members named in `without`.
+    /// Prepares a role to start with what it saved in earlier lives. Commands are applied to `machine`. The
+    /// role does not wait for members named in `without`.
     pub fn prepare(
         &self,
         kind: RoleKind,
@@ -138,7 +138,7 @@ impl<'a> Installation<'a> {
         Identity { cluster: ClusterIdentity::clone(&self.cluster), member }
     }
 
-    /// The place of a role among those of its kind, which are counted in the order of the file.
+    /// The index of the role among those of its kind, counted in the order of the file.
     fn place(&self, kind: RoleKind) -> usize {
         let before = self.config.members.iter().take_while(|other| other.name != self.member.name);
         before.filter(|other| kind.address(other).is_some()).count()

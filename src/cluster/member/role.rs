@@ -4,7 +4,7 @@ use crate::cluster::config::{Address, MemberConfig};
 use crate::paxos::{AcceptorId, LeaderId};
 use crate::runtime::party::Party;
 
-/// A role that a member plays.
+/// The kind of a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RoleKind {
     /// A leader.
@@ -14,7 +14,7 @@ pub enum RoleKind {
 }
 
 impl RoleKind {
-    /// Its name, which its directory has too.
+    /// The name of the role, and of its directory.
     pub fn name(self) -> &'static str {
         match self {
             RoleKind::Leader => "leader",
@@ -22,7 +22,7 @@ impl RoleKind {
         }
     }
 
-    /// The role of this kind that is at this place among those of the cluster.
+    /// The role of this kind at this index.
     pub fn party(self, place: usize) -> Party {
         match self {
             RoleKind::Leader => Party::Leader(LeaderId(place as u16)),
@@ -30,7 +30,7 @@ impl RoleKind {
         }
     }
 
-    /// Where a member plays it, if it does.
+    /// The address at which a member plays this role, if it does.
     pub fn address(self, member: &MemberConfig) -> Option<&Address> {
         match self {
             RoleKind::Leader => member.leader.as_ref(),
@@ -39,5 +39,5 @@ impl RoleKind {
     }
 }
 
-/// All roles.
+/// All kinds of roles.
 pub const ROLE_KINDS: [RoleKind; 2] = [RoleKind::Leader, RoleKind::Acceptor];
