@@ -1,5 +1,4 @@
-//! The network of whoever asks a cluster for something: a link to the members, and frames that are put
-//! together which come in parts.
+//! The network of a client: a link to the members, and the reassembly of frames that come in parts.
 
 use std::fmt::Debug;
 use std::io;
@@ -19,13 +18,13 @@ use crate::runtime::pump::{Datagram, Received};
 use crate::runtime::udp::Udp;
 use crate::runtime::wire::{BUNDLE, Kind, OpenedDatagram, WireError};
 
-/// Carries frames between a client and the members. A socket does, and so does a simulated network.
+/// Carries frames between a client and the members: a socket, or a simulated network.
 pub(crate) trait Link: Debug + Send + Sync {
-    /// Sends a frame to a role of a member, or says why not.
+    /// Sends a frame to a role of a member.
     fn send(&self, to: Party, frame: &[u8]) -> io::Result<()>;
 
-    /// Waits for a datagram, which it writes to the front of `buffer`, but no longer than until then. It
-    /// may return with nothing before.
+    /// Waits until `until` for a datagram, and writes it to the front of `buffer`. May return earlier with
+    /// nothing.
     fn receive(&self, buffer: &mut [u8], until: Instant) -> io::Result<Received>;
 
     /// The address of a role of a member, as far as it is known.
@@ -53,12 +52,12 @@ pub(crate) struct Net {
     link: Box<dyn Link>,
     environment: Environment,
     bundle: usize,
-    /// Who asks, and in which cluster.
+    /// The client as a party of its cluster.
     me: Me,
     members: Vec<(Party, Address)>,
 }
 
-/// The room that a client needs to receive.
+/// The buffers that a client receives into.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     buffer: Vec<u8>,
@@ -72,8 +71,8 @@ impl Default for Inbox {
 }
 
 impl Net {
-    /// A socket that sends to the members of this cluster. Names that have no address now are looked up
-    /// again, as long as there is the socket.
+    /// A socket that sends to the members of this cluster. Names without an address are looked up again for
+    /// as long as the socket exists.
     pub(crate) fn new(config: &ClusterConfig) -> io::Result<Self> {
         let only_v4 = config.parties().all(|(_, it)| it.ip().is_some_and(|ip| ip.is_ipv4()));
         let socket = Arc::new(Udp::bind_anywhere(config.path(), only_v4)?);
@@ -106,7 +105,7 @@ impl Net {
         &self.me
     }
 
-    /// How many leaders there are.
+    /// The number of leaders.
     pub(crate) fn leaders(&self) -> usize {
         self.members.iter().filter(|(party, _)| matches!(party, Party::Leader(_))).count()
     }
@@ -116,8 +115,8 @@ impl Net {
         self.bundle
     }
 
-    /// Sends a frame to a role of a member. False if it cannot have come there: whoever sends over UDP must
-    /// live with losses anyway, so that is no error.
+    /// Sends a frame to a role of a member. Returns false if it certainly was not sent. That is no error: UDP
+    /// may lose any datagram.
     pub(crate) fn send(&self, to: Party, frame: &[u8]) -> bool {
         let sent = self.link.send(to, frame);
         if let Err(error) = &sent {
@@ -126,17 +125,17 @@ impl Net {
         sent.is_ok()
     }
 
-    /// True if that is where a role of a member is, as far as is known.
+    /// True if a role of a member is at this address, as far as is known.
     pub(crate) fn is_at(&self, party: Party, address: SocketAddr) -> bool {
         self.link.address(party).map(canonical) == Some(canonical(address))
     }
 
-    /// The environment of whoever asks.
+    /// The environment of the client.
     pub(crate) fn environment(&self) -> &Environment {
         &self.environment
     }
 
-    /// Waits for a frame; none if none came in time.
+    /// Waits for a frame; `None` if none came in time.
     pub(crate) fn receive(
         &self,
         inbox: &mut Inbox,
@@ -162,7 +161,7 @@ impl Net {
         Ok(())
     }
 
-    /// The frame that a datagram is, or that it completes.
+    /// The frame in a datagram, or the one that it completes.
     fn complete(
         &self,
         assembly: &mut Assembly,
@@ -173,7 +172,7 @@ impl Net {
         if opened.kind != Kind::Part {
             return Ok(Some(datagram));
         }
-        // Strangers do not take the room of members.
+        // Parts from strangers take no room.
         if !self.me.is_meant(&opened.header) {
             return Ok(None);
         }

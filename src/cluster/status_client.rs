@@ -1,5 +1,5 @@
-//! Asks members how they are, and what they know. Whoever does not answer in time is not up, or
-//! cannot be reached, which looks the same from here.
+//! A client that asks members for their status and histories. A member that does not answer in time is down
+//! or unreachable, which looks the same from here.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,22 +19,22 @@ use crate::runtime::notice::Notice;
 use crate::runtime::party::Party;
 use crate::runtime::wire::{Kind, Opened, WireError, encode_one};
 
-/// How long an answer is waited for before the question is asked again.
+/// The time after which a question is repeated.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// Why nothing could be asked.
+/// The reason why no member could be asked.
 #[derive(Debug, Error)]
 pub enum StatusError {
-    /// The system would not.
+    /// The network cannot be used.
     #[error("cannot use the network: {0}")]
     Network(#[from] io::Error),
-    /// The question cannot be put into a datagram.
+    /// The question cannot be encoded.
     #[error(transparent)]
     Wire(#[from] WireError),
-    /// Others have answered.
+    /// Only strangers have answered.
     #[error("{0}")]
     Stranger(String),
-    /// Nobody has answered.
+    /// No member has answered.
     #[error("no answer from {0}: it is not up, or cannot be reached from here")]
     Silence(String),
 }
@@ -46,27 +46,27 @@ pub struct StatusClient {
     members: Vec<Endpoint>,
 }
 
-/// What was found where a role of a member should be.
+/// The result of asking at the address of a member's role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// The role, and how it is.
+    /// The role, with its status.
     Up(Box<Status>),
-    /// Somebody else, in words.
+    /// A stranger, in words.
     Stranger(String),
-    /// Nobody, as far as was heard in time.
+    /// No answer in time.
     Silence,
 }
 
-/// What was heard on a question.
+/// The answers to a question.
 #[derive(Debug, Default)]
 struct Heard {
     reports: BTreeMap<Party, Report>,
-    /// What strangers said, put into words.
+    /// The notices of strangers, in words.
     strangers: BTreeMap<Party, String>,
 }
 
 impl Heard {
-    /// What strangers have said; none if there are none.
+    /// The notices of all strangers in one text; `None` if there are none.
     fn strangers_words(&self) -> Option<String> {
         let mut words: Vec<&str> = self.strangers.values().map(String::as_str).collect();
         words.dedup();
@@ -77,7 +77,7 @@ impl Heard {
         self.reports.contains_key(&party) || self.strangers.contains_key(&party)
     }
 
-    /// An error if strangers answered, and nobody else did.
+    /// The reports. An error if only strangers have answered.
     fn or_strangers(self) -> Result<BTreeMap<Party, Report>, StatusError> {
         match self.strangers_words().filter(|_| self.reports.is_empty()) {
             Some(words) => Err(StatusError::Stranger(words)),
@@ -86,21 +86,21 @@ impl Heard {
     }
 }
 
-/// A role of a member, and where it is.
+/// A role of a member, with its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// The member's name.
+    /// The name of the member.
     pub member: String,
     /// The role.
     pub part: RoleKind,
-    /// The role's place among those of the cluster.
+    /// The role with its index.
     pub party: Party,
-    /// Where it is reached.
+    /// The address.
     pub address: Address,
 }
 
 impl StatusClient {
-    /// Knows where the members are.
+    /// A client of this cluster.
     pub fn new(config: &ClusterConfig) -> io::Result<Self> {
         Ok(StatusClient::with(Arc::new(Net::new(config)?), config))
     }
@@ -125,8 +125,8 @@ impl StatusClient {
         &self.members
     }
 
-    /// How each role of each member is, in the order of [`members`](StatusClient::members); none of
-    /// whoever does not answer within that time.
+    /// The status of each role of each member, in the order of [`members`](StatusClient::members); `None` for
+    /// those that do not answer in time.
     pub fn status(&self, within: Duration) -> Result<Vec<Option<Status>>, StatusError> {
         let status = |found| match found {
             Found::Up(status) => Some(*status),
@@ -135,7 +135,8 @@ impl StatusClient {
         Ok(self.survey(within)?.into_iter().map(status).collect())
     }
 
-    /// What is found where each role of each member should be, in the same order.
+    /// The result of asking at the address of each role of each member, in the order of
+    /// [`members`](StatusClient::members).
     pub fn survey(&self, within: Duration) -> Result<Vec<Found>, StatusError> {
         let everybody: Vec<&Endpoint> = self.members.iter().collect();
         let mut heard = self.ask(StatusRequest::Status, &everybody, Enough::All, within)?;
@@ -146,8 +147,8 @@ impl StatusClient {
         Ok(self.members.iter().map(&mut found).collect())
     }
 
-    /// The digest of the history that each leader knows before an instance, of those who have been
-    /// found, know so much, and answer within that time.
+    /// The digest of each leader's history before an instance. Leaders that were not found, do not know so
+    /// much, or do not answer in time are left out.
     pub fn digests(
         &self,
         at: Instance,
@@ -165,7 +166,7 @@ impl StatusClient {
         Ok(heard.reports.into_iter().filter_map(digest).collect())
     }
 
-    /// What a leader knows to be chosen from an instance on: one page of it.
+    /// One page of the decrees that a leader knows to be chosen, from an instance on.
     pub fn page(
         &self,
         leader: &Endpoint,
@@ -179,7 +180,7 @@ impl StatusClient {
         }
     }
 
-    /// The leader of this name, or the one whose history is the longest.
+    /// The leader of this name, or else the one with the longest history.
     pub fn most_advanced_leader(
         &self,
         name: Option<&str>,
@@ -202,8 +203,8 @@ impl StatusClient {
         most.map(|(_, at)| at).ok_or_else(|| StatusError::Silence("any leader".to_owned()))
     }
 
-    /// All that a leader knows to be chosen, and whether it was applied. Each page is waited for as
-    /// long as `within`.
+    /// All decrees that a leader knows to be chosen, each with true if it was applied. Waits for each page
+    /// for at most `within`.
     pub fn history(
         &self,
         leader: &Endpoint,
@@ -338,7 +339,7 @@ impl StatusClient {
         Ok(())
     }
 
-    /// Somebody else is where a member should be.
+    /// Records the notice of a stranger at the address of a member.
     fn note(&self, whom: &[&Endpoint], at: SocketAddr, opened: &Opened<'_>, heard: &mut Heard) {
         let Ok(notice) = opened.message::<Notice>() else { return };
         let is_there = |asked: &&&Endpoint| self.net.is_at(asked.party, at);
@@ -382,7 +383,7 @@ fn wants_more(heard: &Heard, whom: &[&Endpoint], enough: Enough) -> bool {
     !is_enough && whom.iter().any(|asked| !heard.of(asked.party))
 }
 
-/// How a leader is, by its own report.
+/// The status of a leader, if the report has one.
 fn leader(report: &Report) -> Option<&LeaderStatus> {
     match report {
         Report::Status(status) => match &status.role {
@@ -404,7 +405,7 @@ fn are_level(leaders: &[LeaderStatus]) -> bool {
         && leaders.windows(2).all(|pair| pair.first().map(knows) == pair.last().map(knows))
 }
 
-/// Whether a report is one to this request: an answer to an earlier one may come late.
+/// True if the report answers this request; late reports answer earlier ones.
 fn answers(request: StatusRequest, report: &Report) -> bool {
     match (request, report) {
         (StatusRequest::Status, Report::Status(_)) => true,
