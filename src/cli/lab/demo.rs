@@ -24,8 +24,7 @@ pub(in crate::cli) struct Args {
     /// The number of acceptors.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=64))]
     acceptors: u8,
-    /// The number of acceptors that have failed and answer nothing; if not given, the most that the
-    /// others can do without.
+    /// The number of acceptors that have failed and answer nothing; the largest minority if not given.
     #[arg(long)]
     failed: Option<u8>,
     /// The number of leaders.
