@@ -1,9 +1,10 @@
 //! Experiments on clusters. They use the product like any other user; the product does not depend on them.
 //!
-//! - [`demo`] is a whole cluster of actors in one process, on either runtime.
+//! - `demo` is a whole cluster of actors in one process, on either runtime.
+//! - `chaos` kills, stops and cuts off the processes of a cluster under load, and `linear` judges what
 //!   clients saw.
-//! - [`load`] puts load on a cluster that runs, and [`bench`] measures one of its own.
-//! - [`processes`], [`offspring`] and [`scratch`] are members as child processes, and their folders.
+//! - `load` puts load on a cluster that runs, and `bench` measures one of its own.
+//! - `processes`, `offspring` and `scratch` are members as child processes, and their folders.
 
 pub(crate) mod bench;
 pub(crate) mod chaos;

@@ -43,9 +43,9 @@ pub struct Limits {
     /// It decides what is applied, so it must be the same at every leader, and never change.
     pub lease: u64,
     /// The most bytes of replies that are remembered, of all clients together, for requests that are
-    /// repeated; the oldest replies are dropped first. At least [`MAX_REPLY`], so that a client that waits
-    /// for a reply gets it. It decides what clients are told, so it must be the same at every leader, and
-    /// never change.
+    /// repeated; the oldest replies are dropped first. At least 32 KiB, the longest reply, so that a client
+    /// that waits for a reply gets it. It decides what clients are told, so it must be the same at every
+    /// leader, and never change.
     pub reply_bytes: u64,
     /// The bytes after which a page is closed.
     pub page: usize,
@@ -64,7 +64,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The most bytes of memory for the sessions of all clients: [`lease`](Self::lease) times [`REMEMBERED`],
+    /// The most bytes of memory for the sessions of all clients: [`lease`](Self::lease) times 640,
     /// plus [`reply_bytes`](Self::reply_bytes).
     pub fn session_bytes(&self) -> u64 {
         self.lease.saturating_mul(REMEMBERED as u64).saturating_add(self.reply_bytes)

@@ -61,7 +61,7 @@ use super::limits::MAX_REPLY;
 /// assert_eq!(machine.apply(b"abc"), Ok(Answer::Reply(3u64.to_be_bytes()[..].into())));
 /// ```
 pub trait StateMachine: Clone + Send + Sync + 'static {
-    /// Applies a command, and returns the reply to its client, at most [`MAX_REPLY`] bytes. Of a longer reply
+    /// Applies a command, and returns the reply to its client, at most 32 KiB. Of a longer reply
     /// the client is told the length only, [`Answer::TooLong`].
     fn apply(&mut self, command: &[u8]) -> Vec<u8>;
 
@@ -89,7 +89,7 @@ impl RestoreError {
 pub enum Answer {
     /// The state machine's reply.
     Reply(#[serde(with = "super::bytes")] Arc<[u8]>),
-    /// Applied, but the reply has this many bytes, more than [`MAX_REPLY`].
+    /// Applied, but the reply has this many bytes, more than 32 KiB.
     TooLong(u64),
     /// The command made the state machine panic: it has no effect, and never will have.
     Panicked,

@@ -22,7 +22,7 @@ pub struct Vote {
 /// The reason why a leader refuses a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Refusal {
-    /// The payload has more than [`MAX_COMMAND`](super::limits::MAX_COMMAND) bytes.
+    /// The payload has more than 32 KiB.
     TooLarge,
     /// Too many commands are waiting already; it is worth trying again.
     Overloaded,

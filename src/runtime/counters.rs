@@ -51,27 +51,28 @@ pub struct Counters {
 /// The values of the counters of one node, or the sums over several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// See [`Counters::received`].
+    /// Datagrams read from the socket: each was queued or dropped.
     pub received: u64,
-    /// See [`Counters::queued`].
+    /// Datagrams put into the queue: each is still there, or was handled or abandoned.
     pub queued: u64,
-    /// See [`Counters::dropped`].
+    /// Datagrams dropped because the queue was full, or the actor thread had ended.
     pub dropped: u64,
-    /// See [`Counters::handled`].
+    /// Datagrams passed to a turn.
     pub handled: u64,
-    /// See [`Counters::abandoned`].
+    /// Datagrams left in the queue when the node failed.
     pub abandoned: u64,
-    /// See [`Counters::malformed`].
+    /// Handled datagrams that are no frames of this format.
     pub malformed: u64,
-    /// See [`Counters::foreign`].
+    /// Handled datagrams from another cluster, or for another role.
     pub foreign: u64,
-    /// See [`Counters::incomplete`].
+    /// Frames of several parts of which some parts were lost, or came too late.
     pub incomplete: u64,
-    /// See [`Counters::rejected`].
+    /// Messages and handshakes from senders that may not send them, and messages to a role that does not take
+    /// part yet.
     pub rejected: u64,
-    /// See [`Counters::sent`].
+    /// Frames sent, of one datagram or several.
     pub sent: u64,
-    /// See [`Counters::unsent`].
+    /// Frames that the system refused to send, and messages too large for a frame.
     pub unsent: u64,
 }
 

@@ -17,7 +17,7 @@ use super::read::{is_half_made, list, read};
 
 /// Makes an empty journal with this id, in segments of this many bytes, for a member that has never run;
 /// keeps the journal that it has, if any. Segments must have at least
-/// [`SMALLEST_SEGMENT`](super::disk::SMALLEST_SEGMENT) bytes.
+/// [`SMALLEST_SEGMENT`](super::segment::SMALLEST_SEGMENT) bytes.
 pub fn create(
     folder: &mut dyn Folder,
     identity: &Identity,
