@@ -10,13 +10,14 @@
 //! | [`spec`] | the specification: actions, invariant, safety properties |
 //! | [`obligation`] | the proof obligations, one formula each |
 //! | [`ground`] | the prover: instances of the hypotheses that cannot all be true |
-//! | [`counter`] | countermodels: small structures in which an obligation fails |
+//! | [`countermodel`] | countermodels: small structures in which an obligation fails |
 //! | [`sensitivity`] | checks that every part is needed, and that faults are found |
-//! | [`story`] | the explanation of a countermodel in words |
+//! | [`explanation`] | the explanation of a countermodel in words |
 //! | [`smt`] | obligations for other solvers, as SMT-LIB 2 |
 //! | `pump` | a separate proof: loom scenarios of the message pump, compiled for tests only |
 
-pub mod counter;
+pub mod countermodel;
+pub mod explanation;
 pub mod ground;
 pub mod logic;
 pub mod obligation;
@@ -25,4 +26,3 @@ mod pump;
 pub mod sensitivity;
 pub mod smt;
 pub mod spec;
-pub mod story;

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::counter::Counter;
+use super::countermodel::Countermodel;
 use super::ground::{Outcome, Problem, ProofError, prove};
 use super::logic::{Element, Sort};
 use super::obligation::Obligation;
@@ -36,7 +36,7 @@ pub struct Row {
     /// All obligations that fail then.
     pub fails: Vec<Obligation>,
     /// A countermodel of the first of them, and the changed specification that it belongs to.
-    pub counter: Option<(Specification, Counter)>,
+    pub countermodel: Option<(Specification, Countermodel)>,
 }
 
 impl Specification {
@@ -49,7 +49,7 @@ impl Specification {
             let holds = if problem.is_stratified() {
                 matches!(prove(&problem)?, Outcome::Proved(_))
             } else {
-                obligation.counter(&SMALL).is_none()
+                obligation.countermodel(&SMALL).is_none()
             };
             if !holds {
                 fails.push(obligation);
@@ -111,8 +111,8 @@ impl Without {
     pub fn row(self) -> Result<Row, ProofError> {
         let specification = self.specification();
         let fails = specification.unprovable()?;
-        let counter = fails.first().and_then(|first| first.counter(&SMALL));
-        let counter = counter.map(|counter| (specification, counter));
-        Ok(Row { without: self, fails, counter })
+        let countermodel = fails.first().and_then(|first| first.countermodel(&SMALL));
+        let countermodel = countermodel.map(|countermodel| (specification, countermodel));
+        Ok(Row { without: self, fails, countermodel })
     }
 }

@@ -1,16 +1,9 @@
 //! `synod` is a Multi-Paxos replicated log. Leader and acceptor logic is written once, as
 //! Stateright actors. The same code is model-checked, and run over real UDP sockets.
 //!
-//! Data flows one way: `main` -> [`cli`] -> ([`model`], [`cluster`]) -> [`runtime`] -> [`machine`] ->
-//! [`paxos`].
-//!
-//! - [`paxos`] is the protocol: pure and deterministic, and nothing else.
-//! - [`machine`] holds state machines to replicate: a key-value store, a ledger.
-//! - [`runtime`] does the IO: one actor on one socket.
-//! - [`cluster`] is a cluster: its file, its members, its clients; and what it is put through.
-//! - [`model`] is what the checker checks.
-//! - [`proof`] is a proof for any number of acceptors, and imports none of the others.
-//! - [`cli`] is the command line.
+//! The types below are what an embedder needs: the file of a cluster, its members, its clients, and a
+//! state machine to replicate. With the feature `lab` there are experiments on clusters as well, and with
+//! `cli` the command line. `ARCHITECTURE.md` says what is inside.
 //!
 //! # Your own state machine
 //!

@@ -28,7 +28,7 @@ pub struct Proof {
     pub instances: Vec<Instance>,
     /// Learned clauses, each of which follows from the instances and those before it. Literals are
     /// numbers of atoms.
-    pub lessons: Vec<Vec<Number>>,
+    pub learned: Vec<Vec<Number>>,
 }
 
 /// The reason why a proof is not valid.
@@ -39,7 +39,7 @@ pub enum ProofError {
     #[error("instance {0} is not one of a hypothesis")]
     NoInstance(usize),
     /// A learned clause that does not follow from those before it.
-    #[error("learned {0} does not follow from what stands before it")]
+    #[error("learned clause {0} does not follow from what stands before it")]
     NoLesson(usize),
     /// The instances do not contradict one another, as far as unit propagation shows.
     #[error("the instances do not contradict one another")]
@@ -50,7 +50,7 @@ impl Proof {
     /// Checks that this proves that the clauses of the problem cannot all be true.
     pub fn check(&self, problem: &Problem) -> Result<(), ProofError> {
         let mut clauses = self.clauses(problem)?;
-        for (place, learned) in self.lessons.iter().enumerate() {
+        for (place, learned) in self.learned.iter().enumerate() {
             if !follows(&clauses, learned) {
                 return Err(ProofError::NoLesson(place));
             }

@@ -8,9 +8,9 @@ pub(in super::super) type Number = i32;
 
 /// The learned clauses, as the solver reports them.
 #[derive(Default)]
-struct Lessons(Vec<Vec<Number>>);
+struct Learned(Vec<Vec<Number>>);
 
-impl Callbacks for Lessons {
+impl Callbacks for Learned {
     fn on_new_clause(&mut self, clause: &[Lit], _: ClauseKind) {
         self.0.push(clause.iter().map(|literal| number(*literal)).collect());
     }
@@ -18,7 +18,7 @@ impl Callbacks for Lessons {
 
 /// A set of clauses with an incremental solver.
 pub(in super::super) struct Sat {
-    solver: Solver<Lessons>,
+    solver: Solver<Learned>,
 }
 
 fn number(literal: Lit) -> Number {
@@ -29,7 +29,7 @@ fn number(literal: Lit) -> Number {
 impl Sat {
     /// A solver without clauses.
     pub(in super::super) fn new() -> Self {
-        Sat { solver: Solver::new(SolverOpts::default(), Lessons::default()) }
+        Sat { solver: Solver::new(SolverOpts::default(), Learned::default()) }
     }
 
     fn literal(&mut self, number: Number) -> Lit {
@@ -61,7 +61,7 @@ impl Sat {
     }
 
     /// The learned clauses, in order: each follows from the clauses added and from those before it.
-    pub(in super::super) fn lessons(&self) -> &[Vec<Number>] {
+    pub(in super::super) fn learned(&self) -> &[Vec<Number>] {
         &self.solver.cb().0
     }
 }

@@ -67,18 +67,18 @@ pub fn prove(problem: &Problem) -> Result<Outcome, ProofError> {
     }
     let core = search.smallest_core();
     let instances = core.into_iter().map(|place| search.instance(place)).collect();
-    let mut proof = Proof { instances, lessons: Vec::new() };
-    proof.lessons = lessons(&proof.clauses(problem)?);
+    let mut proof = Proof { instances, learned: Vec::new() };
+    proof.learned = learned(&proof.clauses(problem)?);
     proof.check(problem)?;
     Ok(Outcome::Proved(proof))
 }
 
 /// The clauses that a solver learns from these clauses alone.
-fn lessons(clauses: &[Vec<Number>]) -> Vec<Vec<Number>> {
+fn learned(clauses: &[Vec<Number>]) -> Vec<Vec<Number>> {
     let mut sat = Sat::new();
     clauses.iter().for_each(|clause| sat.add(clause));
     sat.solve(&[]);
-    sat.lessons().to_vec()
+    sat.learned().to_vec()
 }
 
 impl Search<'_> {

@@ -92,14 +92,14 @@ impl Structure {
             Formula::Implies(one, two) => {
                 !self.satisfies(one, values) || self.satisfies(two, values)
             }
-            Formula::Forall(vars, f) => self.counter(vars, f, true, values).is_none(),
-            Formula::Exists(vars, f) => self.counter(vars, f, false, values).is_some(),
+            Formula::Forall(vars, f) => self.countermodel(vars, f, true, values).is_none(),
+            Formula::Exists(vars, f) => self.countermodel(vars, f, false, values).is_some(),
         }
     }
 
     /// Values of these variables for which the truth of the formula differs from `usual`; none if
     /// there are none.
-    fn counter(
+    fn countermodel(
         &self,
         vars: &[Var],
         formula: &Formula,
@@ -111,7 +111,7 @@ impl Structure {
         };
         for element in self.elements(var.sort) {
             values.push((*var, element));
-            let found = self.counter(rest, formula, usual, values);
+            let found = self.countermodel(rest, formula, usual, values);
             values.pop();
             if found.is_some() {
                 return found;
@@ -129,8 +129,8 @@ impl Structure {
         }
         match formula {
             Formula::Forall(vars, f) => {
-                let counter = self.counter(vars, f, true, &mut values)?;
-                self.refutation(f, &counter)
+                let countermodel = self.countermodel(vars, f, true, &mut values)?;
+                self.refutation(f, &countermodel)
             }
             Formula::Implies(_, f) => self.refutation(f, &values),
             Formula::And(all) => all.iter().find_map(|f| self.refutation(f, &values)),

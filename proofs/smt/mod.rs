@@ -56,7 +56,7 @@ pub fn smt2(obligation: &Obligation) -> String {
 /// The query for a realistic countermodel, with the axioms of `also`: `sat` if the obligation
 /// should fail.
 #[cfg(test)]
-pub fn smt2_counter(obligation: &Obligation) -> String {
+pub fn smt2_countermodel(obligation: &Obligation) -> String {
     text(obligation, &obligation.to_string(), Answer::Sat)
 }
 

@@ -75,7 +75,7 @@ fn everything_is_proved_in_a_table_and_in_json() {
     let obligations = report["obligations"].as_array().unwrap();
     assert_eq!(obligations.len(), 75);
     for one in obligations {
-        for key in ["moment", "holds", "instances", "lessons", "milliseconds"] {
+        for key in ["moment", "holds", "instances", "learned", "milliseconds"] {
             assert!(!one[key].is_null(), "no '{key}' in {one}");
         }
     }
@@ -136,7 +136,7 @@ fn what_fails_is_told_as_stories() {
     let report = json(&prove(&["--without", "propose again: one proposal", "--json"]));
     let fails = &report["changes"][0]["fails"];
     assert_eq!(fails[0]["obligation"], "propose again: one value a ballot");
-    assert!(fails[0]["story"].as_str().unwrap().contains("wrong for"));
+    assert!(fails[0]["explanation"].as_str().unwrap().contains("wrong for"));
 }
 
 #[test]

@@ -77,14 +77,14 @@ fn what_is_proved_has_no_counterexample_and_what_is_not_has_one() {
         };
         let problem = Problem::new(&obligation);
         assert!(problem.is_stratified());
-        let counter = obligation.counter(&[(LOW, 4), (HIGH, 4)]);
+        let countermodel = obligation.countermodel(&[(LOW, 4), (HIGH, 4)]);
         match prove(&problem).unwrap() {
             Outcome::Proved(_) => {
-                assert_eq!(counter, None, "{obligation:?}");
+                assert_eq!(countermodel, None, "{obligation:?}");
                 proved += 1;
             }
             Outcome::HasModel => {
-                assert!(counter.is_some(), "{obligation:?}");
+                assert!(countermodel.is_some(), "{obligation:?}");
                 wrong += 1;
             }
             Outcome::GivenUp => panic!("{obligation:?}"),

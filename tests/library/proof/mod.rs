@@ -30,13 +30,13 @@ fn every_obligation_is_proved() {
 /// The part that is trusted refuses a proof of which anything is missing or wrong.
 #[test]
 fn what_is_no_proof_is_refused() {
-    let mut lessons = 0;
+    let mut learned = 0;
     for obligation in paxos().obligations() {
         let (problem, proof) = proof(&obligation);
         for place in 0..proof.instances.len() {
             let mut less = proof.clone();
             less.instances.remove(place);
-            less.lessons.clear();
+            less.learned.clear();
             assert_eq!(less.check(&problem), Err(ProofError::NoContradiction), "{obligation}");
             let mut other = proof.clone();
             let one = other.instances.iter().find_map(|i| i.values.first().cloned()).unwrap();
@@ -46,14 +46,14 @@ fn what_is_no_proof_is_refused() {
             none.instances[place].clause = problem.clauses.len();
             assert_eq!(none.check(&problem), Err(ProofError::NoInstance(place)), "{obligation}");
         }
-        for place in 0..proof.lessons.len() {
+        for place in 0..proof.learned.len() {
             let mut more = proof.clone();
-            more.lessons[place] = vec![1_000_000];
+            more.learned[place] = vec![1_000_000];
             assert_eq!(more.check(&problem), Err(ProofError::NoLesson(place)), "{obligation}");
-            lessons += 1;
+            learned += 1;
         }
     }
-    assert!(lessons > 0, "no proof needs a lesson");
+    assert!(learned > 0, "no proof needs a lesson");
 }
 
 /// A value of another sort makes no instance.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::proof::logic::{Formula, Relation, Sort, Var, equal, exists, forall};
 use crate::proof::obligation::{Moment, Obligation};
 use crate::proof::sensitivity::sensitivity;
-use crate::proof::smt::{Answer, Query, smt2, smt2_counter};
+use crate::proof::smt::{Answer, Query, smt2, smt2_countermodel};
 use crate::proof::spec::paxos;
 
 const THING: Sort = Sort("thing");
@@ -62,8 +62,11 @@ fn an_obligation_reads_as_smt_lib() {
 fn what_is_also_true_counts_only_where_something_is_to_be_possible() {
     let also = "(assert (forall ((x thing)) (not (below x x))))";
     assert!(!smt2(&small()).contains(also));
-    let counter = smt2_counter(&small());
-    assert!(counter.contains(also) && counter.contains("; expected: sat\n"), "{counter}");
+    let countermodel = smt2_countermodel(&small());
+    assert!(
+        countermodel.contains(also) && countermodel.contains("; expected: sat\n"),
+        "{countermodel}"
+    );
 }
 
 /// A term of SMT-LIB: a word, or a list.

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::proof::explanation::Explanation;
 use crate::proof::ground::Problem;
 use crate::proof::logic::{Structure, Valuation, Var, equal, exists, forall};
 use crate::proof::sensitivity::{SMALL, Without, sensitivity};
 use crate::proof::spec::faults::FAULTS;
 use crate::proof::spec::vocabulary::*;
 use crate::proof::spec::{Action, Change, Effect, paxos};
-use crate::proof::story::Story;
 
 /// In some structure in which the invariant holds, each action may happen, and changes something.
 #[test]
@@ -17,12 +17,13 @@ fn every_action_can_happen() {
     let paxos = paxos();
     for action in &paxos.actions {
         let idle = paxos.idle(action);
-        let counter = idle.counter(&SMALL).unwrap_or_else(|| panic!("{} cannot", action.name));
-        assert_eq!(action.unmet(&counter.structure, &counter.values), None);
-        let after = action.perform(&counter.structure, &counter.values);
-        assert_ne!(after, counter.structure, "{}", action.name);
+        let countermodel =
+            idle.countermodel(&SMALL).unwrap_or_else(|| panic!("{} cannot", action.name));
+        assert_eq!(action.unmet(&countermodel.structure, &countermodel.values), None);
+        let after = action.perform(&countermodel.structure, &countermodel.values);
+        assert_ne!(after, countermodel.structure, "{}", action.name);
         for part in paxos.invariant.iter().chain(&paxos.safety) {
-            let mut values = counter.values.clone();
+            let mut values = countermodel.values.clone();
             assert!(after.satisfies(&part.formula, &mut values), "{}", action.name);
         }
     }
@@ -37,7 +38,7 @@ fn an_action_that_cannot_happen_is_found_out() {
     learn.guards[0].named.formula = !guard.named.formula.clone();
     learn.guards.push(guard);
     let learn = paxos.action("learn").unwrap();
-    assert_eq!(paxos.idle(learn).counter(&SMALL), None);
+    assert_eq!(paxos.idle(learn).countermodel(&SMALL), None);
 }
 
 #[test]
@@ -45,12 +46,15 @@ fn nothing_can_be_left_out_and_every_fault_is_found() {
     let rows = sensitivity().unwrap();
     for row in &rows {
         let first = row.fails.first().unwrap_or_else(|| panic!("{:?} is not needed", row.without));
-        let Some((specification, counter)) = &row.counter else {
+        let Some((specification, countermodel)) = &row.countermodel else {
             panic!("{:?}: {first} has no small counterexample", row.without)
         };
-        assert!(first.is_countered_by(counter));
-        let story = Story::new(specification, first, counter).to_string();
-        assert!(story.contains("and yet") && story.contains("wrong for"), "{story}");
+        assert!(first.is_refuted_by(countermodel));
+        let explanation = Explanation::new(specification, first, countermodel).to_string();
+        assert!(
+            explanation.contains("and yet") && explanation.contains("wrong for"),
+            "{explanation}"
+        );
     }
     let paxos = paxos();
     let guards: usize = paxos.actions.iter().map(|action| action.guards.len()).sum();
@@ -62,8 +66,8 @@ fn nothing_can_be_left_out_and_every_fault_is_found() {
 #[test]
 fn a_fault_reads_as_a_story() {
     let row = Without::Fault("stale-accept").row().unwrap();
-    let (specification, counter) = row.counter.unwrap();
-    let story = Story::new(&specification, &row.fails[0], &counter).to_string();
+    let (specification, countermodel) = row.countermodel.unwrap();
+    let explanation = Explanation::new(&specification, &row.fails[0], &countermodel).to_string();
     let expected = "  there are   b1; i1; n1; p1 = {n1}; q1 = {n1}; v1
   said so far proposed(b1, i1, v1), left(n1, b1), abstained(n1, b1, i1, b1)
   then        an acceptor votes (accept)
@@ -71,7 +75,7 @@ fn a_fault_reads_as_a_story() {
   afterwards  + voted(n1, b1, i1, v1)
   and yet     whoever says that it has abstained from a ballot has not voted under it
   wrong for   n = n1, b = b1, i = i1, x = b1, v = v1, in  ";
-    assert!(story.starts_with(expected), "{story}");
+    assert!(explanation.starts_with(expected), "{explanation}");
 }
 
 /// What was said stays said.

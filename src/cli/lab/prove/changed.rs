@@ -10,12 +10,12 @@ use crate::cli::output::{Bars, json, say, table};
 use crate::cli::verdict::Verdict;
 use crate::model::mutants::mutant;
 use crate::nearest::unknown;
-use crate::proof::counter::Counter;
+use crate::proof::countermodel::Countermodel;
+use crate::proof::explanation::Explanation;
 use crate::proof::sensitivity::{Row, SMALL, Without, changes};
 use crate::proof::spec::faults::FAULTS;
 use crate::proof::spec::vocabulary::{BALLOT, NODE, VALUE};
 use crate::proof::spec::{Named, paxos};
-use crate::proof::story::Story;
 
 #[derive(Serialize)]
 struct Json {
@@ -50,7 +50,7 @@ impl Changed {
             name,
             fails: row.fails.len(),
             first: row.fails.first().map(ToString::to_string),
-            counterexample: row.counter.as_ref().map(|(_, counter)| size(counter)),
+            counterexample: row.countermodel.as_ref().map(|(_, countermodel)| size(countermodel)),
         }
     }
 
@@ -60,9 +60,9 @@ impl Changed {
 }
 
 /// The size of a countermodel: its acceptors, ballots and values, in words.
-fn size(counter: &Counter) -> String {
+fn size(countermodel: &Countermodel) -> String {
     let each = [(NODE, "acceptor"), (BALLOT, "ballot"), (VALUE, "value")].map(|(sort, name)| {
-        let number = counter.structure.elements(sort).len();
+        let number = countermodel.structure.elements(sort).len();
         format!("{number} {name}{}", if number == 1 { "" } else { "s" })
     });
     each.join(", ")
@@ -87,7 +87,7 @@ pub(super) fn sensitivity(as_json: bool) -> Result<Verdict, ProveError> {
     let changes: Vec<Changed> = rows(!as_json)?.iter().map(Changed::new).collect();
     let specification = paxos();
     let actions = parallel::map(&specification.actions, |action| {
-        let example = specification.idle(action).counter(&SMALL);
+        let example = specification.idle(action).countermodel(&SMALL);
         Happens { action: action.name, example: example.as_ref().map(size) }
     });
     let happen = actions.iter().all(|action| action.example.is_some());
@@ -187,13 +187,13 @@ struct JsonChange {
     kind: &'static str,
     name: String,
     words: &'static str,
-    fails: Vec<JsonStory>,
+    fails: Vec<JsonExplanation>,
 }
 
 #[derive(Serialize)]
-struct JsonStory {
+struct JsonExplanation {
     obligation: String,
-    story: Option<String>,
+    explanation: Option<String>,
 }
 
 /// Explains the failure of each obligation that fails after these changes.
@@ -203,10 +203,11 @@ pub(super) fn stories(changes: &[Without], as_json: bool) -> Result<Verdict, Pro
         let specification = without.specification();
         let fails = specification.unprovable()?;
         let fails = parallel::map(&fails, |obligation| {
-            let counter = obligation.counter(&SMALL);
-            let story = counter.as_ref().map(|c| Story::new(&specification, obligation, c));
-            let story = story.map(|story| story.to_string());
-            JsonStory { obligation: obligation.to_string(), story }
+            let countermodel = obligation.countermodel(&SMALL);
+            let explanation =
+                countermodel.as_ref().map(|c| Explanation::new(&specification, obligation, c));
+            let explanation = explanation.map(|explanation| explanation.to_string());
+            JsonExplanation { obligation: obligation.to_string(), explanation }
         });
         let (kind, name) = kind_and_name(*without);
         all.push(JsonChange { kind, name, words: words(*without), fails });
@@ -234,8 +235,8 @@ fn show_stories(change: &JsonChange) {
         1 => "1 obligation cannot be proved".to_owned(),
         many => format!("{many} obligations cannot be proved"),
     });
-    for JsonStory { obligation, story } in fails {
+    for JsonExplanation { obligation, explanation } in fails {
         let none = "  no small structure shows that it is wrong";
-        say(format_args!("\n{obligation}\n{}", story.as_deref().unwrap_or(none)));
+        say(format_args!("\n{obligation}\n{}", explanation.as_deref().unwrap_or(none)));
     }
 }

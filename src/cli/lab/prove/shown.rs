@@ -27,7 +27,7 @@ struct Shown {
     holds: &'static str,
     /// The number of instances that contradict one another; none if it is not proved.
     instances: Option<usize>,
-    lessons: Option<usize>,
+    learned: Option<usize>,
     milliseconds: f64,
 }
 
@@ -42,7 +42,7 @@ impl Shown {
             moment: obligation.moment.to_string(),
             holds: obligation.holds,
             instances: proof.as_ref().map(|proof| proof.instances.len()),
-            lessons: proof.as_ref().map(|proof| proof.lessons.len()),
+            learned: proof.as_ref().map(|proof| proof.learned.len()),
             milliseconds: start.elapsed().as_secs_f64() * 1000.0,
         })
     }
@@ -71,7 +71,7 @@ pub(super) fn run(each: bool, as_json: bool) -> Result<Verdict, ProveError> {
 }
 
 fn show_each(shown: &[Shown]) {
-    let headings = ["when", "what holds", "instances", "lessons", "ms", "verdict"];
+    let headings = ["when", "what holds", "instances", "learned", "ms", "verdict"];
     let mut rows = table(headings, &[2, 3, 4]);
     for one in shown {
         let number = |number: Option<usize>| number.map_or("-".to_owned(), |n| n.to_string());
@@ -79,7 +79,7 @@ fn show_each(shown: &[Shown]) {
             one.moment.clone(),
             one.holds.to_owned(),
             number(one.instances),
-            number(one.lessons),
+            number(one.learned),
             format!("{:.2}", one.milliseconds),
             if one.instances.is_some() { "proved" } else { "NOT PROVED" }.to_owned(),
         ]);
@@ -88,7 +88,7 @@ fn show_each(shown: &[Shown]) {
 }
 
 fn show_moments(shown: &[Shown]) {
-    let headings = ["when", "obligations", "instances", "most", "lessons", "ms", "verdict"];
+    let headings = ["when", "obligations", "instances", "most", "learned", "ms", "verdict"];
     let mut rows = table(headings, &[1, 2, 3, 4, 5]);
     for of_moment in shown.chunk_by(|one, two| one.moment == two.moment) {
         let Some(first) = of_moment.first() else { continue };
@@ -99,7 +99,7 @@ fn show_moments(shown: &[Shown]) {
             of_moment.len().to_string(),
             instances.clone().sum::<usize>().to_string(),
             instances.max().unwrap_or(0).to_string(),
-            of_moment.iter().filter_map(|one| one.lessons).sum::<usize>().to_string(),
+            of_moment.iter().filter_map(|one| one.learned).sum::<usize>().to_string(),
             format!("{:.1}", of_moment.iter().map(|one| one.milliseconds).sum::<f64>()),
             if missing == 0 { "proved".to_owned() } else { format!("{missing} NOT PROVED") },
         ]);

@@ -5,9 +5,9 @@ use std::fmt::Display;
 
 use crate::cli::output::say;
 use crate::cli::verdict::Verdict;
+use crate::proof::explanation::Explanation;
 use crate::proof::sensitivity::SMALL;
 use crate::proof::spec::{Action, Effect, Named, paxos};
-use crate::proof::story::Story;
 
 /// The greatest width of a line of words.
 const WIDTH: usize = 80;
@@ -38,9 +38,9 @@ pub(super) fn examples() -> Verdict {
     for action in &specification.actions {
         say(format_args!("{} can happen:", action.name));
         let idle = specification.example(action);
-        match idle.counter(&SMALL) {
-            Some(counter) => {
-                say(Story::new(&specification, &idle, &counter));
+        match idle.countermodel(&SMALL) {
+            Some(countermodel) => {
+                say(Explanation::new(&specification, &idle, &countermodel));
             }
             None => {
                 all = false;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::counter::Counter;
+use super::countermodel::Countermodel;
 use super::logic::{Element, Relation, Sort, Structure, Valuation, Var};
 use super::obligation::{Moment, Obligation};
 use super::spec::vocabulary::{BALLOT, BELOW, MEMBER1, MEMBER2, NODE, name};
@@ -11,20 +11,20 @@ use super::spec::{Action, Named, Specification};
 /// The explanation of a countermodel: a state, the action in it, and the property that is violated
 /// then.
 #[derive(Debug)]
-pub struct Story<'s> {
+pub struct Explanation<'s> {
     specification: &'s Specification,
     obligation: &'s Obligation,
-    counter: &'s Counter,
+    countermodel: &'s Countermodel,
 }
 
-impl<'s> Story<'s> {
+impl<'s> Explanation<'s> {
     /// The explanation of this countermodel to an obligation of this specification.
     pub fn new(
         specification: &'s Specification,
         obligation: &'s Obligation,
-        counter: &'s Counter,
+        countermodel: &'s Countermodel,
     ) -> Self {
-        Story { specification, obligation, counter }
+        Explanation { specification, obligation, countermodel }
     }
 
     fn action(&self) -> Option<&Action> {
@@ -41,7 +41,7 @@ impl<'s> Story<'s> {
 
     /// The name of an element. Ballots are numbered by their order.
     fn name(&self, sort: Sort, element: Element) -> String {
-        let structure = &self.counter.structure;
+        let structure = &self.countermodel.structure;
         let place = match sort {
             BALLOT => structure
                 .elements(BALLOT)
@@ -76,7 +76,7 @@ impl<'s> Story<'s> {
 
     /// The elements of each sort: ballots in their order, and quorums with their members.
     fn things(&self) -> String {
-        let structure = &self.counter.structure;
+        let structure = &self.countermodel.structure;
         let mut things = Vec::new();
         for sort in structure.sizes().keys() {
             let mut names: Vec<_> = structure
@@ -93,7 +93,7 @@ impl<'s> Story<'s> {
     fn members(&self, quorum: Sort, element: Element) -> String {
         let of = [&MEMBER1, &MEMBER2].into_iter().find(|member| member.sorts == [NODE, quorum]);
         let Some(member) = of else { return String::new() };
-        let structure = &self.counter.structure;
+        let structure = &self.countermodel.structure;
         let nodes = structure.elements(NODE).filter(|n| structure.has(member, &[*n, element]));
         let nodes: Vec<String> = nodes.map(|n| self.name(NODE, n)).collect();
         format!(" = {{{}}}", nodes.join(", "))
@@ -101,7 +101,7 @@ impl<'s> Story<'s> {
 
     /// The tuples that the action has added and dropped.
     fn news(&self, after: &Structure) -> String {
-        let before = &self.counter.structure;
+        let before = &self.countermodel.structure;
         let mut news = Vec::new();
         for relation in &self.specification.state {
             let (old, new) = (self.tuples(relation, before), self.tuples(relation, after));
@@ -112,9 +112,9 @@ impl<'s> Story<'s> {
     }
 }
 
-impl fmt::Display for Story<'_> {
+impl fmt::Display for Explanation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counter { structure, values } = self.counter;
+        let Countermodel { structure, values } = self.countermodel;
         writeln!(f, "  there are   {}", self.things())?;
         writeln!(f, "  said so far {}", self.facts(&self.specification.state, structure))?;
         let mut after = structure.clone();

@@ -14,7 +14,7 @@ use super::obligation::Obligation;
 /// A countermodel: a structure in which the hypotheses of an obligation are true, and its goal is
 /// not.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Counter {
+pub struct Countermodel {
     /// The structure: the elements of each sort, and the relations between them.
     pub structure: Structure,
     /// The values of the constants.
@@ -45,7 +45,7 @@ type Sizes = Vec<(Sort, Element)>;
 impl Obligation {
     /// Returns a smallest countermodel with at most so many elements of each sort; none if there is
     /// none of that size.
-    pub fn counter(&self, most: &[(Sort, Element)]) -> Option<Counter> {
+    pub fn countermodel(&self, most: &[(Sort, Element)]) -> Option<Countermodel> {
         let mut sizes = vec![Sizes::new()];
         for (sort, most) in most {
             let larger =
@@ -54,7 +54,9 @@ impl Obligation {
         }
         sizes.sort_by_key(|sizes| sizes.iter().map(|(_, n)| u32::from(*n)).sum::<u32>());
         let found = sizes.into_iter().find_map(|sizes| Encoding::new(sizes).look_for(self));
-        found.filter(|counter| self.is_countered_by(counter)).map(|counter| self.smaller(counter))
+        found
+            .filter(|countermodel| self.is_refuted_by(countermodel))
+            .map(|countermodel| self.smaller(countermodel))
     }
 
     fn known(&self) -> impl Iterator<Item = &Formula> {
@@ -62,25 +64,26 @@ impl Obligation {
     }
 
     /// True if the hypotheses are true in the structure, and the goal is not.
-    pub fn is_countered_by(&self, counter: &Counter) -> bool {
-        let Counter { structure, values } = counter;
+    pub fn is_refuted_by(&self, countermodel: &Countermodel) -> bool {
+        let Countermodel { structure, values } = countermodel;
         let is_true = |formula| structure.satisfies(formula, &mut values.clone());
         self.known().all(is_true) && !is_true(&self.goal)
     }
 
     /// A copy of the countermodel with tuples removed as long as it stays one.
-    fn smaller(&self, mut counter: Counter) -> Counter {
-        for relation in counter.structure.relations() {
-            let tuples: Vec<_> = counter.structure.tuples(relation).map(<[_]>::to_vec).collect();
+    fn smaller(&self, mut countermodel: Countermodel) -> Countermodel {
+        for relation in countermodel.structure.relations() {
+            let tuples: Vec<_> =
+                countermodel.structure.tuples(relation).map(<[_]>::to_vec).collect();
             for tuple in tuples {
-                let mut fewer = counter.clone();
+                let mut fewer = countermodel.clone();
                 fewer.structure.remove(relation, &tuple);
-                if self.is_countered_by(&fewer) {
-                    counter = fewer;
+                if self.is_refuted_by(&fewer) {
+                    countermodel = fewer;
                 }
             }
         }
-        counter
+        countermodel
     }
 }
 
@@ -95,7 +98,7 @@ impl Encoding {
         }
     }
 
-    fn look_for(mut self, obligation: &Obligation) -> Option<Counter> {
+    fn look_for(mut self, obligation: &Obligation) -> Option<Countermodel> {
         let mut bound = Valuation::new();
         for hypothesis in obligation.known() {
             let truth = self.truth(hypothesis, &mut bound);
@@ -114,7 +117,7 @@ impl Encoding {
         let chosen = |numbers: &[i32]| numbers.iter().position(|number| self.sat.is_true(*number));
         let values = self.constants.iter();
         let values = values.filter_map(|(var, n)| Some((*var, chosen(n)? as Element))).collect();
-        Some(Counter { structure: self.structure, values })
+        Some(Countermodel { structure: self.structure, values })
     }
 
     fn fresh(&mut self) -> i32 {
