@@ -88,16 +88,19 @@ mod runtime;
 #[path = "../tests/library/mod.rs"]
 mod tests;
 
-pub use cluster::client::{Client, ClientError, Outcome, WhyNot, WhyUnknown};
+pub use cluster::client::Client;
 pub use cluster::config::{Address, ClusterConfig, ConfigError, MemberConfig};
+pub use cluster::driver::ClientError;
 pub use cluster::health::{Finding, Health, State as HealthState, judge};
 pub use cluster::member::{Conditions, Member, MemberError, RoleKind, RunningRole};
+pub use cluster::pending::Pending;
+pub use cluster::shared_client::{MOST_BYTES, MOST_REQUESTS, SharedClient};
 pub use cluster::status_client::{Endpoint, Found, StatusClient, StatusError};
 pub use machine::Machine;
 pub use machine::kv::{KvCommand, KvReply, KvStore, MAX_ENTRY, TooLong};
 pub use paxos::{
     AcceptorId, Answer, AnyStateMachine, Ballot, ClientId, Decree, Done, Instance, LeaderId,
-    Limits, Quorums, Refusal, RequestId, RestoreError, StateMachine, Timing,
+    Limits, Outcome, Quorums, Rejected, RequestId, RestoreError, StateMachine, Timing, Unknown,
 };
 pub use runtime::counters::Counts;
 pub use runtime::host::HostError;

@@ -2,8 +2,11 @@
 
 pub mod client;
 pub mod config;
+pub mod driver;
 pub mod health;
 pub mod member;
 pub(crate) mod net;
+pub mod pending;
 mod resolver;
+pub mod shared_client;
 pub mod status_client;

@@ -14,7 +14,7 @@ use crate::runtime::environment::Environment;
 use crate::runtime::me::Me;
 use crate::runtime::parts::Assembly;
 use crate::runtime::party::Party;
-use crate::runtime::pump::{Datagram, Received};
+use crate::runtime::pump::{Datagram, Received, Source};
 use crate::runtime::udp::Udp;
 use crate::runtime::wire::{BUNDLE, Kind, OpenedDatagram, WireError};
 
@@ -29,6 +29,9 @@ pub(crate) trait Link: Debug + Send + Sync {
 
     /// The address of a role of a member, as far as it is known.
     fn address(&self, of: Party) -> Option<SocketAddr>;
+
+    /// Ends the wait of whoever waits for a datagram, if somebody may wait on another thread.
+    fn wake(&self) {}
 }
 
 impl Link for Arc<Udp> {
@@ -43,6 +46,10 @@ impl Link for Arc<Udp> {
 
     fn address(&self, of: Party) -> Option<SocketAddr> {
         self.addresses().address(of.id()?)
+    }
+
+    fn wake(&self) {
+        Source::wake(&**self);
     }
 }
 
@@ -93,11 +100,26 @@ impl Net {
 
     /// The hosts of members that have no address now, as far as is known.
     pub(crate) fn without_address(&self) -> Vec<&str> {
-        let missing = self.members.iter().filter(|(it, _)| self.link.address(*it).is_none());
+        let missing = self.members.iter().filter(|(party, _)| !self.knows(*party));
         let mut hosts: Vec<&str> = missing.map(|(_, address)| address.host()).collect();
         hosts.sort_unstable();
         hosts.dedup();
         hosts
+    }
+
+    /// Ends the wait of whoever waits for a datagram.
+    pub(crate) fn wake(&self) {
+        self.link.wake();
+    }
+
+    /// The time now.
+    pub(crate) fn now(&self) -> Instant {
+        self.environment.now()
+    }
+
+    /// True if an address of a role of a member is known.
+    pub(crate) fn knows(&self, party: Party) -> bool {
+        self.link.address(party).is_some()
     }
 
     /// Who asks, and in which cluster.
@@ -141,18 +163,33 @@ impl Net {
         inbox: &mut Inbox,
         until: Instant,
     ) -> io::Result<Option<OpenedDatagram>> {
-        let Inbox { buffer, assembly } = inbox;
-        while self.environment.now() < until {
-            let received = self.link.receive(buffer, until)?;
-            let Received::Datagram(length, from) = received else { continue };
-            let bytes = buffer.get(..length).unwrap_or_default().to_vec();
-            match self.complete(assembly, Datagram { from, bytes }) {
-                Ok(None) => {}
-                Ok(Some(frame)) => return Ok(Some(frame)),
-                Err(error) => tracing::debug!(%from, %error, "malformed datagram"),
+        while self.now() < until {
+            if let Some(frame) = self.receive_once(inbox, until)? {
+                return Ok(Some(frame));
             }
         }
         Ok(None)
+    }
+
+    /// Waits for a datagram, and returns the frame that it is, or that it completes; none if it is none,
+    /// if none came in time, or if somebody [wakes](Self::wake) whoever waits.
+    pub(crate) fn receive_once(
+        &self,
+        Inbox { buffer, assembly }: &mut Inbox,
+        until: Instant,
+    ) -> io::Result<Option<OpenedDatagram>> {
+        if self.now() >= until {
+            return Ok(None);
+        }
+        let Received::Datagram(length, from) = self.link.receive(buffer, until)? else {
+            return Ok(None);
+        };
+        let bytes = buffer.get(..length).unwrap_or_default().to_vec();
+        let frame = self.complete(assembly, Datagram { from, bytes });
+        Ok(frame.unwrap_or_else(|error| {
+            tracing::debug!(%from, %error, "malformed datagram");
+            None
+        }))
     }
 
     /// Lets time pass. What comes meanwhile comes too late.

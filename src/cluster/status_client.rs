@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
@@ -42,7 +41,7 @@ pub enum StatusError {
 /// Asks members.
 #[derive(Debug)]
 pub struct StatusClient {
-    net: Arc<Net>,
+    net: Net,
     members: Vec<Endpoint>,
 }
 
@@ -102,11 +101,6 @@ pub struct Endpoint {
 impl StatusClient {
     /// A client of this cluster.
     pub fn new(config: &ClusterConfig) -> io::Result<Self> {
-        Ok(StatusClient::with(Arc::new(Net::new(config)?), config))
-    }
-
-    /// Asks by this network, which others use in turn: what comes for them meanwhile is lost.
-    pub(super) fn with(net: Arc<Net>, config: &ClusterConfig) -> Self {
         let mut members = Vec::new();
         let mut places = [0, 0];
         for member in &config.members {
@@ -117,7 +111,7 @@ impl StatusClient {
                 *place += 1;
             }
         }
-        StatusClient { net, members }
+        Ok(StatusClient { net: Net::new(config)?, members })
     }
 
     /// All roles of all members, in the order of the file.
@@ -139,7 +133,7 @@ impl StatusClient {
     /// [`members`](StatusClient::members).
     pub fn survey(&self, within: Duration) -> Result<Vec<Found>, StatusError> {
         let everybody: Vec<&Endpoint> = self.members.iter().collect();
-        let mut heard = self.ask(StatusRequest::Status, &everybody, Enough::All, within)?;
+        let mut heard = self.ask(StatusRequest::Status, &everybody, within)?;
         let mut found = |asked: &Endpoint| match heard.reports.remove(&asked.party) {
             Some(Report::Status(status)) => Found::Up(status),
             _ => heard.strangers.remove(&asked.party).map_or(Found::Silence, Found::Stranger),
@@ -158,7 +152,7 @@ impl StatusClient {
         let up = found.iter().filter(|(_, found)| matches!(found, Found::Up(_)));
         let leaders = up.map(|(asked, _)| asked).filter(|asked| asked.part == RoleKind::Leader);
         let leaders: Vec<&Endpoint> = leaders.collect();
-        let heard = self.ask(StatusRequest::Digest(at), &leaders, Enough::All, within)?;
+        let heard = self.ask(StatusRequest::Digest(at), &leaders, within)?;
         let digest = |(party, report)| match report {
             Report::Digest(_, digest) => Some((party, digest?)),
             _ => None,
@@ -173,7 +167,7 @@ impl StatusClient {
         from: Instance,
         within: Duration,
     ) -> Result<Page, StatusError> {
-        let heard = self.ask(StatusRequest::Log(from), &[leader], Enough::All, within)?;
+        let heard = self.ask(StatusRequest::Log(from), &[leader], within)?;
         match heard.or_strangers()?.remove(&leader.party) {
             Some(Report::Log(page)) => Ok(page),
             _ => Err(StatusError::Silence(leader.address.to_string())),
@@ -194,8 +188,7 @@ impl StatusClient {
         }
         let leaders: Vec<&Endpoint> = leaders.collect();
         let within = within.min(Duration::from_secs(1));
-        let heard =
-            self.ask(StatusRequest::Status, &leaders, Enough::All, within)?.or_strangers()?;
+        let heard = self.ask(StatusRequest::Status, &leaders, within)?.or_strangers()?;
         let known = leaders
             .into_iter()
             .filter_map(|asked| Some((leader(heard.get(&asked.party)?)?.first_unchosen, asked)));
@@ -217,35 +210,6 @@ impl StatusClient {
                 return Ok(history);
             }
             history.extend(page.entries);
-        }
-    }
-
-    /// The first instance that nobody knows to be chosen, as far as a primary says that knows all that
-    /// was chosen before it. Whoever takes a client's name is born there: one that is named by somebody
-    /// who has missed much is forgotten before it has asked for anything.
-    pub fn birth(&self, within: Duration) -> Result<Birth, StatusError> {
-        let deadline = self.now() + within.min(super::client::LONGEST);
-        let leaders = self.members.iter().filter(|asked| asked.part == RoleKind::Leader);
-        let leaders: Vec<&Endpoint> = leaders.collect();
-        let (mut all, mut inbox) = (Heard::default(), Inbox::default());
-        loop {
-            let left = deadline.saturating_duration_since(self.now());
-            let heard =
-                self.ask(StatusRequest::Status, &leaders, Enough::Current, left.min(PATIENCE))?;
-            if let Some(birth) = heard.reports.values().find_map(birth) {
-                return Ok(Birth::At(birth));
-            }
-            // Strangers answer now and then only.
-            all.strangers.extend(heard.strangers);
-            all.reports.extend(heard.reports);
-            if left.is_zero() {
-                return match all.strangers_words() {
-                    Some(words) => Err(StatusError::Stranger(words)),
-                    None if all.reports.is_empty() => Ok(Birth::Silence),
-                    None => Ok(Birth::NoPrimary),
-                };
-            }
-            self.rest(&mut inbox, left.min(PATIENCE / 5))?;
         }
     }
 
@@ -293,24 +257,22 @@ impl StatusClient {
         Ok(self.net.rest(inbox, self.now() + time)?)
     }
 
-    /// Asks them all, again and again, until enough have answered, or nobody is left who may, or
-    /// the time is over.
+    /// Asks them all, again and again, until all have answered, or the time is over.
     fn ask(
         &self,
         request: StatusRequest,
         whom: &[&Endpoint],
-        enough: Enough,
         within: Duration,
     ) -> Result<Heard, StatusError> {
         let deadline = self.now() + within.min(super::client::LONGEST);
         let (mut heard, mut inbox) = (Heard::default(), Inbox::default());
-        while wants_more(&heard, whom, enough) && self.now() < deadline {
+        while wants_more(&heard, whom) && self.now() < deadline {
             for asked in whom.iter().filter(|asked| !heard.of(asked.party)) {
                 let question = encode_one(self.net.me().header(asked.party, 0), &request)?;
                 let _sent = self.net.send(asked.party, &question);
             }
             let until = deadline.min(self.now() + PATIENCE);
-            self.listen(request, (whom, enough), (until, &mut inbox), &mut heard)?;
+            self.listen(request, whom, (until, &mut inbox), &mut heard)?;
         }
         Ok(heard)
     }
@@ -318,11 +280,11 @@ impl StatusClient {
     fn listen(
         &self,
         request: StatusRequest,
-        (whom, enough): (&[&Endpoint], Enough),
+        whom: &[&Endpoint],
         (until, inbox): (Instant, &mut Inbox),
         heard: &mut Heard,
     ) -> Result<(), StatusError> {
-        while wants_more(heard, whom, enough) {
+        while wants_more(heard, whom) {
             let Some(datagram) = self.net.receive(inbox, until)? else { break };
             let (at, opened) = (datagram.from, datagram.opened());
             let by = |asked: &&&Endpoint| asked.party == opened.header.from;
@@ -353,34 +315,9 @@ impl StatusClient {
     }
 }
 
-/// Where a client is born.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Birth {
-    /// At this instance.
-    At(Instance),
-    /// Nobody knows: leaders have answered, of which none is primary, or knows all that was chosen before
-    /// it was elected.
-    NoPrimary,
-    /// No leader has answered.
-    Silence,
-}
-
-/// How many answers are enough.
-#[derive(Clone, Copy)]
-enum Enough {
-    /// Everybody's.
-    All,
-    /// That of one who knows where the history ends.
-    Current,
-}
-
-/// True if too few have answered, and somebody may yet.
-fn wants_more(heard: &Heard, whom: &[&Endpoint], enough: Enough) -> bool {
-    let is_enough = match enough {
-        Enough::All => false,
-        Enough::Current => heard.reports.values().any(|report| birth(report).is_some()),
-    };
-    !is_enough && whom.iter().any(|asked| !heard.of(asked.party))
+/// True if somebody has not answered.
+fn wants_more(heard: &Heard, whom: &[&Endpoint]) -> bool {
+    whom.iter().any(|asked| !heard.of(asked.party))
 }
 
 /// The status of a leader, if the report has one.
@@ -392,11 +329,6 @@ fn leader(report: &Report) -> Option<&LeaderStatus> {
         },
         Report::Log(_) | Report::Digest(..) => None,
     }
-}
-
-/// Where the history ends, by the report of a leader that knows it.
-fn birth(report: &Report) -> Option<Instance> {
-    leader(report).filter(|leader| leader.current).map(|leader| leader.first_unchosen)
 }
 
 fn are_level(leaders: &[LeaderStatus]) -> bool {

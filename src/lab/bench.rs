@@ -11,12 +11,12 @@ use super::demo::Latency;
 use super::load_generator::{LoadGenerator, Settled};
 use super::processes::{ExperimentError, ProcessError, Processes, free_ports, system};
 use super::scratch::Scratch;
-use crate::cluster::client::{ClientError, Outcome};
 use crate::cluster::config::ClusterConfig;
+use crate::cluster::driver::ClientError;
 use crate::cluster::member::RoleKind;
 use crate::cluster::status_client::{StatusClient, StatusError};
 use crate::machine::kv::{KvCommand, TooLong};
-use crate::paxos::{Decree, Instance, RequestId};
+use crate::paxos::{Decree, Instance, Outcome, RequestId};
 use crate::runtime::inquiry::Status;
 
 /// The parameters of a benchmark.
@@ -163,10 +163,10 @@ fn load(
     let puts: Vec<Vec<u8>> =
         (0..bench.commands).map(|number| put(number, bench.value)).collect::<Result<_, _>>()?;
     seen.start = Instant::now();
-    load_generator.run(puts, PATIENCE, |Settled { command, latency, outcome }| {
-        let Outcome::Done(done) = outcome else { return };
+    load_generator.run(puts, PATIENCE, |Settled { id, latency, outcome }| {
+        let (Some(id), Outcome::Done(done)) = (id, outcome) else { return };
         seen.latency.saturating_record(latency.as_micros() as u64);
-        seen.done.insert(command.id, done.instance);
+        seen.done.insert(id, done.instance);
         let count = seen.done.len() as u64;
         if count == ENDS.min(bench.commands) {
             seen.first = Some(seen.start.elapsed());

@@ -12,9 +12,10 @@ use thiserror::Error;
 use super::bench::put_under;
 use super::demo::Latency;
 use super::load_generator::{LoadGenerator, Tally};
-use crate::cluster::client::{ClientError, Outcome};
 use crate::cluster::config::ClusterConfig;
+use crate::cluster::driver::ClientError;
 use crate::machine::kv::TooLong;
+use crate::paxos::{Outcome, Rejected};
 
 /// The prefix of the keys that are put.
 pub const PREFIX: &str = "synod-load/";
@@ -84,6 +85,8 @@ struct Seen {
     latency: Histogram<u64>,
     last: Instant,
     done: u64,
+    /// The reason why one was rejected that was never sent.
+    unsent: Option<Rejected>,
 }
 
 /// Puts the load on a cluster. `progress` is told the number of answers so far.
@@ -94,16 +97,11 @@ pub fn run(
 ) -> Result<Report, LoadError> {
     put_under(PREFIX, 0, load.value)?;
     let (sockets, each) = if load.independent { (load.clients, 1) } else { (1, load.clients) };
-    let crowds = (0..sockets).map(|_| LoadGenerator::new(config, each));
-    let mut crowds = crowds.collect::<Result<Vec<LoadGenerator>, ClientError>>()?;
-    for load_generator in &mut crowds {
-        if !load_generator.name(load.patience)? {
-            return Err(LoadError::NoPrimary(load.patience));
-        }
-    }
+    let generators = (0..sockets).map(|_| LoadGenerator::new(config, each));
+    let generators = generators.collect::<Result<Vec<LoadGenerator>, ClientError>>()?;
     let start = Instant::now();
     let latency = Histogram::new_with_bounds(1, 3_600_000_000, 3)?;
-    let seen = Mutex::new(Seen { latency, last: start, done: 0 });
+    let seen = Mutex::new(Seen { latency, last: start, done: 0, unsent: None });
     let next = AtomicU64::new(0);
     let work = |mut load_generator: LoadGenerator| {
         let numbers = std::iter::from_fn(|| {
@@ -113,19 +111,24 @@ pub fn run(
         // The size was checked above.
         let puts = numbers.map_while(|number| put_under(PREFIX, number, load.value).ok());
         load_generator.run(puts, load.patience, |settled| {
-            if let (Outcome::Done(_), Ok(mut seen)) = (&settled.outcome, seen.lock()) {
-                seen.latency.saturating_record(settled.latency.as_micros() as u64);
-                (seen.done, seen.last) = (seen.done + 1, Instant::now());
-                if seen.done.is_multiple_of(100) {
-                    progress(seen.done);
+            let Ok(mut seen) = seen.lock() else { return };
+            match settled.outcome {
+                Outcome::Done(_) => {
+                    seen.latency.saturating_record(settled.latency.as_micros() as u64);
+                    (seen.done, seen.last) = (seen.done + 1, Instant::now());
+                    if seen.done.is_multiple_of(100) {
+                        progress(seen.done);
+                    }
                 }
+                Outcome::Rejected(why) if settled.id.is_none() => seen.unsent = Some(why),
+                Outcome::Rejected(_) | Outcome::Unknown(_) => {}
             }
         })
     };
     let tallies: Result<Vec<Tally>, LoadError> = thread::scope(|scope| {
         let work = &work;
         let threads =
-            crowds.into_iter().map(|load_generator| scope.spawn(move || work(load_generator)));
+            generators.into_iter().map(|load_generator| scope.spawn(move || work(load_generator)));
         let threads: Vec<_> = threads.collect();
         let joined = threads.into_iter().map(|thread| thread.join());
         joined.map(|tally| Ok(tally.map_err(|_| LoadError::Panicked)??)).collect()
@@ -133,14 +136,18 @@ pub fn run(
     let tallies = tallies?;
     let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
     let (done, all) = (sum(|tally| tally.done), sum(Tally::all));
-    let Seen { latency, last, .. } = seen.into_inner().map_err(|_| LoadError::Panicked)?;
+    let Seen { latency, last, unsent, .. } = seen.into_inner().map_err(|_| LoadError::Panicked)?;
+    let (rejected, unknown) = (sum(|tally| tally.rejected), sum(|tally| tally.unknown));
+    if done + unknown == 0 && unsent.is_some() {
+        return Err(LoadError::NoPrimary(load.patience));
+    }
     let seconds = last.duration_since(start).as_secs_f64();
     Ok(Report {
         clients: load.clients,
         sockets,
         done,
-        not_done: sum(|tally| tally.not_done),
-        unknown: sum(|tally| tally.unknown),
+        not_done: rejected,
+        unknown,
         not_asked: load.commands.saturating_sub(all),
         seconds,
         commands_per_s: done as f64 / seconds.max(1e-9),

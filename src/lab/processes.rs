@@ -15,8 +15,8 @@ use rustix::process::Signal;
 use thiserror::Error;
 
 use super::offspring::Offspring;
-use crate::cluster::client::ClientError;
 use crate::cluster::config::{ClusterConfig, ConfigError};
+use crate::cluster::driver::ClientError;
 use crate::cluster::member::{Member, MemberError};
 use crate::cluster::status_client::StatusError;
 use crate::machine::kv::TooLong;

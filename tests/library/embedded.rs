@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cluster::client::{Client, Outcome};
+use crate::cluster::client::Client;
 use crate::cluster::config::{ClusterConfig, MemberConfig};
 use crate::cluster::member::Member;
 use crate::lab::processes::free_ports;
 use crate::machine::kv::{KvCommand, KvStore};
-use crate::paxos::AnyStateMachine;
+use crate::paxos::{AnyStateMachine, Outcome};
 
 const WITHIN: Duration = Duration::from_secs(30);
 

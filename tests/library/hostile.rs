@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::cluster::client::{Client, Outcome};
+use crate::cluster::client::Client;
 use crate::cluster::config::ClusterConfig;
 use crate::cluster::member::Member;
 use crate::lab::demo::{Cluster, Config, Handle, Runtime};
@@ -12,7 +12,7 @@ use crate::lab::processes::free_ports;
 use crate::machine::kv::{KvCommand, KvReply, KvStore};
 use crate::paxos::{
     Answer, AnyStateMachine, Ballot, ClientId, Command, Decree, Done, Instance, LeaderId, Message,
-    RequestId, Vote,
+    Outcome, RequestId, Vote,
 };
 use crate::runtime::identity::ClusterIdentity;
 use crate::runtime::me::Me;

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use stateright::actor::Id;
 
-use crate::cluster::client::{Client, Outcome};
+use crate::cluster::client::Client;
 use crate::cluster::config::ClusterConfig;
 use crate::cluster::member::Installation;
 use crate::cluster::net::{Link, Net};
 use crate::machine::kv::{KvCommand, KvReply, KvStore};
-use crate::paxos::{Answer, AnyStateMachine, Node};
+use crate::paxos::{Answer, AnyStateMachine, Node, Outcome};
 use crate::runtime::environment::{Clock, Environment, Random};
 use crate::runtime::host::Host;
 use crate::runtime::journal::disk::DiskJournal;
@@ -210,7 +210,7 @@ fn run(seed: u64) -> Vec<Sent> {
         let world = Arc::new(Mutex::new(world));
         let link = Box::new(ClientEnd(Arc::clone(&world)));
         let net = Arc::new(Net::over(link, &config, environment.clone()));
-        let mut client = Client::over(net, &config);
+        let mut client = Client::over(net, &config).unwrap();
         let mut ask = |command: KvCommand| match client
             .propose(&command.encode().unwrap(), Duration::from_secs(10))
             .unwrap()

@@ -4,11 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cluster::client::{Client, Outcome};
+use crate::cluster::client::Client;
 use crate::cluster::config::ClusterConfig;
 use crate::cluster::member::{Member, RoleKind};
 use crate::lab::processes::free_ports;
-use crate::paxos::{Answer, AnyStateMachine};
+use crate::paxos::{Answer, AnyStateMachine, Outcome};
 use crate::tests::touchy::Touchy;
 
 const WITHIN: Duration = Duration::from_secs(20);

@@ -10,9 +10,8 @@ use super::{Asker, Common};
 use crate::cli::Verdict;
 use crate::cli::bytes::{self, JsonBytes, word};
 use crate::cli::output::{fail, is_lost, json, say};
-use crate::cluster::client::Outcome;
 use crate::machine::kv::{Bytes, KvCommand, KvReply};
-use crate::paxos::{Answer, Done};
+use crate::paxos::{Answer, Done, Outcome};
 
 /// List keys, in the order of their bytes. Exit code 1 if there is none.
 ///

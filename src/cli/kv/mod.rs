@@ -16,10 +16,11 @@ use super::Verdict;
 use super::bytes::{self, for_terminal};
 use super::config::ConfigFile;
 use super::output::{fail, json, say, say_bytes, warn};
-use crate::cluster::client::{Client, ClientError, Outcome, WhyUnknown};
+use crate::cluster::client::Client;
 use crate::cluster::config::ClusterConfig;
+use crate::cluster::driver::ClientError;
 use crate::machine::kv::KvCommand;
-use crate::paxos::{Answer, Done};
+use crate::paxos::{Answer, Done, Outcome, Unknown};
 
 /// The options of all commands of the key-value store.
 #[derive(Debug, Parser)]
@@ -214,19 +215,19 @@ impl<'a> Asker<'a> {
     /// The words for an outcome other than done: rejected or unknown.
     fn undone(&self, outcome: &Outcome) -> Told {
         match outcome {
-            Outcome::Unknown(WhyUnknown::Silence) => {
+            Outcome::Unknown(Unknown::Silence) => {
                 let words = format!(
                     "outcome unknown: no answer within {} s; it may have been done, or may yet be",
                     self.common.timeout
                 );
                 Told::new(Verdict::Unknown, words)
             }
-            Outcome::Unknown(why @ WhyUnknown::Forgotten) => {
+            Outcome::Unknown(why @ Unknown::Forgotten) => {
                 let words =
                     format!("outcome unknown: {why}; see what is there before you ask again");
                 Told::new(Verdict::Unknown, words)
             }
-            Outcome::NotDone(why) => {
+            Outcome::Rejected(why) => {
                 Told::new(Verdict::NotDone, format!("not done, and never will be: {why}"))
             }
             Outcome::Done(_) => Told::new(Verdict::Holds, "done"),

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::verdict::{Endpoint, Told};
-use crate::cluster::client::{Client, ClientError, Outcome};
+use crate::cluster::client::Client;
 use crate::cluster::config::ClusterConfig;
+use crate::cluster::driver::ClientError;
 use crate::lab::linear::Operation;
 use crate::machine::kv::{Bytes, KvCommand, KvReply};
-use crate::paxos::{Answer, Done, LeaderId};
+use crate::paxos::{Answer, Done, LeaderId, Outcome};
 
 /// The time that a client waits between an answer and its next question. It keeps the history of a long
 /// experiment small.
@@ -124,7 +125,7 @@ impl Worker {
                     let _ = self.tell.send(Acknowledged { asked, at: Instant::now(), by });
                     Told::Done(done)
                 }
-                Outcome::NotDone(_) => Told::NotDone,
+                Outcome::Rejected(_) => Told::Rejected,
                 Outcome::Unknown(_) => Told::Unknown,
             };
             if let Some(KvReply::Value(value) | KvReply::Differs(value)) = &reply {

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use serde::Serialize;
 
-use crate::cluster::client::ClientError;
+use crate::cluster::driver::ClientError;
 use crate::cluster::member::RoleKind;
 use crate::cluster::status_client::{StatusClient, StatusError};
 use crate::lab::processes::{ExperimentError, ProcessError, Processes, free_ports, system};

@@ -27,7 +27,7 @@ pub enum Told {
     /// Done.
     Done(Done),
     /// Not done, and never will be.
-    NotDone,
+    Rejected,
     /// Outcome unknown.
     Unknown,
 }
@@ -38,7 +38,7 @@ impl Told {
         match self {
             Told::Done(done) => done.answer != Answer::Panicked,
             Told::Unknown => true,
-            Told::NotDone => false,
+            Told::Rejected => false,
         }
     }
 }
@@ -103,7 +103,7 @@ pub fn judge(asked: &[Endpoint], histories: &[History]) -> Verdict {
         let Some(id) = id else { continue };
         match told {
             Told::Unknown => {}
-            Told::NotDone => {
+            Told::Rejected => {
                 verdict.done_after_all +=
                     u64::from(applied.iter().any(|a| a.done.contains_key(id)));
             }
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn what_was_said_not_to_be_done_must_not_be() {
         let (mut asked, history) = sound();
-        asked[2].told = Told::NotDone;
+        asked[2].told = Told::Rejected;
         assert_eq!(judge(&asked, std::slice::from_ref(&history)).done_after_all, 1);
         asked[2].told = Told::Unknown;
         asked[2].operation.outcome = None;
