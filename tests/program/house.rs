@@ -9,7 +9,7 @@ fn root() -> &'static Path {
 }
 
 /// All Rust files below these folders, with their texts.
-fn sources(folders: &[&str]) -> Vec<(PathBuf, String)> {
+pub(super) fn sources(folders: &[&str]) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     let mut folders: Vec<PathBuf> = folders.iter().map(|folder| root().join(folder)).collect();
     while let Some(folder) = folders.pop() {
