@@ -131,7 +131,7 @@ fn check_stock(
     })
 }
 
-fn check_explicit(
+pub(super) fn check_explicit(
     system: &'static System,
     held: &[&'static Property],
     backend: Backend,

@@ -7,6 +7,7 @@
 //! | [`system`], [`systems`] | small clusters, with their bounds and numbers of states |
 //! | [`mutants`] | faults that the checks must find |
 //! | [`check`], [`hunt`] | run the checks, and search for counterexamples, on a [`backend`]; an [`error`] if they cannot |
+//! | [`custom`] | checks a user's own state machine |
 //! | [`report`] | the result of a check, and how much was judged |
 //! | [`bfs`] | Stateright's own search |
 //! | [`walk`] | random walks through systems that are too large |
@@ -21,6 +22,7 @@ pub mod alike;
 pub mod backend;
 pub mod bfs;
 pub mod check;
+pub mod custom;
 pub mod engine;
 pub mod error;
 pub mod facts;

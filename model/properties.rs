@@ -3,6 +3,8 @@
 //! Each property searches the facts, and describes its finding in words: a violation, an example,
 //! or a goal, by its [`Kind`].
 
+use std::fmt;
+
 use super::engine::bridge::numbered::MOST_PROPERTIES;
 use super::engine::observe::{Judged, Scope};
 use super::facts::{Fact, Facts, Topic};
@@ -66,8 +68,19 @@ pub enum Find {
     InStates(fn(&Members, &Facts) -> Judged<String>),
     /// Judges one actor at a time, with the messages that it has sent.
     InEachActor(fn(&Members, &Facts) -> Judged<String>),
+    /// Judges one actor at a time, by more than a function.
+    InEachActorBy(&'static Judge),
     /// Judges steps.
     InSteps(fn(&Members, &StepSeen<'_>) -> Judged<String>),
+}
+
+/// A judge of one actor at a time.
+pub struct Judge(pub Box<dyn Fn(&Facts) -> Judged<String> + Send + Sync>);
+
+impl fmt::Debug for Judge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Judge")
+    }
 }
 
 /// The facts about a step.
@@ -127,6 +140,7 @@ impl Property {
     pub fn judge(&self, members: &Members, facts: &Facts) -> Judged<String> {
         match self.finds {
             Find::InStates(find) | Find::InEachActor(find) => find(members, facts),
+            Find::InEachActorBy(judge) => judge.0(facts),
             Find::InSteps(_) => Judged::Nothing,
         }
     }
@@ -134,7 +148,7 @@ impl Property {
     /// Judges a step. A finding is in words.
     pub fn judge_step(&self, members: &Members, step: &StepSeen<'_>) -> Judged<String> {
         match self.finds {
-            Find::InStates(_) | Find::InEachActor(_) => Judged::Nothing,
+            Find::InStates(_) | Find::InEachActor(_) | Find::InEachActorBy(_) => Judged::Nothing,
             Find::InSteps(find) => find(members, step),
         }
     }
@@ -143,7 +157,7 @@ impl Property {
     pub fn looks_at(&self) -> Scope {
         match self.finds {
             Find::InStates(_) => Scope::States,
-            Find::InEachActor(_) => Scope::EachActor,
+            Find::InEachActor(_) | Find::InEachActorBy(_) => Scope::EachActor,
             Find::InSteps(_) => Scope::Steps,
         }
     }

@@ -38,6 +38,8 @@ pub struct ClientBounds {
     pub first: LeaderId,
     /// The number of its commands.
     pub commands: u64,
+    /// The commands; each that is not among them is its number in text.
+    pub payloads: &'static [&'static [u8]],
     /// The most commands that may be unanswered at a time.
     pub at_once: u64,
     /// The timers that may fire, at any time and any number of times: to ask again at the next
@@ -59,6 +61,8 @@ pub struct Bounds {
     pub acceptors: u8,
     /// The sets of acceptors that are quorums.
     pub quorums: &'static Quorums,
+    /// The state machine before the first command; none for the ledger.
+    pub machine: Option<&'static AnyStateMachine>,
     /// The number of instances.
     pub instances: u64,
     /// The most instances that a primary may have open.
@@ -178,7 +182,9 @@ impl System {
 impl ClientBounds {
     /// The client with this number.
     fn client(&self, number: u128, setup: &Arc<Setup>) -> Client {
-        let ClientBounds { first, commands, at_once, timers, is_original, resumes } = *self;
+        let ClientBounds { first, commands, payloads, at_once, timers, is_original, resumes } =
+            *self;
+        let payloads = payloads.iter().map(|payload| Arc::from(*payload)).collect();
         let leaders = setup.members.leaders().len();
         let closed = Session::new(number, first, leaders, at_once);
         let resumes = resumes.iter().map(|(number, sequence)| RequestId {
@@ -188,7 +194,7 @@ impl ClientBounds {
         let rests = timers.contains(&Timer::Idle);
         Client {
             session: if is_original { closed.open_from_the_start() } else { closed },
-            script: Script { commands, rests, resumes: resumes.collect() },
+            script: Script { commands, payloads, rests, resumes: resumes.collect() },
             setup: Arc::clone(setup),
         }
     }
@@ -228,6 +234,8 @@ impl Bounds {
         rulebook: &R,
     ) -> Result<(Vec<Node<R>>, Members), MembersError> {
         let setup = Arc::new(self.setup()?);
+        let ledger = || AnyStateMachine::new(Ledger::default());
+        let machine = self.machine.cloned().unwrap_or_else(ledger);
         let node = |role, timers: &[Timer]| {
             Node::with_rulebook(role, Saving::Everything, timing(timers), rulebook.clone())
         };
@@ -237,7 +245,7 @@ impl Bounds {
                 start: bounds.start,
                 asks: bounds.asks.iter().map(|a| AcceptorId(a - 1)).collect(),
                 backlog: own_commands(i, bounds.commands),
-                machine: AnyStateMachine::new(Ledger::default()),
+                machine: machine.clone(),
                 setup: Arc::clone(&setup),
             };
             node(Role::Leader(leader), bounds.timers)

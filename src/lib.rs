@@ -7,55 +7,8 @@
 //!
 //! # Your own state machine
 //!
-//! Three members in one process, over real sockets and with journals on disk. In earnest each is a
-//! process of its own, on a machine of its own; they share the file.
-//!
 //! ```
-//! use std::time::Duration;
-//! use synod::lab::free_ports;
-//! use synod::{
-//!     Answer, AnyStateMachine, Client, ClusterConfig, Member, Outcome, RestoreError, StateMachine,
-//! };
-//!
-//! /// Adds up.
-//! #[derive(Clone, Default)]
-//! struct Sum(u64);
-//!
-//! impl StateMachine for Sum {
-//!     fn apply(&mut self, command: &[u8]) -> Vec<u8> {
-//!         self.0 += command.iter().map(|byte| u64::from(*byte)).sum::<u64>();
-//!         self.0.to_string().into_bytes()
-//!     }
-//!
-//!     fn snapshot(&self) -> Vec<u8> {
-//!         self.0.to_le_bytes().to_vec()
-//!     }
-//!
-//!     fn restore(snapshot: &[u8]) -> Result<Self, RestoreError> {
-//!         let bytes = snapshot.try_into().map_err(|_| RestoreError::new("not eight bytes"))?;
-//!         Ok(Sum(u64::from_le_bytes(bytes)))
-//!     }
-//! }
-//!
-//! let base = std::env::temp_dir().join(format!("synod-sum-{}", std::process::id()));
-//! let mut ports = free_ports(6)?.into_iter();
-//! let file = ClusterConfig::sample_at("sum", 3, || ports.next().unwrap_or_default())?;
-//! let config: ClusterConfig = file.parse()?;
-//! let mut members = Vec::new();
-//! for member in &config.members {
-//!     Member::create(&config, &base, &member.name)?; // the first time ever
-//!     let machine = AnyStateMachine::new(Sum::default());
-//!     members.push(Member::start(&config, &base, &member.name, &machine)?);
-//! }
-//!
-//! let mut client = Client::new(&config)?;
-//! let within = Duration::from_secs(10);
-//! client.propose(&[1, 2], within)?;
-//! let Outcome::Done(done) = client.propose(&[3], within)? else { panic!("not done in time") };
-//! assert_eq!(done.answer, Answer::Reply(b"6"[..].into()));
-//! # drop(members);
-//! # std::fs::remove_dir_all(base)?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+#![doc = include_str!("../examples/embedded.rs")]
 //! ```
 
 // Without the checks, the laboratory and the command line some of what they use is used by nobody.
@@ -67,6 +20,12 @@
 
 #[cfg(feature = "cli")]
 pub mod cli;
+/// Checks of a user's own state machine, exhaustively, in a small cluster of the real actors.
+#[cfg(feature = "check")]
+pub mod check {
+    pub use crate::model::custom::report::{CheckReport, CheckVerdict, Checked};
+    pub use crate::model::custom::{Applied, Check, CheckFailed};
+}
 mod cluster;
 mod codec;
 #[cfg(feature = "internals")]

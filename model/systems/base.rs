@@ -4,21 +4,22 @@ use super::super::system::{Bounds, ClientBounds, Crashes, LeaderBounds, LeftOut}
 use crate::paxos::{Audience, LeaderId, Quorums, Start, Timer};
 
 /// A leader that campaigns at once, with commands of its own and no timers.
-pub(super) const fn campaigner(asks: &'static [u8], commands: u64) -> LeaderBounds {
+pub(in crate::model) const fn campaigner(asks: &'static [u8], commands: u64) -> LeaderBounds {
     LeaderBounds { start: Start::Campaign, asks, commands, timers: &[] }
 }
 
 /// A leader that waits for heartbeats, campaigns when none come, and sends them as primary.
-pub(super) const fn elector(asks: &'static [u8], commands: u64) -> LeaderBounds {
+pub(in crate::model) const fn elector(asks: &'static [u8], commands: u64) -> LeaderBounds {
     let timers = &[Timer::Election, Timer::Heartbeat];
     LeaderBounds { start: Start::Follow, asks, commands, timers }
 }
 
 /// Bounds that most systems share.
-pub(super) const BASE: Bounds = Bounds {
+pub(in crate::model) const BASE: Bounds = Bounds {
     leaders: &[],
     acceptors: 3,
     quorums: &Quorums::Majority,
+    machine: None,
     instances: 1,
     window: u64::MAX,
     waiting: usize::MAX,
@@ -37,15 +38,16 @@ pub(super) const BASE: Bounds = Bounds {
 };
 
 /// The properties that a system without clients leaves out.
-pub(super) const NO_CLIENTS: &[LeftOut] = &[
+pub(in crate::model) const NO_CLIENTS: &[LeftOut] = &[
     LeftOut { property: "what is answered is chosen", why: "there are no clients to be answered" },
     LeftOut { property: "one answer per request", why: "there are no clients to be answered" },
 ];
 
 /// A client that has a lease from the start, submits one command, and waits for the answer.
-pub(super) const CLIENT: ClientBounds = ClientBounds {
+pub(in crate::model) const CLIENT: ClientBounds = ClientBounds {
     first: LeaderId(0),
     commands: 1,
+    payloads: &[],
     at_once: 1,
     timers: &[],
     is_original: true,
@@ -53,4 +55,5 @@ pub(super) const CLIENT: ClientBounds = ClientBounds {
 };
 
 /// A client like [`CLIENT`] that retries.
-pub(super) const RETRYING: ClientBounds = ClientBounds { timers: &[Timer::Retry], ..CLIENT };
+pub(in crate::model) const RETRYING: ClientBounds =
+    ClientBounds { timers: &[Timer::Retry], ..CLIENT };

@@ -8,7 +8,7 @@
 //! | `upkeep` | promises in pages, announced campaigns, votes that are made up for |
 //! | `large` | systems that are too large to exhaust, for random walks |
 
-mod base;
+pub(super) mod base;
 mod full;
 mod grid;
 mod large;

@@ -1,6 +1,5 @@
 //! `synod node`: one member of a cluster, as a process.
 
-use std::sync::Arc;
 use std::{io, thread};
 
 use clap::Parser;
@@ -11,10 +10,8 @@ use signal_hook::iterator::Signals;
 use super::Verdict;
 use super::config::ConfigFile;
 use super::output::{fail, say, warn};
-use crate::cluster::config::ClusterConfig;
-use crate::cluster::member::{Conditions, Member, MemberError, RoleKind, RunningRole};
-use crate::lab::offspring::obey_parent;
-use crate::runtime::lossy::Losses;
+use crate::cluster::member::{Conditions, Member, MemberError, RunningRole};
+use crate::lab::member::take_orders;
 use crate::runtime::pump::End;
 
 /// Run one member of a cluster, until it gets SIGTERM or SIGINT.
@@ -70,7 +67,11 @@ pub(super) fn run(args: &Args) -> Verdict {
     let base = args.file.folder();
     let machine = config.machine.start();
     let made = if args.new { Member::create(&config, base, &args.name) } else { Ok(()) };
-    let losses = args.faults.then(|| take_orders(&config));
+    let losses = args.faults.then(|| take_orders(&config)).transpose();
+    let losses = match losses {
+        Ok(losses) => losses,
+        Err(error) => return fail(format_args!("cannot take orders: {error}"), Verdict::NotDone),
+    };
     let conditions = Conditions { without: args.without.iter().cloned().collect(), losses };
     let start = || Member::start_with(&config, base, &args.name, &machine, &conditions);
     if !args.without.is_empty() {
@@ -106,34 +107,6 @@ fn listen() -> io::Result<Receiver<i32>> {
     let pass_on = move || signals.forever().try_for_each(|signal| told.send(signal));
     thread::Builder::new().name("synod-signals".to_owned()).spawn(pass_on)?;
     Ok(listens)
-}
-
-/// Takes orders to lose messages from the standard input. The experiment writes them, and this
-/// process ends when the experiment does.
-fn take_orders(config: &ClusterConfig) -> Arc<Losses> {
-    let losses = Arc::new(Losses::new(0));
-    let (ordered, config) = (Arc::clone(&losses), config.clone());
-    let obey = move |line: &str| {
-        if let Err(error) = obey(&config, &ordered, line) {
-            warn(format_args!("synod: cannot do '{}': {error}", line.escape_debug()));
-        }
-    };
-    if let Err(error) = obey_parent(obey) {
-        warn(format_args!("synod: cannot take orders: {error}"));
-    }
-    losses
-}
-
-fn obey(config: &ClusterConfig, losses: &Losses, order: &str) -> Result<(), String> {
-    let (name, percent) = order.split_once(' ').ok_or("say a member and how much is lost")?;
-    let percent: u8 = percent.parse().map_err(|error| format!("{error}"))?;
-    let member = config.member(name).map_err(|error| error.to_string())?;
-    for address in
-        [RoleKind::Leader, RoleKind::Acceptor].iter().filter_map(|part| part.address(member))
-    {
-        losses.set(address.resolve().map_err(|error| error.to_string())?, percent.min(100));
-    }
-    Ok(())
 }
 
 fn introduce(name: &str, RunningRole { kind, recovered, running }: &RunningRole) {

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::demo::Latency;
 use super::load_generator::{LoadGenerator, Settled};
+use super::member::Program;
 use super::processes::{ExperimentError, ProcessError, Processes, free_ports, system};
 use super::scratch::Scratch;
 use crate::cluster::config::ClusterConfig;
@@ -86,7 +87,7 @@ pub fn run(bench: &Bench, progress: impl Fn(u64)) -> Result<Report, ExperimentEr
     let program = std::env::current_exe().map_err(ExperimentError::Program)?;
     let scratch = Scratch::new(&bench.data, "bench").map_err(system("make a folder"))?;
     let file = local(bench.members)?;
-    let mut cluster = Processes::new(program, scratch.path(), &file)?;
+    let mut cluster = Processes::new(Program::synod(program), scratch.path(), &file)?;
     cluster.start_all()?;
     let mut load_generator = LoadGenerator::new(cluster.config(), bench.clients)?;
     let stuck = |scratch: Scratch| {

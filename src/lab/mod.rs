@@ -4,7 +4,7 @@
 //! - `chaos` kills, stops and cuts off the processes of a cluster under load, and `linear` judges what
 //!   clients saw.
 //! - `load` puts load on a cluster that runs, and `bench` measures one of its own.
-//! - `processes`, `offspring` and `scratch` are members as child processes, and their folders.
+//! - `processes`, `member`, `offspring` and `scratch` are members as child processes, and their folders.
 
 pub(crate) mod bench;
 pub(crate) mod chaos;
@@ -12,10 +12,14 @@ pub(crate) mod demo;
 pub(crate) mod linear;
 pub(crate) mod load;
 pub(crate) mod load_generator;
+pub(crate) mod member;
 pub(crate) mod offspring;
 pub(crate) mod processes;
 pub(crate) mod scratch;
 
-pub use chaos::verdict::Verdict;
-pub use chaos::{Chaos, Failover, Report, run_with};
+pub use chaos::store::StoreWorkload;
+pub use chaos::verdict::{Exchange, Told, Verdict};
+pub use chaos::workload::Workload;
+pub use chaos::{Chaos, Failover, Report};
+pub use member::{Program, run_member};
 pub use processes::{ExperimentError, ProcessError, Processes, free_ports};

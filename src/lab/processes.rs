@@ -7,13 +7,13 @@ use std::io;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use thiserror::Error;
 
+use super::member::Program;
 use super::offspring::Offspring;
 use crate::cluster::config::{ClusterConfig, ConfigError};
 use crate::cluster::driver::ClientError;
@@ -111,16 +111,16 @@ pub fn free_ports(count: usize) -> Result<Vec<u16>, ProcessError> {
 /// A cluster of processes. They are killed when this is dropped.
 #[derive(Debug)]
 pub struct Processes {
-    program: PathBuf,
+    program: Program,
     folder: PathBuf,
     config: ClusterConfig,
     up: BTreeMap<String, Offspring>,
 }
 
 impl Processes {
-    /// Writes the configuration file of a cluster into a folder, and makes its members' journals. `program`
-    /// is the path of `synod`. Starts no member yet.
-    pub fn new(program: PathBuf, folder: &Path, file: &str) -> Result<Self, ProcessError> {
+    /// Writes the configuration file of a cluster into a folder, and makes its members' journals. Members are
+    /// started by `program`. Starts no member yet.
+    pub fn new(program: Program, folder: &Path, file: &str) -> Result<Self, ProcessError> {
         let config: ClusterConfig = file.parse()?;
         let (folder, at) = (folder.to_owned(), folder.join("cluster.toml"));
         let written = fs::create_dir_all(&folder).and_then(|()| fs::write(&at, file));
@@ -161,13 +161,8 @@ impl Processes {
         let log = self.folder.join(format!("{name}.log"));
         let open = || File::options().create(true).append(true).open(&log);
         let child = open().and_then(|out| {
-            let mut command = Command::new(&self.program);
-            command
-                .args(["--log", "info", "node", name, "--faults", "--config"])
-                .arg(self.folder.join(file))
-                .args(new.then_some("--new"))
-                .stdout(out.try_clone()?)
-                .stderr(out);
+            let mut command = self.program.command(name, &self.folder.join(file), new);
+            command.stdout(out.try_clone()?).stderr(out);
             Offspring::start(&mut command)
         });
         let child = child.map_err(system(format!("start {name}")))?;

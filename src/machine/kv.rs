@@ -104,6 +104,11 @@ impl KvCommand {
         let bytes = encode(self);
         if bytes.len() > MAX_ENTRY + 64 { Err(TooLong(bytes.len())) } else { Ok(bytes) }
     }
+
+    /// The command in these bytes, copied; `None` if they are not for this store.
+    pub fn decode_owned(command: &[u8]) -> Option<Self> {
+        codec::decode(command, MAX_COMMAND).ok()
+    }
 }
 
 impl<'a> KvCommand<&'a [u8]> {

@@ -24,11 +24,13 @@ pub struct Client {
     pub setup: Arc<Setup>,
 }
 
-/// What a client asks for. Each command is its number in text.
+/// What a client asks for.
 #[derive(Clone, Debug, Default)]
 pub struct Script {
     /// How many commands it wants done, from 0.
     pub commands: u64,
+    /// The commands; each that is not among them is its number in text.
+    pub payloads: Vec<Arc<[u8]>>,
     /// True if it lets its lease go and takes a rest before each command but the first.
     pub rests: bool,
     /// What an earlier life has asked for, under these names: commands whose numbers are their sequences.
@@ -62,9 +64,12 @@ impl State {
     }
 }
 
-/// The command of this number.
-fn payload(number: u64) -> Arc<[u8]> {
-    number.to_string().into_bytes().into()
+impl Script {
+    /// The command of this number.
+    fn payload(&self, number: u64) -> Arc<[u8]> {
+        let given = self.payloads.get(number as usize).cloned();
+        given.unwrap_or_else(|| number.to_string().into_bytes().into())
+    }
 }
 
 impl Client {
@@ -97,7 +102,7 @@ impl Client {
         let mut state = State { session, asked: 0, outcomes: BTreeSet::new() };
         self.ask(&mut state, step, |state, asking| {
             for id in &self.script.resumes {
-                state.session.resume(*id, payload(id.sequence), asking);
+                state.session.resume(*id, self.script.payload(id.sequence), asking);
             }
             let at_first = if self.script.rests { 1 } else { u64::MAX };
             self.propose(state, at_first, asking);
@@ -109,7 +114,7 @@ impl Client {
     fn propose(&self, state: &mut State, most: u64, asking: &mut Asking) {
         let until = self.script.commands.min(state.asked.saturating_add(most));
         while state.asked < until {
-            state.session.propose(payload(state.asked), asking);
+            state.session.propose(self.script.payload(state.asked), asking);
             state.asked += 1;
         }
     }

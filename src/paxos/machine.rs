@@ -1,5 +1,6 @@
 //! The state machine that chosen commands are applied to, in order and once each.
 
+use std::any::Any;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -164,6 +165,7 @@ trait Object: Send + Sync {
     fn snapshot(&self) -> Vec<u8>;
     fn restore(&self, snapshot: &[u8]) -> Result<AnyStateMachine, RestoreError>;
     fn copy(&self) -> AnyStateMachine;
+    fn as_any(&self) -> &dyn Any;
 }
 
 impl<M: StateMachine> Object for M {
@@ -181,6 +183,10 @@ impl<M: StateMachine> Object for M {
 
     fn copy(&self) -> AnyStateMachine {
         AnyStateMachine::new(self.clone())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }
 
@@ -204,6 +210,11 @@ impl AnyStateMachine {
     /// The whole state, as bytes.
     pub fn snapshot(&self) -> Vec<u8> {
         self.0.snapshot()
+    }
+
+    /// The machine itself, if it is of this type.
+    pub fn downcast_ref<M: StateMachine>(&self) -> Option<&M> {
+        self.0.as_any().downcast_ref()
     }
 
     /// A machine of the same type, in the state that the snapshot was taken of.
@@ -287,6 +298,8 @@ mod tests {
         let before = one.clone();
         assert_eq!(one.apply(b"a"), Ok(Answer::Reply(b"a"[..].into())));
         assert_ne!(one, before);
+        assert_eq!(one.downcast_ref::<Echo>().unwrap().0, b"a");
+        assert!(one.downcast_ref::<()>().is_none());
         assert_eq!(before.restored(&one.snapshot()).unwrap(), one);
         assert!(AnyStateMachine::default().restored(b"a").is_err());
     }

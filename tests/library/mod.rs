@@ -6,6 +6,7 @@ mod certificate;
 mod cluster;
 mod common;
 mod config;
+mod custom;
 mod disk;
 mod elections;
 mod embedded;

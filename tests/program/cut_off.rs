@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use synod::lab::{Processes, free_ports};
+use synod::lab::{Processes, Program, free_ports};
 use synod::{Ballot, RoleStatus, StatusClient};
 
 const LEADERS: [&str; 3] = ["l1", "l2", "l3"];
@@ -58,7 +58,7 @@ fn highest(status_client: &StatusClient) -> Ballot {
 #[test]
 fn leaders_that_do_not_hear_one_another_leave_the_primary_be() {
     let folder = std::env::temp_dir().join(format!("synod-cut-off-{}", std::process::id()));
-    let program = env!("CARGO_BIN_EXE_synod").into();
+    let program = Program::synod(env!("CARGO_BIN_EXE_synod"));
     let mut cluster = Processes::new(program, &folder, &file()).unwrap();
     cluster.start_all().unwrap();
     let at = folder.join("cluster.toml");

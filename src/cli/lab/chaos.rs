@@ -6,7 +6,10 @@ use clap::Parser;
 
 use crate::cli::output::{Bars, fail, grouped, json, say, table};
 use crate::cli::verdict::Verdict;
-use crate::lab::chaos::{Chaos, Report, run as put_through};
+use crate::lab::chaos::store::StoreWorkload;
+use crate::lab::chaos::{Chaos, Report};
+use crate::lab::member::Program;
+use crate::lab::processes::ExperimentError;
 
 /// Kill, stop and cut off members of a real cluster under load, and judge the answers that its
 /// clients got.
@@ -59,11 +62,13 @@ pub(in crate::cli) fn run(args: &Args) -> Verdict {
         leaders: args.leaders,
         acceptors: args.acceptors,
         clients: args.clients,
-        keys: args.keys,
         data: args.data.clone().unwrap_or_else(std::env::temp_dir),
     };
     let bar = Bars::new(!args.json).add("rounds", Some(args.rounds));
-    let report = put_through(&chaos, |rounds| bar.set_position(rounds));
+    let workload = StoreWorkload::new(args.keys);
+    let report = std::env::current_exe()
+        .map_err(ExperimentError::Program)
+        .and_then(|own| chaos.run(Program::synod(own), &workload, |n| bar.set_position(n)));
     bar.finish_and_clear();
     let report = match report {
         Err(error) => return fail(error, Verdict::NotDone),
@@ -80,7 +85,7 @@ pub(in crate::cli) fn run(args: &Args) -> Verdict {
     let what = report.problem.as_deref().unwrap_or("see above");
     let again = format!(
         "synod chaos --rounds {} --seed {} --leaders {} --acceptors {} --clients {} --keys {}",
-        chaos.rounds, chaos.seed, chaos.leaders, chaos.acceptors, chaos.clients, chaos.keys
+        chaos.rounds, chaos.seed, chaos.leaders, chaos.acceptors, chaos.clients, args.keys
     );
     let kept = report.folder.display();
     fail(

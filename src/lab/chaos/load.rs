@@ -1,5 +1,4 @@
-//! The load: clients that put, get, delete and compare-and-set a few keys, and record each answer with its
-//! time.
+//! The load: clients that ask for the commands of a workload, and record each answer with its time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,13 +7,12 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::verdict::{Endpoint, Told};
+use super::verdict::{Exchange, Told};
+use super::workload::Workload;
 use crate::cluster::client::Client;
 use crate::cluster::config::ClusterConfig;
 use crate::cluster::driver::ClientError;
-use crate::lab::linear::Operation;
-use crate::machine::kv::{Bytes, KvCommand, KvReply};
-use crate::paxos::{Answer, Done, LeaderId, Outcome};
+use crate::paxos::{LeaderId, Outcome};
 
 /// The time that a client waits between an answer and its next question. It keeps the history of a long
 /// experiment small.
@@ -37,7 +35,7 @@ pub(super) struct Acknowledged {
 #[derive(Debug)]
 pub(super) struct Load {
     stop: Arc<AtomicBool>,
-    clients: Vec<JoinHandle<Result<Vec<Endpoint>, ClientError>>>,
+    clients: Vec<JoinHandle<Result<Vec<Exchange>, ClientError>>>,
     pub(super) acknowledged: Receiver<Acknowledged>,
 }
 
@@ -46,7 +44,7 @@ impl Load {
     pub(super) fn start(
         config: &ClusterConfig,
         clients: u64,
-        keys: u64,
+        workload: &impl Workload,
         seed: u64,
     ) -> Result<Self, ClientError> {
         let (stop, (tell, acknowledged)) = (Arc::new(AtomicBool::new(false)), unbounded());
@@ -56,10 +54,9 @@ impl Load {
             let worker = Worker {
                 client: Client::new(config)?,
                 number,
-                keys,
+                workload: workload.clone(),
                 random,
                 start,
-                seen: None,
                 tell: tell.clone(),
             };
             let stop = Arc::clone(&stop);
@@ -73,7 +70,7 @@ impl Load {
 
     /// Lets all clients finish their current request, and returns their records; `None` if a client has
     /// panicked.
-    pub(super) fn finish(mut self) -> Result<Option<Vec<Endpoint>>, ClientError> {
+    pub(super) fn finish(mut self) -> Result<Option<Vec<Exchange>>, ClientError> {
         self.stop.store(true, Ordering::Relaxed);
         let mut all = Vec::new();
         for client in std::mem::take(&mut self.clients) {
@@ -91,68 +88,49 @@ impl Drop for Load {
     }
 }
 
-struct Worker {
+struct Worker<W> {
     client: Client,
     number: u64,
-    keys: u64,
+    workload: W,
     random: fastrand::Rng,
     start: Instant,
-    /// The value seen last, to compare with.
-    seen: Option<Bytes>,
     tell: Sender<Acknowledged>,
 }
 
-impl Worker {
-    fn work(mut self, stop: &AtomicBool) -> Result<Vec<Endpoint>, ClientError> {
+impl<W: Workload> Worker<W> {
+    fn work(mut self, stop: &AtomicBool) -> Result<Vec<Exchange>, ClientError> {
         let mut all = Vec::new();
         while !stop.load(Ordering::Relaxed) {
-            let command = self.command(all.len());
-            // A command of this size can always be sent.
-            let Ok(payload) = command.encode() else { continue };
-            let (asked, asked_at) = (Instant::now(), self.now());
-            let outcome = self.client.propose(&payload, PATIENCE)?;
-            let answered_at = self.now();
-            // An answer without a reply is judged like an unknown outcome, except for its instance and
-            // position.
-            let reply = match &outcome {
-                Outcome::Done(Done { answer: Answer::Reply(bytes), .. }) => KvReply::decode(bytes),
-                _ => None,
-            };
-            let told = match outcome {
-                Outcome::Done(done) => {
-                    let by = self.client.leader();
-                    // An error means that no receiver is left.
-                    let _ = self.tell.send(Acknowledged { asked, at: Instant::now(), by });
-                    Told::Done(done)
-                }
-                Outcome::Rejected(_) => Told::Rejected,
-                Outcome::Unknown(_) => Told::Unknown,
-            };
-            if let Some(KvReply::Value(value) | KvReply::Differs(value)) = &reply {
-                self.seen = value.clone();
-            }
-            let outcome = reply.map(|reply| (answered_at, reply));
-            let client = self.number;
-            let operation = Operation { client, command, start: asked_at, outcome };
-            all.push(Endpoint { operation, id: self.client.last_request(), told });
+            all.push(self.ask(all.len() as u64)?);
             thread::sleep(REST);
         }
         Ok(all)
     }
 
-    fn now(&self) -> u64 {
-        self.start.elapsed().as_nanos() as u64
+    /// Asks for the command of this number.
+    fn ask(&mut self, number: u64) -> Result<Exchange, ClientError> {
+        let random = &mut self.random;
+        let mut draw = |below: u64| random.u64(..below.max(1));
+        let command = self.workload.command(self.number, number, &mut draw);
+        let (since, asked) = (Instant::now(), self.now());
+        let outcome = self.client.propose(&command, PATIENCE)?;
+        let answered = self.now();
+        let told = match outcome {
+            Outcome::Done(done) => {
+                let by = self.client.leader();
+                // Nobody may be listening any more.
+                let _ = self.tell.send(Acknowledged { asked: since, at: Instant::now(), by });
+                self.workload.on_answer(&done.answer);
+                Told::Done(done)
+            }
+            Outcome::Rejected(_) => Told::Rejected,
+            Outcome::Unknown(_) => Told::Unknown,
+        };
+        let (client, id) = (self.number, self.client.last_request());
+        Ok(Exchange { client, command, asked, answered, id, told })
     }
 
-    /// A random command. All written values differ, so that no answer is right by chance.
-    fn command(&mut self, count: usize) -> KvCommand {
-        let key = format!("key-{}", self.random.u64(..self.keys)).into_bytes();
-        let value = format!("{}-{count}", self.number).into_bytes();
-        match self.random.u8(..10) {
-            0..4 => KvCommand::Put { key, value },
-            4..8 => KvCommand::Get { key },
-            8 => KvCommand::Delete { key },
-            _ => KvCommand::CompareAndSet { key, expected: self.seen.clone(), value },
-        }
+    fn now(&self) -> u64 {
+        self.start.elapsed().as_nanos() as u64
     }
 }

@@ -6,6 +6,7 @@
 //! | [`plan`] | the schedule of faults, by a seed |
 //! | [`mistake`] | operators' mistakes with a member that is down |
 //! | `file` | the cluster's configuration file |
+//! | [`workload`] | the commands that clients ask for; [`store`] is the workload of `synod chaos` |
 //! | `load` | the clients |
 //! | [`verdict`] | the verdict |
 //! | [`linear`](crate::lab::linear) | the judge of linearizability |
@@ -14,7 +15,9 @@ mod file;
 mod load;
 pub mod mistake;
 pub mod plan;
+pub mod store;
 pub mod verdict;
+pub mod workload;
 
 use std::fs;
 use std::path::PathBuf;
@@ -26,6 +29,7 @@ use serde::Serialize;
 use crate::cluster::driver::ClientError;
 use crate::cluster::member::RoleKind;
 use crate::cluster::status_client::{StatusClient, StatusError};
+use crate::lab::member::Program;
 use crate::lab::processes::{ExperimentError, ProcessError, Processes, free_ports, system};
 use crate::lab::scratch::Scratch;
 use crate::paxos::LeaderId;
@@ -37,6 +41,7 @@ use load::Load;
 use mistake::{Mistake, copy, empty, replace};
 use plan::{Roster, Round};
 use verdict::{History, judge};
+use workload::Workload;
 
 /// The parameters of a chaos experiment.
 #[derive(Clone, Debug)]
@@ -52,8 +57,6 @@ pub struct Chaos {
     pub acceptors: u16,
     /// The number of concurrent clients.
     pub clients: u64,
-    /// The number of keys they use.
-    pub keys: u64,
     /// The folder that holds the members' files meanwhile.
     pub data: PathBuf,
 }
@@ -80,7 +83,8 @@ pub struct Report {
     pub lost: u64,
     /// The number of commands that some leader has applied more than once.
     pub applied_twice: u64,
-    /// True if the clients' operations are linearizable.
+    /// True if one machine could have told its clients what they were told, as far as the log and the
+    /// workload's own judge say.
     pub linearizable: bool,
     /// True if all leaders have the same history in the end.
     pub histories_equal: bool,
@@ -125,40 +129,48 @@ impl Report {
     }
 }
 
-/// Runs the experiment. `progress` is told the number of rounds that are over.
-pub fn run(chaos: &Chaos, progress: impl Fn(u64)) -> Result<Report, ExperimentError> {
-    let program = std::env::current_exe().map_err(ExperimentError::Program)?;
-    run_with(program, chaos, progress)
+/// Twenty rounds for three leaders, three acceptors and three clients.
+impl Default for Chaos {
+    fn default() -> Self {
+        let (leaders, acceptors, clients) = (3, 3, 3);
+        Chaos { rounds: 20, seed: 1, leaders, acceptors, clients, data: std::env::temp_dir() }
+    }
 }
 
-/// Runs the experiment, with members started by this program.
-pub fn run_with(
-    program: PathBuf,
-    chaos: &Chaos,
-    progress: impl Fn(u64),
-) -> Result<Report, ExperimentError> {
-    let scratch = Scratch::new(&chaos.data, "chaos").map_err(system("make a folder"))?;
-    let (roster, file) = cluster(chaos)?;
-    let mut cluster = Processes::new(program, scratch.path(), &file.to_string())?;
-    cluster.start_all()?;
-    let status_client = StatusClient::new(cluster.config()).map_err(ClientError::from)?;
-    let load = Load::start(cluster.config(), chaos.clients, chaos.keys, chaos.seed)?;
-    let mut experiment = Experiment { cluster, file, status_client, load, tally: Tally::default() };
-    let mut random = Rng::with_seed(chaos.seed);
-    let mut problem = None;
-    for number in 0..chaos.rounds {
-        problem = experiment.round(&Round::next(&mut random, &roster))?;
-        progress(number + 1);
-        if let Some(problem) = &mut problem {
-            *problem = format!("in round {}: {problem}", number + 1);
-            break;
+impl Chaos {
+    /// Puts a cluster through it, whose members are started by this program. `progress` is told how many
+    /// rounds are over.
+    pub fn run(
+        &self,
+        program: Program,
+        workload: &impl Workload,
+        progress: impl Fn(u64),
+    ) -> Result<Report, ExperimentError> {
+        let scratch = Scratch::new(&self.data, "chaos").map_err(system("make a folder"))?;
+        let (roster, file) = cluster(self)?;
+        let mut cluster = Processes::new(program, scratch.path(), &file.to_string())?;
+        cluster.start_all()?;
+        let status_client = StatusClient::new(cluster.config()).map_err(ClientError::from)?;
+        let load = Load::start(cluster.config(), self.clients, workload, self.seed)?;
+        let mut experiment =
+            Experiment { cluster, file, status_client, load, tally: Tally::default() };
+        let mut random = Rng::with_seed(self.seed);
+        let mut problem = None;
+        for number in 0..self.rounds {
+            problem = experiment.round(&Round::next(&mut random, &roster))?;
+            progress(number + 1);
+            if let Some(problem) = &mut problem {
+                *problem = format!("in round {}: {problem}", number + 1);
+                break;
+            }
         }
+        let folder = scratch.path().to_owned();
+        let report = experiment.conclude(workload, (self.seed, problem, folder))?;
+        if !report.holds() {
+            scratch.keep();
+        }
+        Ok(report)
     }
-    let report = experiment.conclude(chaos, problem, scratch.path().to_owned())?;
-    if !report.holds() {
-        scratch.keep();
-    }
-    Ok(report)
 }
 
 /// The names of the members, with each role in a process of its own, and the configuration file.
@@ -340,9 +352,8 @@ impl Experiment {
     /// Ends the load, waits until all leaders know all, and judges.
     fn conclude(
         self,
-        chaos: &Chaos,
-        problem: Option<String>,
-        folder: PathBuf,
+        workload: &impl Workload,
+        (seed, problem, folder): (u64, Option<String>, PathBuf),
     ) -> Result<Report, ExperimentError> {
         let Experiment { mut cluster, status_client, load, tally, .. } = self;
         let asked = load.finish()?;
@@ -356,7 +367,7 @@ impl Experiment {
         drop(cluster);
         let unread = histories.as_ref().err().map(ToString::to_string);
         let histories = histories.unwrap_or_default();
-        let verdict = judge(asked.as_deref().unwrap_or_default(), &histories);
+        let verdict = judge(workload, asked.as_deref().unwrap_or_default(), &histories);
         let problems = [
             problem,
             ended,
@@ -365,6 +376,8 @@ impl Experiment {
             asked.is_none().then(|| "a client has panicked".to_owned()),
             (!level).then(|| "the leaders do not come to know equally much".to_owned()),
             verdict.doubt.clone(),
+            (verdict.out_of_order > 0)
+                .then(|| format!("{} were applied out of order", verdict.out_of_order)),
             (verdict.done_after_all > 0)
                 .then(|| format!("{} were said not to be done, and are", verdict.done_after_all)),
             (verdict.wrong_answers > 0)
@@ -383,10 +396,10 @@ impl Experiment {
             unknown: verdict.unknown,
             lost: verdict.lost,
             applied_twice: verdict.applied_twice,
-            linearizable: verdict.doubt.is_none(),
+            linearizable: verdict.doubt.is_none() && verdict.out_of_order == 0,
             histories_equal: verdict.histories_equal && !histories.is_empty(),
             failover_ms: Failover::of(failovers),
-            seed: chaos.seed,
+            seed,
             problem,
             folder,
         })

@@ -3,25 +3,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::lab::linear::{Operation, check};
-use crate::machine::kv::{KvCommand, KvStore};
-use crate::paxos::{Answer, AnyStateMachine, Decree, Done, RequestId};
+use super::workload::Workload;
+use crate::paxos::{Answer, Decree, Done, Instance, RequestId};
 
-/// The most steps of the linearizability search, for each key.
-const BUDGET: u64 = 100_000_000;
-
-/// One request, and the answer to it.
+/// One request of a client, and what it was told.
 #[derive(Clone, Debug)]
-pub struct Endpoint {
-    /// The command, the reply and their times.
-    pub operation: Operation,
-    /// The name under which it was asked last; `None` if it was never sent.
+pub struct Exchange {
+    /// The client.
+    pub client: u64,
+    /// The command that it asked for.
+    pub command: Vec<u8>,
+    /// The time at which it asked: nanoseconds since the experiment began.
+    pub asked: u64,
+    /// The time at which it was told, or gave up.
+    pub answered: u64,
+    /// The name under which it asked last; none if nobody could be asked.
     pub id: Option<RequestId>,
-    /// The outcome that the client was told.
+    /// What it was told.
     pub told: Told,
 }
 
-/// The outcome of a request, as the client was told.
+/// The word that a client has of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Told {
     /// Done.
@@ -30,17 +32,6 @@ pub enum Told {
     Rejected,
     /// Outcome unknown.
     Unknown,
-}
-
-impl Told {
-    /// True if the command may have changed or read the store.
-    fn may_have_effect(&self) -> bool {
-        match self {
-            Told::Done(done) => done.answer != Answer::Panicked,
-            Told::Unknown => true,
-            Told::Rejected => false,
-        }
-    }
 }
 
 /// A leader's history: the chosen decrees, each with true if it was applied there.
@@ -65,7 +56,9 @@ pub struct Verdict {
     pub wrong_answers: u64,
     /// True if all leaders have the same history.
     pub histories_equal: bool,
-    /// The reason why the clients' operations are not known to be linearizable, if they are not.
+    /// Applied before another that had been answered when this was asked for.
+    pub out_of_order: u64,
+    /// The fault that the workload's own judge finds, if it finds one.
     pub doubt: Option<String>,
 }
 
@@ -76,30 +69,30 @@ impl Verdict {
     }
 
     fn faults(&self) -> u64 {
-        self.lost + self.applied_twice + self.done_after_all + self.wrong_answers
+        self.lost
+            + self.applied_twice
+            + self.done_after_all
+            + self.wrong_answers
+            + self.out_of_order
     }
 }
 
-/// Judges the answers to clients by the leaders' histories, and by linearizability alone.
-pub fn judge(asked: &[Endpoint], histories: &[History]) -> Verdict {
-    let told =
-        |wanted: fn(&Told) -> bool| asked.iter().filter(|asked| wanted(&asked.told)).count() as u64;
-    let operations: Vec<Operation> = asked
-        .iter()
-        .filter(|asked| asked.told.may_have_effect())
-        .map(|asked| asked.operation.clone())
-        .collect();
+/// Judges the answers to clients by the leaders' histories, and by the workload's own judge.
+pub fn judge(workload: &impl Workload, exchanges: &[Exchange], histories: &[History]) -> Verdict {
+    let told = |wanted: fn(&Told) -> bool| exchanges.iter().filter(|it| wanted(&it.told)).count();
     let mut verdict = Verdict {
-        acknowledged: told(|told| matches!(told, Told::Done(_))),
-        unknown: told(|told| *told == Told::Unknown),
+        acknowledged: told(|told| matches!(told, Told::Done(_))) as u64,
+        unknown: told(|told| *told == Told::Unknown) as u64,
         histories_equal: histories.windows(2).all(|pair| pair.first() == pair.last()),
-        doubt: check(&operations, BUDGET).err().map(|doubt| doubt.to_string()),
+        out_of_order: out_of_order(exchanges),
+        doubt: workload.judge(exchanges),
         ..Verdict::default()
     };
-    let applied: Vec<Applied> = histories.iter().map(|history| Applied::of(history)).collect();
+    let applied: Vec<Applied> =
+        histories.iter().map(|history| Applied::of(workload, history)).collect();
     let twice: BTreeSet<&Arc<[u8]>> = applied.iter().flat_map(|a| &a.twice).collect();
     verdict.applied_twice = twice.len() as u64;
-    for Endpoint { id, told, .. } in asked {
+    for Exchange { id, told, .. } in exchanges {
         let Some(id) = id else { continue };
         match told {
             Told::Unknown => {}
@@ -124,33 +117,53 @@ pub fn judge(asked: &[Endpoint], histories: &[History]) -> Verdict {
     verdict
 }
 
-/// True for a command whose payload occurs once only: all written values differ.
-fn writes(payload: &[u8]) -> bool {
-    let command = KvCommand::decode(payload);
-    matches!(command, Some(KvCommand::Put { .. } | KvCommand::CompareAndSet { .. }))
+/// Counts the requests that were applied before one that had been answered when they were asked for.
+fn out_of_order(exchanges: &[Exchange]) -> u64 {
+    let done = |it: &Exchange| match &it.told {
+        Told::Done(done) => Some((it.asked, it.answered, done.position)),
+        _ => None,
+    };
+    let done: Vec<(u64, u64, u64)> = exchanges.iter().filter_map(done).collect();
+    let mut answered: Vec<(u64, u64)> =
+        done.iter().map(|(_, at, position)| (*at, *position)).collect();
+    answered.sort_unstable();
+    // The last position that is known at each answer.
+    let mut last = 0;
+    for (_, position) in &mut answered {
+        last = last.max(*position);
+        *position = last;
+    }
+    let overtook = |(asked, _, position): &&(u64, u64, u64)| {
+        let earlier = answered.partition_point(|(at, _)| at < asked);
+        let known = earlier.checked_sub(1).and_then(|at| answered.get(at));
+        known.is_some_and(|(_, last)| last > position)
+    };
+    done.iter().filter(overtook).count() as u64
 }
 
-/// The commands applied in a history, with the answers of a store of our own.
+/// What a history says that was applied, and what a machine of our own answers.
 struct Applied {
     done: BTreeMap<RequestId, Done>,
-    /// The payloads that were applied more than once.
+    /// The commands that were applied more than once.
     twice: BTreeSet<Arc<[u8]>>,
 }
 
 impl Applied {
-    fn of(history: &[(Decree, bool)]) -> Self {
-        let mut machine = AnyStateMachine::new(KvStore::default());
-        let (mut done, mut written, mut twice) =
-            (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
-        let applied = (0..).map(crate::paxos::Instance).zip(history);
-        let applied = applied.filter(|(_, (_, applied))| *applied);
+    fn of(workload: &impl Workload, history: &[(Decree, bool)]) -> Self {
+        let mut machine = workload.machine();
+        let (mut done, mut unique, mut twice) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        let applied = (0..).map(Instance).zip(history).filter(|(_, (_, applied))| *applied);
         for (position, (instance, (decree, _))) in (0..).zip(applied) {
             let Some(command) = decree.command() else { continue };
-            // This store never panics. If it did, its answers would be wrong from here on.
-            let answer = machine.apply(&command.payload).unwrap_or(Answer::Panicked);
-            let again = done.insert(command.id, Done { instance, position, answer }).is_some();
             let payload = Arc::clone(&command.payload);
-            if again || (writes(&payload) && !written.insert(Arc::clone(&payload))) {
+            let before = machine.clone();
+            let answer = machine.apply(&payload).unwrap_or_else(|_| {
+                machine = before;
+                Answer::Panicked
+            });
+            let again = done.insert(command.id, Done { instance, position, answer }).is_some();
+            let is_unique = workload.is_unique(&payload);
+            if again || (is_unique && !unique.insert(Arc::clone(&payload))) {
                 twice.insert(payload);
             }
         }
@@ -161,8 +174,9 @@ impl Applied {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::kv::KvReply;
-    use crate::paxos::{ClientId, Command, Instance};
+    use crate::lab::chaos::store::StoreWorkload;
+    use crate::machine::kv::{KvCommand, KvReply, KvStore};
+    use crate::paxos::{AnyStateMachine, ClientId, Command};
 
     fn id(sequence: u64) -> RequestId {
         RequestId { client: ClientId::original(1), sequence }
@@ -178,18 +192,21 @@ mod tests {
     }
 
     /// Three correct puts, one after another: the answers and the history.
-    fn sound() -> (Vec<Endpoint>, History) {
+    fn sound() -> (Vec<Exchange>, History) {
         let history: History = (0..3).map(|n| (decree(n), true)).collect();
         let mut machine = AnyStateMachine::new(KvStore::default());
         let asked = (0..3).map(|n| {
-            let answer = machine.apply(&put(n).encode().unwrap()).unwrap();
-            let Answer::Reply(bytes) = &answer else { unreachable!() };
-            let outcome = Some((10 * n + 5, KvReply::decode(bytes).unwrap()));
-            let operation = Operation { client: 1, command: put(n), start: 10 * n, outcome };
+            let command = put(n).encode().unwrap();
+            let answer = machine.apply(&command).unwrap();
             let told = Told::Done(Done { instance: Instance(n), position: n, answer });
-            Endpoint { operation, id: Some(id(n)), told }
+            let (asked, answered) = (10 * n, 10 * n + 5);
+            Exchange { client: 1, command, asked, answered, id: Some(id(n)), told }
         });
         (asked.collect(), history)
+    }
+
+    fn judge(exchanges: &[Exchange], histories: &[History]) -> Verdict {
+        super::judge(&StoreWorkload::new(1), exchanges, histories)
     }
 
     #[test]
@@ -234,7 +251,6 @@ mod tests {
         asked[2].told = Told::Rejected;
         assert_eq!(judge(&asked, std::slice::from_ref(&history)).done_after_all, 1);
         asked[2].told = Told::Unknown;
-        asked[2].operation.outcome = None;
         let verdict = judge(&asked, &[history]);
         assert!(verdict.holds() && verdict.unknown == 1, "{verdict:?}");
     }
@@ -254,10 +270,8 @@ mod tests {
     #[test]
     fn an_answer_whose_reply_is_not_kept_is_right() {
         let (mut asked, history) = sound();
-        let Endpoint { operation, told: Told::Done(done), .. } = &mut asked[1] else {
-            unreachable!()
-        };
-        (done.answer, operation.outcome) = (done.answer.without_reply(), None);
+        let Told::Done(done) = &mut asked[1].told else { unreachable!() };
+        done.answer = done.answer.without_reply();
         assert!(matches!(done.answer, Answer::NotKept(_)));
         let verdict = judge(&asked, &[history.clone(), history]);
         assert!(verdict.holds() && verdict.acknowledged == 3, "{verdict:?}");
@@ -269,7 +283,6 @@ mod tests {
         let (mut asked, history) = sound();
         let Told::Done(done) = &mut asked[2].told else { unreachable!() };
         done.answer = Answer::Panicked;
-        asked[2].operation.outcome = None;
         let verdict = judge(&asked, &[history]);
         assert!(verdict.wrong_answers == 1 && verdict.doubt.is_none(), "{verdict:?}");
     }
@@ -277,8 +290,19 @@ mod tests {
     #[test]
     fn a_story_that_no_store_can_tell_is_doubted() {
         let (mut asked, history) = sound();
-        asked[2].operation.outcome = Some((25, KvReply::Replaced(None)));
+        let Told::Done(done) = &mut asked[2].told else { unreachable!() };
+        done.answer = Answer::Reply(KvReply::Replaced(None).encode().into());
         let verdict = judge(&asked, &[history]);
         assert!(!verdict.holds() && verdict.doubt.is_some(), "{verdict:?}");
+    }
+
+    #[test]
+    fn a_command_before_one_that_had_been_answered_is_out_of_order() {
+        let (mut asked, history) = sound();
+        (asked[0].asked, asked[0].answered) = (16, 19);
+        let verdict = judge(&asked, std::slice::from_ref(&history));
+        assert!(!verdict.holds() && verdict.out_of_order == 1, "{verdict:?}");
+        asked[0].asked = 15;
+        assert_eq!(judge(&asked, &[history]).out_of_order, 0, "both at the same time");
     }
 }

@@ -100,6 +100,7 @@ fn a_length_that_is_not_true_is_no_command() {
             let reply = store.apply(&bytes);
             let understood = KvCommand::decode(&bytes).is_some();
             assert_eq!(reply == no_command, !understood, "{bytes:?}");
+            assert_eq!(KvCommand::decode_owned(&bytes).is_some(), understood, "{bytes:?}");
         }
     }
     assert!(store.0.iter().all(|(key, value)| key.len() + value.len() < 1000));

@@ -166,6 +166,7 @@ const RETRY: System = System {
         clients: &[RETRYING],
         crashes: Crashes::NONE,
         quorums: &Quorums::Sizes { phase1: 1, phase2: 2 },
+        machine: None,
         window: u64::MAX,
         waiting: usize::MAX,
         client_window: u64::MAX,
@@ -182,6 +183,7 @@ const RETRY: System = System {
 const RETRYING: ClientBounds = ClientBounds {
     first: LeaderId(0),
     commands: 1,
+    payloads: &[],
     at_once: 1,
     timers: &[Timer::Retry],
     is_original: true,
