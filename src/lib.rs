@@ -53,6 +53,7 @@ pub use cluster::driver::ClientError;
 pub use cluster::health::{Finding, Health, State as HealthState, judge};
 pub use cluster::member::{Conditions, Member, MemberError, RoleKind, RunningRole};
 pub use cluster::pending::Pending;
+pub use cluster::request_name::{NoRequestName, RequestName};
 pub use cluster::shared_client::{MOST_BYTES, MOST_REQUESTS, SharedClient};
 pub use cluster::status_client::{Endpoint, Found, StatusClient, StatusError};
 pub use machine::Machine;

@@ -59,11 +59,34 @@ impl Client {
         self.wait(handle)
     }
 
+    /// A name for a request that is not asked for yet. Whoever writes it down before it asks by
+    /// [`ask_again`](Self::ask_again) can ask again whatever happens, to either side, and have the command
+    /// applied once. It is good for a [`lease`](crate::paxos::Limits::lease) from now on.
+    pub fn name(&mut self, within: Duration) -> Result<RequestId, ClientError> {
+        let deadline = self.driver.now() + within.min(LONGEST);
+        let (session, handle) = self.driver.name(deadline)?;
+        loop {
+            while let Some((named, id)) = self.driver.next_named() {
+                if named == handle {
+                    return Ok(id);
+                }
+            }
+            while let Some((key, settled)) = self.driver.next_settled() {
+                if let Outcome::Rejected(reason) = settled.outcome
+                    && (key, settled.handle) == (session, handle)
+                {
+                    return Err(ClientError::Unnamed(reason));
+                }
+            }
+            self.driver.turn(self.driver.now() + LONGEST)?;
+        }
+    }
+
     fn wait(&mut self, handle: Handle) -> Result<Outcome, ClientError> {
         self.last = None;
         loop {
-            while let Some((_, settled)) = self.driver.next_settled() {
-                if settled.handle == handle {
+            while let Some((key, settled)) = self.driver.next_settled() {
+                if (key, settled.handle) == (self.session, handle) {
                     self.last = settled.id;
                     return Ok(settled.outcome);
                 }

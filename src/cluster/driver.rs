@@ -8,6 +8,7 @@
 //! but there.
 
 mod outbox;
+mod patience;
 mod timers;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -18,10 +19,13 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use self::outbox::Outbox;
+use self::patience::Patience;
 use self::timers::{Due, Timers};
 use super::config::ClusterConfig;
 use super::net::{Inbox, Net};
-use crate::paxos::{Asking, Handle, LeaderId, Message, RequestId, Session, Settled};
+use crate::paxos::{
+    Asking, Handle, LeaderId, Message, Outcome, Rejected, RequestId, Session, Settled,
+};
 use crate::runtime::notice::Notice;
 use crate::runtime::party::Party;
 use crate::runtime::wire::{Kind, Opened, WireError};
@@ -31,9 +35,6 @@ use crate::runtime::wire::{Kind, Opened, WireError};
 /// unknown. A lease of 262,144 instances lasts three seconds at the highest rate that was measured, and
 /// the next one costs a round trip.
 const REST: Duration = Duration::from_secs(1);
-
-/// The shortest time between two retries.
-const SHORTEST: Duration = Duration::from_millis(1);
 
 /// The reason why a client cannot go on.
 #[derive(Debug, Error)]
@@ -54,6 +55,9 @@ pub enum ClientError {
         /// The bytes of their commands.
         bytes: usize,
     },
+    /// No leader gives a name.
+    #[error("no name was given: {0}")]
+    Unnamed(Rejected),
     /// The client has ended before, for this reason.
     #[error("the client has ended: {0}")]
     Ended(String),
@@ -68,8 +72,7 @@ pub(crate) struct SessionKey(usize);
 pub(crate) struct Driver {
     net: Arc<Net>,
     inbox: Inbox,
-    /// The time that one leader is waited for.
-    patience: Duration,
+    patience: Patience,
     /// The most unanswered requests of a session.
     window: u64,
     sessions: Vec<Driven>,
@@ -81,6 +84,9 @@ pub(crate) struct Driver {
     alarms: BTreeSet<(Instant, SessionKey)>,
     outbox: Outbox,
     settled: VecDeque<(SessionKey, Settled)>,
+    named: VecDeque<(Handle, RequestId)>,
+    /// The session that names requests, which others ask for.
+    naming: Option<SessionKey>,
     /// Words of somebody else who is where a leader should be.
     stranger: Option<String>,
 }
@@ -98,11 +104,11 @@ struct Driven {
 impl Driver {
     /// A driver without sessions, at this network of a cluster.
     pub(crate) fn new(net: Arc<Net>, config: &ClusterConfig) -> Self {
-        let patience = config.timing.retry.as_ref().map_or(Duration::from_millis(100), |r| r.start);
+        let least = config.timing.retry.as_ref().map_or(Duration::from_millis(100), |r| r.start);
         Driver {
             net,
             inbox: Inbox::default(),
-            patience,
+            patience: Patience::new(least),
             window: config.limits.client_window,
             sessions: Vec::new(),
             numbers: BTreeMap::new(),
@@ -110,6 +116,8 @@ impl Driver {
             alarms: BTreeSet::new(),
             outbox: Outbox::default(),
             settled: VecDeque::new(),
+            named: VecDeque::new(),
+            naming: None,
             stranger: None,
         }
     }
@@ -175,12 +183,31 @@ impl Driver {
     ) -> Result<Handle, ClientError> {
         self.ring()?;
         let mut handle = Handle(0);
-        self.resumed.insert(id, key);
         self.ask(key, |session, asking| {
             handle = session.resume(id, payload, asking);
             Some((handle, deadline))
         })?;
         Ok(handle)
+    }
+
+    /// Asks for the name of a request that is not asked for yet; it is waited for until the deadline. Returns
+    /// the session that asks, too, in which it ends if there is no name.
+    pub(crate) fn name(&mut self, deadline: Instant) -> Result<(SessionKey, Handle), ClientError> {
+        let naming = self.naming.map_or_else(|| self.new_session(), Ok);
+        let key = *self.naming.insert(naming?);
+        // Each name is good for a whole lease.
+        self.do_due(key, Due::Close)?;
+        let mut handle = Handle(0);
+        self.ask(key, |session, asking| {
+            handle = session.name(asking);
+            Some((handle, deadline))
+        })?;
+        Ok((key, handle))
+    }
+
+    /// A name that was asked for.
+    pub(crate) fn next_named(&mut self) -> Option<(Handle, RequestId)> {
+        self.named.pop_front()
     }
 
     /// Gives up all requests that are unanswered.
@@ -204,7 +231,7 @@ impl Driver {
     pub(crate) fn turn(&mut self, until: Instant) -> Result<(), ClientError> {
         self.ring()?;
         self.flush();
-        if !self.settled.is_empty() {
+        if !self.settled.is_empty() || !self.named.is_empty() {
             return Ok(());
         }
         let until = self.alarms.first().map_or(until, |(at, _)| until.min(*at));
@@ -262,19 +289,31 @@ impl Driver {
         let Some(driven) = self.sessions.get_mut(key.0) else { return Ok(()) };
         let mut asking = Asking::default();
         if let Some((handle, deadline)) = input(&mut driven.session, &mut asking) {
-            driven.timers.wait(handle, deadline);
+            driven.timers.wait(handle, now, deadline);
         }
-        let Asking { sends, settled, retry, .. } = asking;
+        let Asking { sends, settled, named, retry, .. } = asking;
         for (leader, message) in sends {
+            if let Message::Request(command) = &message
+                && command.id.client.number != driven.session.number()
+            {
+                self.resumed.insert(command.id, key);
+            }
             self.outbox.push(&self.net, key, (leader, &message))?;
         }
         for settled in settled {
-            driven.timers.end(settled.handle);
+            let since = driven.timers.end(settled.handle);
+            if let (Some(since), Outcome::Done(_)) = (since, &settled.outcome) {
+                self.patience.note(now.saturating_duration_since(since));
+            }
             settled.id.and_then(|id| self.resumed.remove(&id));
             self.settled.push_back((key, settled));
         }
+        for (handle, id) in named {
+            driven.timers.end(handle);
+            self.named.push_back((handle, id));
+        }
         if let Some(is_set) = retry {
-            let wait = retry_after(self.patience, driven.is_cut_off);
+            let wait = self.patience.until_retry(driven.is_cut_off);
             driven.timers.set_retry(is_set.then(|| now + wait));
         }
         let is_at_rest = driven.session.is_idle() && driven.session.client().is_some();
@@ -327,21 +366,15 @@ impl Driver {
     /// Sends all that is to be sent. A leader that cannot be reached is not waited for.
     fn flush(&mut self) {
         let (now, mut cut_off) = (self.now(), Vec::new());
-        let (sessions, patience) = (&mut self.sessions, self.patience);
+        let (sessions, patience) = (&mut self.sessions, &self.patience);
         self.outbox.flush(&self.net, |key, is_sent| {
             let Some(driven) = sessions.get_mut(key.0) else { return };
             driven.is_cut_off = !is_sent;
             if !is_sent {
-                driven.timers.hurry(now + retry_after(patience, true));
+                driven.timers.hurry(now + patience.until_retry(true));
                 cut_off.push(key);
             }
         });
         cut_off.into_iter().for_each(|key| self.arm(key));
     }
-}
-
-/// The time until the next retry. A request is sent again at the second one after it was sent, so that it
-/// is half of the time that a leader is waited for.
-fn retry_after(patience: Duration, is_cut_off: bool) -> Duration {
-    (if is_cut_off { patience / 20 } else { patience / 2 }).max(SHORTEST)
 }

@@ -7,6 +7,7 @@ pub mod health;
 pub mod member;
 pub(crate) mod net;
 pub mod pending;
+pub mod request_name;
 mod resolver;
 pub mod shared_client;
 pub mod status_client;

@@ -97,7 +97,8 @@ impl SharedClient {
     }
 
     /// Asks what became of a request, and for it to be done if it was not: see
-    /// [`Client::ask_again`](super::client::Client::ask_again).
+    /// [`Client::ask_again`](super::client::Client::ask_again). Its name is one that
+    /// [`Pending::request`] or [`Client::name`](super::client::Client::name) gave.
     pub fn ask_again(
         &self,
         request: RequestId,
@@ -216,5 +217,13 @@ impl Worker {
                 settler.settle(settled.id, settled.outcome.clone());
             }
         }
+    }
+}
+
+#[cfg(test)]
+impl SharedClient {
+    /// Stands for the client's thread: nothing is left of it once that has ended.
+    pub(crate) fn thread(&self) -> std::sync::Weak<impl Sized + use<>> {
+        Arc::downgrade(&self.0.0)
     }
 }

@@ -46,6 +46,7 @@ mod outcome;
 pub mod pending;
 pub mod quorum;
 mod renaming;
+mod route;
 mod rules;
 mod session;
 pub mod sessions;

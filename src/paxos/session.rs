@@ -14,6 +14,7 @@ use super::command::{ClientId, Command, Instance, RequestId};
 use super::limits::MAX_COMMAND;
 use super::message::{Message, Refusal};
 use super::outcome::{Outcome, Rejected, Verdict};
+use super::route::Route;
 use super::rules::{PAXOS, Rules};
 
 /// Stands for one request towards whoever made it; never used twice.
@@ -40,6 +41,8 @@ pub struct Asking<'a> {
     pub sends: Vec<(LeaderId, Message)>,
     /// Requests that have ended. Nothing more is heard of them.
     pub settled: Vec<Settled>,
+    /// Names that were asked for. They end so.
+    pub named: Vec<(Handle, RequestId)>,
     /// The retry timer is to be set anew, or cancelled; none if it stays as it is.
     pub retry: Option<bool>,
 }
@@ -47,7 +50,7 @@ pub struct Asking<'a> {
 impl<'a> Asking<'a> {
     /// Nothing is wanted yet, and these rules decide.
     pub fn by(rules: &'a Rules) -> Self {
-        Asking { rules, sends: Vec::new(), settled: Vec::new(), retry: None }
+        Asking { rules, sends: Vec::new(), settled: Vec::new(), named: Vec::new(), retry: None }
     }
 }
 
@@ -71,8 +74,8 @@ pub struct Session {
     /// The next handle, and the sequence of the request that it stands for. Invariant: only grows,
     /// whatever the lease; so a client's number and a sequence name one request for ever.
     next: u64,
-    /// Never sent, in order.
-    waiting: VecDeque<(Handle, Arc<[u8]>)>,
+    /// Never sent, in order. One without a command wants a name, and nothing else.
+    waiting: VecDeque<(Handle, Option<Arc<[u8]>>)>,
     /// Sent, and not answered.
     sent: BTreeMap<RequestId, Sent>,
     route: Route,
@@ -105,57 +108,6 @@ struct Sent {
     overdue: bool,
 }
 
-/// The leader that requests go to.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Route {
-    /// How many leaders there are.
-    leaders: u16,
-    leader: LeaderId,
-    /// The leader that the last retry went to. Hints do not move it, so that wrong ones cannot
-    /// keep a client away from the primary: retries reach every leader in turn.
-    turn: LeaderId,
-    /// A hint was followed since the last retry.
-    redirected: bool,
-    /// The leader that had not answered at the last retry.
-    silent: Option<LeaderId>,
-}
-
-impl Route {
-    fn after(&self, leader: LeaderId) -> LeaderId {
-        LeaderId((leader.0 + 1) % self.leaders.max(1))
-    }
-
-    /// Nobody has answered in time: the next leader is asked.
-    fn pass_over(&mut self) {
-        self.silent = Some(self.leader);
-        self.turn = self.after(self.turn);
-        self.leader = self.turn;
-    }
-
-    /// A leader says that another is primary; true if what it was asked is to be sent on. One hint
-    /// is followed between two retries, so that leaders that name one another do not keep a client
-    /// running. One that names the leader that has just been silent is outdated: then the next is
-    /// asked.
-    fn follow(&mut self, from: LeaderId, hint: Option<LeaderId>) -> bool {
-        if from != self.leader {
-            // Another answer has moved the route meanwhile; this request comes along.
-            return true;
-        }
-        let is_news = |hint: &LeaderId| *hint != self.leader && hint.0 < self.leaders;
-        let Some(hint) = hint.filter(|hint| !self.redirected && is_news(hint)) else {
-            return false;
-        };
-        if self.silent == Some(hint) {
-            self.turn = self.after(self.leader);
-            self.leader = self.turn;
-        } else {
-            self.leader = hint;
-        }
-        self.redirected = true;
-        true
-    }
-}
-
 impl Session {
     /// A session of the client with this number, closed. It asks `first` of so many leaders first.
     pub fn new(number: u128, first: LeaderId, leaders: usize, window: u64) -> Self {
@@ -168,7 +120,7 @@ impl Session {
             next: 0,
             waiting: VecDeque::new(),
             sent: BTreeMap::new(),
-            route: Route { leaders, leader: first, turn: first, redirected: false, silent: None },
+            route: Route::new(leaders, first),
         }
     }
 
@@ -192,7 +144,7 @@ impl Session {
 
     /// The leader that requests go to.
     pub fn leader(&self) -> LeaderId {
-        self.route.leader
+        self.route.leader()
     }
 
     /// True if no request is unanswered.
@@ -213,8 +165,20 @@ impl Session {
             let outcome = Outcome::Rejected(Rejected::TooLarge);
             asking.settled.push(Settled { handle, id: None, outcome });
         } else {
-            self.waiting.push_back((handle, payload));
+            self.waiting.push_back((handle, Some(payload)));
         }
+        self.go_on(idle, asking);
+        handle
+    }
+
+    /// Asks for the name of a request that is not asked for yet: whoever writes it down before it
+    /// [resumes](Self::resume) the request can do so again, whatever happens.
+    ///
+    /// It must be resumed by another session than this one, whose later requests would say that it is
+    /// acknowledged.
+    pub fn name(&mut self, asking: &mut Asking) -> Handle {
+        let (idle, handle) = (self.is_idle(), self.number_next());
+        self.waiting.push_back((handle, None));
         self.go_on(idle, asking);
         handle
     }
@@ -228,6 +192,11 @@ impl Session {
     pub fn resume(&mut self, id: RequestId, payload: Arc<[u8]>, asking: &mut Asking) -> Handle {
         if let Some(sent) = self.sent.get(&id) {
             return sent.handle;
+        }
+        if payload.len() > MAX_COMMAND {
+            let (handle, outcome) = (self.number_next(), Outcome::Rejected(Rejected::TooLarge));
+            asking.settled.push(Settled { handle, id: None, outcome });
+            return handle;
         }
         if id.client.number == self.number {
             self.next = self.next.max(id.sequence.saturating_add(1));
@@ -294,12 +263,7 @@ impl Session {
         let overdue = |sent: &(&RequestId, &Sent)| sent.1.overdue;
         let again: Vec<RequestId> = self.sent.iter().filter(overdue).map(|(id, _)| *id).collect();
         let open_again = matches!(self.lease, Lease::Opening { overdue: true, .. });
-        if open_again || !again.is_empty() {
-            self.route.pass_over();
-        } else {
-            self.route.silent = None;
-        }
-        self.route.redirected = false;
+        self.route.retry(open_again || !again.is_empty());
         if open_again {
             self.open(asking);
         }
@@ -337,7 +301,7 @@ impl Session {
             Verdict::Later => {}
             Verdict::Anew => {
                 let sent = self.sent.remove(&id);
-                self.waiting.extend(sent.map(|sent| (sent.handle, sent.payload)));
+                self.waiting.extend(sent.map(|sent| (sent.handle, Some(sent.payload))));
             }
         }
     }
@@ -385,7 +349,7 @@ impl Session {
             Lease::Closed | Lease::Opening { .. } => {}
         }
         if self.is_idle() {
-            self.route = Route { redirected: false, silent: None, ..self.route.clone() };
+            self.route.rest();
         }
         if was_idle != self.is_idle() {
             asking.retry = Some(was_idle);
@@ -403,6 +367,10 @@ impl Session {
             let Some((handle, payload)) = self.waiting.pop_front_if(|_| span < self.window) else {
                 return;
             };
+            let Some(payload) = payload else {
+                asking.named.push((handle, id));
+                continue;
+            };
             let acknowledged = (asking.rules.acknowledges)(oldest.sequence, id.sequence);
             self.sent.insert(id, Sent { handle, acknowledged, payload, overdue: false });
             self.send(id, asking);
@@ -412,10 +380,10 @@ impl Session {
     fn send(&self, id: RequestId, asking: &mut Asking) {
         let Some(Sent { acknowledged, payload, .. }) = self.sent.get(&id) else { return };
         let command = Command { id, acknowledged: *acknowledged, payload: Arc::clone(payload) };
-        asking.sends.push((self.route.leader, Message::Request(command)));
+        asking.sends.push((self.route.leader(), Message::Request(command)));
     }
 
     fn open(&self, asking: &mut Asking) {
-        asking.sends.push((self.route.leader, Message::Open { number: self.number }));
+        asking.sends.push((self.route.leader(), Message::Open { number: self.number }));
     }
 }

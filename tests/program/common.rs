@@ -116,9 +116,14 @@ impl Member {
 
     /// Asks it to stop, as an operating system does.
     pub(crate) fn terminate(self) -> Option<i32> {
-        let id = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.signal("TERM");
         self.wait()
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let (signal, id) = (format!("-{name}"), self.process.id().to_string());
+        assert!(Command::new("kill").args([signal, id]).status().unwrap().success());
     }
 }
 

@@ -1,5 +1,6 @@
 //! Tests of the program from outside: real processes, real sockets, real disks.
 
+mod again;
 mod budget;
 mod certificate;
 mod chaos;

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::cli::Verdict;
 use crate::cli::bytes::{JsonBytes, quoted};
+use crate::cluster::request_name::RequestName;
 use crate::machine::Machine;
 use crate::machine::kv::{Bytes, KvCommand, KvReply};
 use crate::paxos::{Answer, Instance};
@@ -51,6 +52,8 @@ pub(super) struct Json<'t> {
     applied: bool,
     #[serde(flatten)]
     named: &'t Named,
+    /// The name of the request, by which it can be asked again; none of reads, and if it was never sent.
+    request: Option<String>,
     instance: Option<u64>,
     position: Option<u64>,
     /// The reason why it was not done, or why the outcome is unknown.
@@ -59,8 +62,12 @@ pub(super) struct Json<'t> {
 
 impl<'t> Json<'t> {
     /// The JSON of an answer; `at` is the instance and the position at which the command was
-    /// applied, if it was.
-    pub(super) fn new(at: Option<(Instance, u64)>, told: &'t Told) -> Self {
+    /// applied, if it was, and `name` that of the request.
+    pub(super) fn new(
+        at: Option<(Instance, u64)>,
+        name: Option<RequestName>,
+        told: &'t Told,
+    ) -> Self {
         Json {
             outcome: match (at, told.verdict) {
                 (Some(_), _) => "done",
@@ -69,6 +76,7 @@ impl<'t> Json<'t> {
             },
             applied: told.verdict == Verdict::Holds,
             named: &told.named,
+            request: name.map(|name| name.to_string()),
             instance: at.map(|(instance, _)| instance.0),
             position: at.map(|(_, position)| position),
             reason: (told.verdict != Verdict::Holds).then_some(&*told.words),
@@ -217,7 +225,7 @@ mod tests {
         let delete = KvCommand::Delete { key: key() };
         let shown = |command: &KvCommand, reply: KvReply| {
             let told = of_command(command, &Answer::Reply(reply.encode().into()));
-            let json = Json::new(Some((Instance(7), 6)), &told);
+            let json = Json::new(Some((Instance(7), 6)), None, &told);
             (told.words.clone(), serde_json::to_value(json).unwrap())
         };
         let there = |text: &[u8]| Some(text.to_vec());

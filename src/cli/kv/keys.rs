@@ -80,7 +80,7 @@ fn page(
 ) -> Result<(Vec<ByteBuf>, bool), Verdict> {
     let command = KvCommand::List { prefix: prefix.to_vec(), after, limit };
     let payload = command.encode().map_err(|error| fail(error, Verdict::BadUse))?;
-    let outcome = asker.ask(&payload).map_err(|error| fail(error, Verdict::NotDone))?;
+    let outcome = asker.ask(&payload, None).map_err(|error| fail(error, Verdict::NotDone))?;
     let told = match &outcome {
         Outcome::Done(Done { answer, .. }) => {
             if let Answer::Reply(bytes) = answer

@@ -19,6 +19,7 @@ use super::output::{fail, json, say, say_bytes, warn};
 use crate::cluster::client::Client;
 use crate::cluster::config::ClusterConfig;
 use crate::cluster::driver::ClientError;
+use crate::cluster::request_name::RequestName;
 use crate::machine::kv::KvCommand;
 use crate::paxos::{Answer, Done, Outcome, Unknown};
 
@@ -42,16 +43,28 @@ pub(super) fn seconds(text: &str) -> Result<f64, String> {
     if fits { Ok(seconds) } else { Err("take 0.001 to 86400 seconds".to_owned()) }
 }
 
+/// The option of commands that must not be done twice.
+#[derive(Debug, Parser)]
+struct Again {
+    /// Ask again for this request, whose outcome is unknown: it is done once, however often it is asked for.
+    /// Takes the name that was printed then, and all the other arguments as they were then.
+    #[arg(long, value_name = "NAME")]
+    again: Option<RequestName>,
+}
+
 /// Put a value under a key.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   synod put colour blue --config local/cluster.toml
+  synod put colour blue --config local/cluster.toml --again 120-4f3a9c0b7d21e8564f3a9c0b7d21e856-0
   synod put photo - --config local/cluster.toml < photo.jpg")]
 pub(super) struct PutArgs {
     /// The key: any bytes.
     key: OsString,
     /// The value: any bytes. - stands for all of the standard input.
     value: OsString,
+    #[command(flatten)]
+    again: Again,
     #[command(flatten)]
     common: Common,
 }
@@ -80,6 +93,8 @@ pub(super) struct DeleteArgs {
     /// The key: any bytes.
     key: OsString,
     #[command(flatten)]
+    again: Again,
+    #[command(flatten)]
     common: Common,
 }
 
@@ -98,28 +113,30 @@ pub(super) struct CasArgs {
     #[arg(long)]
     expect: Option<OsString>,
     #[command(flatten)]
+    again: Again,
+    #[command(flatten)]
     common: Common,
 }
 
-pub(super) fn put(PutArgs { key, value, common }: PutArgs) -> Verdict {
+pub(super) fn put(PutArgs { key, value, again, common }: PutArgs) -> Verdict {
     match bytes::value(value) {
-        Ok(value) => run(&KvCommand::Put { key: bytes::of(key), value }, &common),
+        Ok(value) => run(&KvCommand::Put { key: bytes::of(key), value }, Some(&again), &common),
         Err(error) => fail(error, Verdict::BadUse),
     }
 }
 
 pub(super) fn get(GetArgs { key, common }: GetArgs) -> Verdict {
-    run(&KvCommand::Get { key: bytes::of(key) }, &common)
+    run(&KvCommand::Get { key: bytes::of(key) }, None, &common)
 }
 
-pub(super) fn delete(DeleteArgs { key, common }: DeleteArgs) -> Verdict {
-    run(&KvCommand::Delete { key: bytes::of(key) }, &common)
+pub(super) fn delete(DeleteArgs { key, again, common }: DeleteArgs) -> Verdict {
+    run(&KvCommand::Delete { key: bytes::of(key) }, Some(&again), &common)
 }
 
-pub(super) fn cas(CasArgs { key, value, expect, common }: CasArgs) -> Verdict {
+pub(super) fn cas(CasArgs { key, value, expect, again, common }: CasArgs) -> Verdict {
     let (key, expected) = (bytes::of(key), expect.map(bytes::of));
     match bytes::value(value) {
-        Ok(value) => run(&KvCommand::CompareAndSet { key, expected, value }, &common),
+        Ok(value) => run(&KvCommand::CompareAndSet { key, expected, value }, Some(&again), &common),
         Err(error) => fail(error, Verdict::BadUse),
     }
 }
@@ -136,26 +153,28 @@ pub(super) struct ProposeArgs {
     /// The command: any bytes. - stands for all of the standard input.
     command: OsString,
     #[command(flatten)]
+    again: Again,
+    #[command(flatten)]
     common: Common,
 }
 
-pub(super) fn propose(ProposeArgs { command, common }: ProposeArgs) -> Verdict {
+pub(super) fn propose(ProposeArgs { command, again, common }: ProposeArgs) -> Verdict {
     match (bytes::value(command), Asker::new(&common)) {
         (Err(error), _) => fail(error, Verdict::BadUse),
         (_, Err(verdict)) => verdict,
         (Ok(payload), Ok(mut asker)) => {
             let machine = asker.config.machine;
-            asker.ask_and_show(&payload, &|answer| answer::of_any(machine, answer))
+            asker.ask_and_show(&payload, Some(&again), &|answer| answer::of_any(machine, answer))
         }
     }
 }
 
-fn run(command: &KvCommand, common: &Common) -> Verdict {
+fn run(command: &KvCommand, again: Option<&Again>, common: &Common) -> Verdict {
     match (command.encode(), Asker::new(common)) {
         (Err(error), _) => fail(error, Verdict::BadUse),
         (_, Err(verdict)) => verdict,
         (Ok(payload), Ok(mut asker)) => {
-            asker.ask_and_show(&payload, &|answer| answer::of_command(command, answer))
+            asker.ask_and_show(&payload, again, &|answer| answer::of_command(command, answer))
         }
     }
 }
@@ -175,9 +194,13 @@ impl<'a> Asker<'a> {
         Ok(Asker { common, config, client })
     }
 
-    fn ask(&mut self, payload: &[u8]) -> Result<Outcome, ClientError> {
+    /// Asks for a command, or again for the request of this name.
+    fn ask(&mut self, payload: &[u8], again: Option<RequestName>) -> Result<Outcome, ClientError> {
         let within = Duration::from_secs_f64(self.common.timeout);
-        let outcome = self.client.propose(payload, within)?;
+        let outcome = match again {
+            Some(RequestName(id)) => self.client.ask_again(id, payload, within)?,
+            None => self.client.propose(payload, within)?,
+        };
         if !matches!(outcome, Outcome::Done(_)) {
             let stranger = self.client.stranger().map(str::to_owned);
             let causes = stranger.into_iter().chain(self.client.without_address());
@@ -186,22 +209,40 @@ impl<'a> Asker<'a> {
         Ok(outcome)
     }
 
-    fn ask_and_show(&mut self, payload: &[u8], reading: &dyn Fn(&Answer) -> Told) -> Verdict {
-        match self.ask(payload) {
+    /// Asks, and shows the answer. Whoever may ask again is told by which name.
+    fn ask_and_show(
+        &mut self,
+        payload: &[u8],
+        again: Option<&Again>,
+        reading: &dyn Fn(&Answer) -> Told,
+    ) -> Verdict {
+        match self.ask(payload, again.and_then(|it| it.again)) {
             Err(error) => fail(error, Verdict::NotDone),
-            Ok(outcome) => self.show(&outcome, reading),
+            Ok(outcome) => {
+                let name = again.and_then(|_| self.client.last_request().map(RequestName));
+                self.show(&outcome, name, reading)
+            }
         }
     }
 
-    fn show(&self, outcome: &Outcome, reading: &dyn Fn(&Answer) -> Told) -> Verdict {
-        let (at, told) = match outcome {
+    fn show(
+        &self,
+        outcome: &Outcome,
+        name: Option<RequestName>,
+        reading: &dyn Fn(&Answer) -> Told,
+    ) -> Verdict {
+        let (at, mut told) = match outcome {
             Outcome::Done(Done { instance, position, answer }) => {
                 (Some((*instance, *position)), reading(answer))
             }
             undone => (None, self.undone(undone)),
         };
+        if let (Outcome::Unknown(Unknown::Silence), Some(name)) = (outcome, name) {
+            told.words +=
+                &format!("; to ask again, without doing it twice: the same, and --again {name}");
+        }
         match (self.common.json, &told.value, told.verdict) {
-            (true, ..) => json(&Json::new(at, &told)),
+            (true, ..) => json(&Json::new(at, name, &told)),
             (false, Some(value), Verdict::Holds) if stdout().is_terminal() => {
                 say(for_terminal(value))
             }

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::cli::bytes::{JsonBytes, word};
+use crate::cluster::request_name::RequestName;
 use crate::machine::Machine;
 use crate::machine::kv::KvCommand;
 use crate::paxos::Decree;
@@ -116,7 +117,7 @@ impl<'d> Line<'d> {
                 None => Shown::Bytes { operation: "propose", bytes },
             },
         };
-        let request = command.map(|command| command.id.to_string());
+        let request = command.map(|command| RequestName(command.id).to_string());
         Line { instance, applied, request, shown }
     }
 }

@@ -21,10 +21,17 @@ pub(super) enum Due {
 pub(super) struct Timers {
     retry: Option<Instant>,
     close: Option<Instant>,
-    /// Invariant: the same as `deadline_of`, by time.
+    /// Invariant: those of `waits`, by time.
     deadlines: BTreeSet<(Instant, Handle)>,
-    /// The end of the wait for each request that is unanswered.
-    deadline_of: BTreeMap<Handle, Instant>,
+    /// The wait for each request that is unanswered.
+    waits: BTreeMap<Handle, Wait>,
+}
+
+/// The wait for a request.
+#[derive(Clone, Copy, Debug)]
+struct Wait {
+    since: Instant,
+    deadline: Instant,
 }
 
 impl Timers {
@@ -43,23 +50,23 @@ impl Timers {
         self.close = is_at_rest.then(|| self.close.unwrap_or(now + time));
     }
 
-    /// A request is waited for until then.
-    pub(super) fn wait(&mut self, handle: Handle, deadline: Instant) {
+    /// A request is waited for from now until then.
+    pub(super) fn wait(&mut self, handle: Handle, since: Instant, deadline: Instant) {
         self.end(handle);
-        self.deadline_of.insert(handle, deadline);
+        self.waits.insert(handle, Wait { since, deadline });
         self.deadlines.insert((deadline, handle));
     }
 
-    /// A request has ended.
-    pub(super) fn end(&mut self, handle: Handle) {
-        if let Some(deadline) = self.deadline_of.remove(&handle) {
-            self.deadlines.remove(&(deadline, handle));
-        }
+    /// A request has ended. The time from which on it was waited for.
+    pub(super) fn end(&mut self, handle: Handle) -> Option<Instant> {
+        let Wait { since, deadline } = self.waits.remove(&handle)?;
+        self.deadlines.remove(&(deadline, handle));
+        Some(since)
     }
 
     /// The requests that are waited for.
     pub(super) fn waited_for(&self) -> Vec<Handle> {
-        self.deadline_of.keys().copied().collect()
+        self.waits.keys().copied().collect()
     }
 
     /// The next time at which something is due.
@@ -94,11 +101,12 @@ mod tests {
         let at = |millis| start + Duration::from_millis(millis);
         assert_eq!((timers.next(), timers.take_due(at(9))), (None, None));
         timers.set_retry(Some(at(5)));
-        timers.wait(Handle(1), at(7));
-        timers.wait(Handle(2), at(4));
-        timers.wait(Handle(2), at(6));
-        timers.wait(Handle(3), at(1));
-        timers.end(Handle(3));
+        timers.wait(Handle(1), at(0), at(7));
+        timers.wait(Handle(2), at(0), at(4));
+        timers.wait(Handle(2), at(3), at(6));
+        timers.wait(Handle(3), at(0), at(1));
+        assert_eq!(timers.end(Handle(3)), Some(at(0)));
+        assert_eq!(timers.end(Handle(3)), None);
         assert_eq!((timers.next(), timers.take_due(at(4))), (Some(at(5)), None));
         let due: Vec<Due> = std::iter::from_fn(|| timers.take_due(at(6))).collect();
         assert_eq!(due, [Due::GiveUp(Handle(2)), Due::Retry]);
