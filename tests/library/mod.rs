@@ -3,6 +3,7 @@
 mod ahead;
 mod before;
 mod certificate;
+mod clients;
 mod cluster;
 mod common;
 mod config;
