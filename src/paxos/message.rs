@@ -40,18 +40,6 @@ pub enum Refusal {
     HistoryFull,
 }
 
-impl Refusal {
-    /// True if asking again is of no use: no leader takes the request any more.
-    pub fn is_final(self) -> bool {
-        match self {
-            Refusal::TooLarge | Refusal::HistoryFull | Refusal::Expired | Refusal::Forgotten => {
-                true
-            }
-            Refusal::Overloaded | Refusal::WindowExceeded => false,
-        }
-    }
-}
-
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

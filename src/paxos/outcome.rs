@@ -80,3 +80,28 @@ impl Refusal {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever is told that nobody knows any more stops asking; what is refused for now is asked again.
+    #[test]
+    fn a_refusal_ends_a_request_unless_it_is_for_now() {
+        let outcome = |refusal: Refusal| match refusal.verdict() {
+            Verdict::Settled(outcome) => Some(outcome),
+            Verdict::Later | Verdict::Anew => None,
+        };
+        let forgotten = Some(Outcome::Unknown(Unknown::Forgotten));
+        for (refusal, expected) in [
+            (Refusal::TooLarge, Some(Outcome::Rejected(Rejected::TooLarge))),
+            (Refusal::HistoryFull, Some(Outcome::Rejected(Rejected::HistoryFull))),
+            (Refusal::Expired, forgotten.clone()),
+            (Refusal::Forgotten, forgotten),
+            (Refusal::Overloaded, None),
+            (Refusal::WindowExceeded, None),
+        ] {
+            assert_eq!(outcome(refusal), expected, "{refusal}");
+        }
+    }
+}
