@@ -21,7 +21,19 @@ pub const MOST_REQUESTS: usize = 8192;
 /// The most bytes of commands of a shared client that have not ended.
 pub const MOST_BYTES: usize = 32 << 20;
 
-/// A client of a cluster that many threads share. Clones are the same client.
+/// A client of a cluster that many threads and tasks share. Clones are the same client.
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # use synod::{ClusterConfig, Outcome, SharedClient};
+/// # async fn ask(config: ClusterConfig) -> Result<(), Box<dyn std::error::Error>> {
+/// let (client, within) = (SharedClient::new(&config)?, Duration::from_secs(5));
+/// let (first, second) = (client.submit(b"one", within)?, client.submit(b"two", within)?);
+/// assert!(matches!(first.await, Outcome::Done(_))); // a task awaits it
+/// assert!(matches!(second.wait(), Outcome::Done(_))); // a thread waits for it
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// Its thread ends when the last clone is dropped and all that was asked for has ended, which it has at its
 /// deadline, at the latest.
