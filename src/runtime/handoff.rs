@@ -26,80 +26,82 @@ pub enum Wait<T> {
 }
 
 /// A queue of at most `bound` items. The calling thread becomes the receiver.
-pub fn queue<T: Threads, I: Debug + Send + 'static>(bound: usize) -> (Put<T, I>, Take<T, I>) {
+pub fn queue<T: Threads, I: Debug + Send + 'static>(
+    bound: usize,
+) -> (Sender<T, I>, Receiver<T, I>) {
     let (sender, receiver) = T::queue(bound);
-    let taker = T::Sleeper::current();
-    let put = Put { sender: Some(sender), taker: taker.clone() };
-    (put, Take { receiver, taker, stays: PhantomData })
+    let thread = T::Sleeper::current();
+    let sender = Sender { queue: Some(sender), thread: thread.clone() };
+    (sender, Receiver { queue: receiver, thread, stays: PhantomData })
 }
 
 /// The sending end, with the thread to wake. It is not [`Clone`]: the reader thread owns the only one.
 #[derive(Debug)]
-pub struct Put<T: Threads, I: Debug + Send + 'static> {
+pub struct Sender<T: Threads, I: Debug + Send + 'static> {
     /// `None` once this is being dropped.
-    sender: Option<T::Sender<I>>,
-    taker: T::Sleeper,
+    queue: Option<T::Sender<I>>,
+    thread: T::Sleeper,
 }
 
 /// The receiving end. It cannot leave the thread that made the queue, which is the one that is woken.
 #[derive(Debug)]
-pub struct Take<T: Threads, I: Debug + Send + 'static> {
-    receiver: T::Receiver<I>,
-    taker: T::Sleeper,
+pub struct Receiver<T: Threads, I: Debug + Send + 'static> {
+    queue: T::Receiver<I>,
+    thread: T::Sleeper,
     stays: PhantomData<*const ()>,
 }
 
-impl<T: Threads, I: Debug + Send + 'static> Put<T, I> {
+impl<T: Threads, I: Debug + Send + 'static> Sender<T, I> {
     /// Puts an item into the queue if there is room. Never blocks.
     pub fn offer(&self, item: I) -> Offer {
-        let Some(sender) = &self.sender else { return Offer::Closed };
+        let Some(queue) = &self.queue else { return Offer::Closed };
         if T::FAULT == Some(Fault::WakesBeforeItem) {
-            self.taker.wake();
-            return sender.try_send(item);
+            self.thread.wake();
+            return queue.try_send(item);
         }
-        let offer = sender.try_send(item);
-        self.taker.wake();
+        let offer = queue.try_send(item);
+        self.thread.wake();
         offer
     }
 }
 
 /// Closes the queue first, and then wakes the receiver to see it.
-impl<T: Threads, I: Debug + Send + 'static> Drop for Put<T, I> {
+impl<T: Threads, I: Debug + Send + 'static> Drop for Sender<T, I> {
     fn drop(&mut self) {
         if T::FAULT == Some(Fault::WakesBeforeEnd) {
-            self.taker.wake();
-            self.sender = None;
+            self.thread.wake();
+            self.queue = None;
             return;
         }
-        self.sender = None;
-        self.taker.wake();
+        self.queue = None;
+        self.thread.wake();
     }
 }
 
-impl<T: Threads, I: Debug + Send + 'static> Take<T, I> {
+impl<T: Threads, I: Debug + Send + 'static> Receiver<T, I> {
     /// Waits for an item until the deadline, or for ever if there is none.
     pub fn wait(&self, deadline: Option<Instant>) -> Wait<I> {
         loop {
-            match self.receiver.try_receive() {
+            match self.queue.try_receive() {
                 Look::Item(item) => return Wait::Item(item),
                 Look::Closed => return Wait::Closed,
                 Look::Empty => {}
             }
-            let left = deadline.map(|it| it.saturating_duration_since(self.taker.now()));
+            let left = deadline.map(|it| it.saturating_duration_since(self.thread.now()));
             if left.is_some_and(|left| left.is_zero()) {
                 return Wait::Deadline;
             }
             // An item put from here on leaves a token, which makes this return at once.
-            self.taker.sleep(left);
+            self.thread.sleep(left);
             if T::FAULT == Some(Fault::SleepsUnlooked) {
-                self.taker.sleep(left);
+                self.thread.sleep(left);
             }
         }
     }
 
     /// Takes an item, if there is one now.
     pub fn take(&self) -> Option<I> {
-        match self.receiver.try_receive() {
+        match self.queue.try_receive() {
             Look::Item(item) => Some(item),
             Look::Empty | Look::Closed => None,
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::counters::Counters;
-use super::handoff::{self, Put, Take, Wait};
+use super::handoff::{self, Receiver, Sender, Wait};
 use super::threads::{Fault, Flag, Offer, Threads};
 use crate::paxos::limits::MAX_DATAGRAM;
 
@@ -114,20 +114,20 @@ impl<T: Threads, S: Source> Pump<T, S> {
     /// too, and has ended when this returns.
     pub fn run<U: Turn>(self, turns: &mut U) -> End<U::Error> {
         let Pump { stopper, counters, queue } = self;
-        let (put, take) = handoff::queue::<T, Datagram>(queue);
-        let reader = Reader { put, stopper: stopper.clone(), counters: Arc::clone(&counters) };
+        let (sender, receiver) = handoff::queue::<T, Datagram>(queue);
+        let reader = Reader { sender, stopper: stopper.clone(), counters: Arc::clone(&counters) };
         let reader = match T::spawn("synod-reader", move || reader.run()) {
             Ok(reader) => reader,
             Err(error) => return End::Reader(Some(error)),
         };
         let panicked = StopOnPanic(&stopper);
-        let turned = take_turns::<T, U>(turns, &take, &stopper.stopped, &counters);
+        let turned = take_turns::<T, U>(turns, &receiver, &stopper.stopped, &counters);
         drop(panicked);
         if turned.is_err() && T::FAULT != Some(Fault::SilentEnd) {
             stopper.stop();
         }
         let read = T::join(reader);
-        while take.take().is_some() {
+        while receiver.take().is_some() {
             counters.abandoned.add(1);
         }
         match (turned, read) {
@@ -152,7 +152,7 @@ impl<T: Threads, S: Source> Drop for StopOnPanic<'_, T, S> {
 
 /// The reader thread. It owns the only sending end, so that the queue closes when it ends.
 struct Reader<T: Threads, S> {
-    put: Put<T, Datagram>,
+    sender: Sender<T, Datagram>,
     stopper: Stopper<T, S>,
     counters: Arc<Counters>,
 }
@@ -174,7 +174,7 @@ impl<T: Threads, S: Source> Reader<T, S> {
     /// Hands a datagram over and counts it. Returns false once the receiver is gone.
     fn hand_over(&self, datagram: Datagram) -> bool {
         self.counters.received.add(1);
-        let offer = self.put.offer(datagram);
+        let offer = self.sender.offer(datagram);
         if offer == Offer::Taken {
             self.counters.queued.add(1);
         } else if T::FAULT != Some(Fault::UncountedDrop) {
@@ -187,7 +187,7 @@ impl<T: Threads, S: Source> Reader<T, S> {
 /// The actor thread's loop: ends when the queue is closed, or a turn fails.
 fn take_turns<T: Threads, U: Turn>(
     turns: &mut U,
-    queue: &Take<T, Datagram>,
+    queue: &Receiver<T, Datagram>,
     stopped: &T::Flag,
     counters: &Counters,
 ) -> Result<(), U::Error> {
@@ -207,7 +207,7 @@ fn take_turns<T: Threads, U: Turn>(
     }
 }
 
-fn fill<T: Threads>(batch: &mut Vec<Datagram>, first: Datagram, queue: &Take<T, Datagram>) {
+fn fill<T: Threads>(batch: &mut Vec<Datagram>, first: Datagram, queue: &Receiver<T, Datagram>) {
     batch.push(first);
     while batch.len() < BATCH
         && let Some(next) = queue.take()
