@@ -7,6 +7,7 @@ use stateright::actor::Id;
 
 use super::ballot::Ballot;
 use super::command::{Decree, Instance};
+use super::invariants::{Invariants, holds};
 use super::message::{Message, Vote};
 use super::node::Setup;
 use super::quorum::AcceptorId;
@@ -36,9 +37,9 @@ pub struct Acceptor {
 /// The state of an acceptor. All of it but `recovered` is durable.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct State {
-    /// Invariant: only grows, and is saved before it is told.
+    /// Only grows, and is saved before it is told.
     promised: Ballot,
-    /// The last vote per instance. Invariant: its ballot only grows, and is at most `promised`.
+    /// The last vote per instance. Its ballot only grows, and is at most `promised`.
     votes: BTreeMap<Instance, (Ballot, Decree)>,
     /// The first instance without a vote. Follows from the votes.
     whole: Instance,
@@ -82,6 +83,25 @@ impl State {
     pub fn durable(&self) -> Storage {
         let promised = std::iter::once(Record::Promised(self.promised));
         Storage(promised.chain(self.votes().map(Record::Voted)).collect())
+    }
+
+    /// Checks the invariants of this state.
+    pub(super) fn invariants(&self) -> Invariants {
+        let bound = self.votes.values().all(|(ballot, _)| *ballot <= self.promised);
+        holds(bound, "a vote is under a higher ballot than was promised")?;
+        let whole = Instance(0).first_missing(&self.votes);
+        holds(self.whole == whole, "the first instance without a vote is another")?;
+        let before = self.recovered.is_none_or(|ballot| ballot <= self.promised);
+        holds(before, "it promised more before the crash than after")
+    }
+
+    /// Checks the invariants of the step from `before` to this state.
+    pub(super) fn follows(&self, before: &State) -> Invariants {
+        holds(self.promised >= before.promised, "a promise was taken back")?;
+        let stands = |(instance, (then, _)): (&Instance, &(Ballot, Decree))| {
+            self.votes.get(instance).is_some_and(|(now, _)| now >= then)
+        };
+        holds(before.votes.iter().all(stands), "a vote was taken back")
     }
 
     /// The ballot below which this acceptor no longer votes.
@@ -224,5 +244,54 @@ impl Acceptor {
             Audience::AllLeaders => step.broadcast(self.setup.members.leaders(), &accepted),
             Audience::Proposer => step.send(src, accepted),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ballot::LeaderId;
+    use super::*;
+
+    fn ballot(round: u32) -> Ballot {
+        Ballot { round, leader: LeaderId(0) }
+    }
+
+    impl State {
+        /// Votes for no-ops in these instances.
+        pub(in super::super) fn cast(&mut self, instances: std::ops::Range<u64>) {
+            for instance in instances.map(Instance) {
+                self.vote(Vote { instance, ballot: ballot(1), decree: Decree::Noop });
+            }
+        }
+    }
+
+    #[test]
+    fn a_broken_acceptor_is_found() {
+        let mut sound = State::default();
+        sound.cast(0..3);
+        sound.recovered = Some(ballot(1));
+        let broken = |breaks: fn(&mut State)| {
+            let mut state = sound.clone();
+            assert_eq!(state.invariants(), Ok(()));
+            breaks(&mut state);
+            state.invariants().unwrap_err()
+        };
+        assert!(broken(|it| it.promised = Ballot::NONE).contains("higher ballot"));
+        assert!(broken(|it| it.whole = Instance(2)).contains("without a vote"));
+        assert!(broken(|it| it.recovered = Some(ballot(2))).contains("before the crash"));
+    }
+
+    #[test]
+    fn what_is_taken_back_is_found() {
+        let mut before = State::default();
+        before.cast(0..3);
+        let mut after = before.clone();
+        after.vote(Vote { instance: Instance(1), ballot: ballot(2), decree: Decree::Noop });
+        assert_eq!(after.follows(&before), Ok(()));
+        assert!(before.follows(&after).unwrap_err().contains("promise was taken back"));
+        before.promised = after.promised;
+        assert!(before.follows(&after).unwrap_err().contains("vote was taken back"));
+        let lost = State { promised: after.promised, ..State::default() };
+        assert!(lost.follows(&after).unwrap_err().contains("vote was taken back"));
     }
 }

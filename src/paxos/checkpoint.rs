@@ -13,6 +13,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::command::{Command, Instance};
+use super::invariants::{Invariants, holds};
 use super::machine::{Answer, AnyStateMachine};
 
 /// A panic of the state machine.
@@ -69,6 +70,20 @@ impl Checkpointed {
     /// The last panics, in order, and the number of all panics.
     pub(super) fn panics(&self) -> (&[Panic], u64) {
         (&self.panics, self.count)
+    }
+
+    /// Checks that the checkpoint, and the commands since, give the machine's state; `before` and `log` as for
+    /// [`apply`](Self::apply).
+    pub(super) fn invariants<'a>(
+        &self,
+        before: &[Instance],
+        log: impl Fn(Instance) -> Option<&'a Command>,
+    ) -> Invariants {
+        let mut machine = AnyStateMachine::clone(&self.checkpoint);
+        let mut since =
+            before.get(self.applied..).unwrap_or_default().iter().filter_map(|i| log(*i));
+        let applied = since.all(|command| machine.apply(&command.payload).is_ok());
+        holds(applied && machine == self.machine, "the checkpoint does not lead to the machine")
     }
 
     fn note(&mut self, panic: Panic) {

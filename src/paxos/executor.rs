@@ -2,6 +2,7 @@
 
 use super::checkpoint::{Checkpointed, Panic};
 use super::command::{Command, Instance, RequestId};
+use super::invariants::Invariants;
 use super::limits::{Limits, MAX_COMMAND};
 use super::machine::AnyStateMachine;
 use super::message::{Message, Refusal};
@@ -43,6 +44,11 @@ impl Executor {
     /// The sessions of the clients.
     pub fn sessions(&self) -> &Sessions {
         &self.sessions
+    }
+
+    /// Checks that what was applied gives the machine's state. It takes as long as to apply it.
+    pub(super) fn replay<'a>(&self, log: impl Fn(Instance) -> Option<&'a Command>) -> Invariants {
+        self.machine.invariants(&self.applied, log)
     }
 
     /// Executes the command that was chosen in the next instance: expires sessions, then applies the command,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::ballot::Ballot;
 use super::command::{Decree, Instance};
+use super::invariants::{Invariants, holds};
 use super::members::Members;
 use super::message::Vote;
 use super::quorum::{AcceptorId, AcceptorSet};
@@ -86,6 +87,15 @@ impl Learner {
     pub fn voted(&self, instance: Instance) -> impl Iterator<Item = (Ballot, &Decree)> {
         let ballots = self.votes.get(&instance).into_iter().flatten();
         ballots.map(|(ballot, tally)| (*ballot, &tally.decree))
+    }
+
+    /// Checks the invariants of this state.
+    pub(super) fn invariants(&self) -> Invariants {
+        let first = self.first_unchosen();
+        let beyond = self.beyond.keys().all(|instance| *instance > first);
+        holds(beyond, "an instance is not beyond the first unchosen one")?;
+        let open = self.votes.keys().all(|instance| self.get(*instance).is_none());
+        holds(open, "votes are counted in an instance that is known to be chosen")
     }
 
     /// The same learner, with acceptors renamed.
@@ -195,6 +205,19 @@ mod tests {
         learner.learn(Instance(0), Decree::Noop);
         assert_eq!(learner.first_unchosen(), Instance(3));
         assert_eq!(learner.chosen().count(), 3);
+    }
+
+    #[test]
+    fn a_broken_learner_is_found() {
+        let mut learner = Learner::default();
+        learner.learn(Instance(0), Decree::Noop);
+        count(&mut learner, 0, vote(2, 1));
+        assert_eq!(learner.invariants(), Ok(()));
+        let mut adjacent = learner.clone();
+        adjacent.beyond.insert(Instance(1), Decree::Noop);
+        assert!(adjacent.invariants().unwrap_err().contains("not beyond"));
+        learner.beyond.insert(Instance(2), Decree::Noop);
+        assert!(learner.invariants().unwrap_err().contains("votes are counted"));
     }
 
     #[test]

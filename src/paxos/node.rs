@@ -228,6 +228,11 @@ impl<R: Rulebook> Node<R> {
                 let mut after = State::clone(before);
                 handle(&mut after, &mut step);
                 if after != **before {
+                    if R::IS_SOUND && cfg!(debug_assertions) {
+                        let checked = after.invariants().and_then(|()| after.follows(before));
+                        let checked = checked.and_then(|()| after.replay());
+                        debug_assert_eq!(checked, Ok(()), "{before:?} {after:?}");
+                    }
                     *state = Cow::Owned(after);
                 }
             }

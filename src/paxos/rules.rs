@@ -140,6 +140,9 @@ pub const PAXOS: Rules = Rules {
 /// The runtime runs nodes of type [`Paxos`] only, so no configuration, argument or environment can select
 /// another rulebook.
 pub trait Rulebook: Clone + Send + Sync + 'static {
+    /// True if states keep the [invariants](super::invariants) under these rules.
+    const IS_SOUND: bool = false;
+
     /// The rules.
     fn rules(&self) -> &Rules;
 }
@@ -149,6 +152,8 @@ pub trait Rulebook: Clone + Send + Sync + 'static {
 pub struct Paxos;
 
 impl Rulebook for Paxos {
+    const IS_SOUND: bool = true;
+
     fn rules(&self) -> &Rules {
         &PAXOS
     }

@@ -12,11 +12,12 @@
 //!
 //! [`Limits::reply_bytes`]: super::Limits::reply_bytes
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
 use super::command::{ClientId, Command, Instance, RequestId};
+use super::invariants::{Invariants, holds};
 use super::limits::REMEMBERED;
 use super::machine::Answer;
 use super::rules::Rules;
@@ -67,6 +68,22 @@ pub struct Sessions {
 }
 
 impl Sessions {
+    /// Checks the invariants of this state.
+    pub(super) fn invariants(&self) -> Invariants {
+        let in_order = self.recent.iter().is_sorted_by(|(one, _), (next, _)| one < next);
+        holds(in_order && self.bare <= self.recent.len(), "recent requests are out of order")?;
+        let recent: BTreeSet<RequestId> = self.recent.iter().map(|(_, id)| *id).collect();
+        let applied: BTreeSet<(ClientId, Instance)> =
+            self.recent.iter().map(|(instance, id)| (id.client, *instance)).collect();
+        let lives = |(client, it): (&ClientId, &Session)| applied.contains(&(*client, it.last));
+        holds(self.clients.iter().all(lives), "the last command of a client is not recent")?;
+        let asked = |id: &RequestId| id.sequence >= self.acknowledged(id.client);
+        let kept = self.answers.keys().all(|id| asked(id) && recent.contains(id));
+        holds(kept, "an answer is kept that was acknowledged, or is not recent")?;
+        let bytes = self.answers.values().map(|done| done.answer.reply_bytes()).sum::<u64>();
+        holds(bytes == self.reply_bytes, "the replies have another number of bytes")
+    }
+
     /// The number of clients that have a session.
     pub fn clients(&self) -> usize {
         self.clients.len()

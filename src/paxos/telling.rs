@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::command::Instance;
+use super::invariants::{Invariants, holds};
 use super::learner::Learner;
 
 /// A question to an acceptor: for up to `pages` pages of its votes, from instance `from` on.
@@ -42,6 +43,17 @@ impl Telling {
     pub fn new(asked: Instance) -> Self {
         let spans = BTreeMap::new();
         Telling { spans, asked, pages: 1, news: false, waited: 0, patience: 0 }
+    }
+
+    /// Checks the invariants of this state.
+    pub(super) fn invariants(&self) -> Invariants {
+        let spans = || self.spans.iter();
+        let apart = spans().zip(spans().skip(1)).all(|((_, end), (next, _))| *end < Some(*next));
+        // Nothing comes after a span without an end.
+        let last = spans().rev().skip(1).all(|(_, end)| end.is_some());
+        holds(apart && last, "spans that were told of overlap, or are adjacent")?;
+        let long = spans().all(|(start, end)| end.is_none_or(|end| *start < end));
+        holds(long, "nothing is in a span that was told of")
     }
 
     /// Records that the acceptor has told of `from` up to `next`, or of all from `from` on. Returns false if
@@ -172,14 +184,27 @@ mod tests {
                 let news = telling.tell(Instance(start), next.map(Instance));
                 prop_assert_eq!(news, !more.is_subset(&known));
                 known.extend(more);
-                let ends = telling.spans.values().flatten();
-                let next = telling.spans.keys().skip(1);
-                prop_assert!(ends.zip(next).all(|(end, start)| end < start));
+                prop_assert_eq!(telling.invariants(), Ok(()));
             }
             let mut learner = Learner::default();
             chosen.iter().for_each(|i| learner.learn(Instance(*i), Decree::Noop));
             let expected = (from..=END).find(|i| !known.contains(i) && !chosen.contains(i));
             prop_assert_eq!(telling.missing(Instance(from), &learner), expected.map(Instance));
+        }
+    }
+
+    #[test]
+    fn broken_spans_are_found() {
+        for (spans, words) in [
+            (&[(0, Some(2)), (2, Some(3))][..], "adjacent"),
+            (&[(0, Some(3)), (2, Some(4))], "overlap"),
+            (&[(0, None), (2, Some(4))], "overlap"),
+            (&[(2, Some(2))], "nothing is in"),
+        ] {
+            let mut telling = Telling::new(Instance(0));
+            let span = |(from, next): &(u64, Option<u64>)| (Instance(*from), next.map(Instance));
+            telling.spans = spans.iter().map(span).collect();
+            assert!(telling.invariants().unwrap_err().contains(words), "{spans:?}");
         }
     }
 

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::paxos::{Decree, Instance};
+use crate::paxos::{Decree, Instance, Invariants, holds};
 
 /// The first 128 bits of the BLAKE3 hash of a history.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -99,6 +99,15 @@ impl Chain {
         }
     }
 
+    /// Checks that all of a history was taken in that ends there, and that marks are where they are due.
+    pub fn invariants(&self, end: Instance) -> Invariants {
+        holds(self.open.end == end.0, "the digests do not cover the history that is known")?;
+        let last = self.marks.last().map_or(0, |(at, _)| *at);
+        let due = self.open.bytes >= BYTES || self.open.end.saturating_sub(last) >= INSTANCES;
+        let in_order = self.marks.is_sorted_by(|(one, _), (next, _)| one < next);
+        holds(!due && in_order && last <= self.open.end, "a mark is not where it is due")
+    }
+
     /// The digest of all decrees before an instance; `None` if the history does not reach it.
     pub fn at(&self, instance: Instance, history: &[Decree]) -> Option<HistoryDigest> {
         let after = self.marks.partition_point(|(at, _)| *at <= instance.0);
@@ -151,6 +160,21 @@ mod tests {
         }
         assert_eq!(fast.at(Instance(5001), &history), None);
         assert_eq!(fast.at(Instance(u64::MAX), &history), None);
+    }
+
+    #[test]
+    fn a_broken_chain_is_found() {
+        let history: Vec<Decree> = (0..1500).map(decree).collect();
+        let mut chain = Chain::default();
+        chain.follow(&history);
+        assert_eq!(chain.invariants(Instance(1500)), Ok(()));
+        assert!(chain.invariants(Instance(1501)).unwrap_err().contains("do not cover"));
+        let (mut late, mut mixed) = (chain.clone(), chain);
+        late.marks.clear();
+        mixed.marks.swap(0, 1);
+        for broken in [late, mixed] {
+            assert!(broken.invariants(Instance(1500)).unwrap_err().contains("where it is due"));
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod actor;
 mod drops;
 mod error;
+mod invariants;
 mod monitor;
 mod sending;
 mod strangers;
@@ -22,6 +23,7 @@ use stateright::actor::{Command, Id, Out};
 pub use self::actor::{HostedActor, Ready};
 use self::drops::Drops;
 pub use self::error::HostError;
+use self::invariants::Saved;
 use self::monitor::Monitor;
 use super::chain::Chain;
 use super::counters::Counters;
@@ -67,6 +69,7 @@ pub struct Host<A: HostedActor, T, J> {
     monitor: Monitor,
     /// The effects of the actor's start, held back until it takes part.
     held: Option<Effects>,
+    saved: Saved,
 }
 
 /// The effects of the steps of one turn.
@@ -93,6 +96,7 @@ impl<A: HostedActor, T: Transport, J: Journal> Host<A, T, J> {
         let Ready { me, admission, actor, storage, journal } = ready;
         let mut out = Out::new();
         let id = me.party().id().unwrap_or_default();
+        let saved = Saved::new(storage.as_ref(), admission.as_ref());
         let state = Cow::Owned(actor.on_start(id, &storage, &mut out));
         let timers = Timers::default();
         let pace = Pace::new(me.cluster().quorums);
@@ -126,6 +130,7 @@ impl<A: HostedActor, T: Transport, J: Journal> Host<A, T, J> {
             chain: Chain::default(),
             monitor,
             held,
+            saved,
         };
         host.take_part()?;
         Ok(host)
@@ -261,13 +266,19 @@ impl<A: HostedActor, T: Transport, J: Journal> Host<A, T, J> {
         let Effects { saves, sends, timers, inquiries, handshakes } = effects;
         if !saves.is_empty() {
             let began = self.environment.now();
+            self.saved.add(&saves);
             self.journal.append(saves).map_err(HostError::Journal)?;
             let took = self.environment.now().saturating_duration_since(began);
             self.pace.measure(took);
             self.last_sync = Some((began, took));
         }
         let now = self.environment.now();
-        sends.iter().for_each(|(to, message)| self.monitor.send(Party::of(*to), message, now));
+        for (to, message) in &sends {
+            if cfg!(debug_assertions) {
+                self.saved.covers(message).map_err(HostError::Broken)?;
+            }
+            self.monitor.send(Party::of(*to), message, now);
+        }
         self.send(sends);
         // A report may tell what was learned in this turn, so it comes after the saves.
         for (to, inquiry) in inquiries {
@@ -324,7 +335,8 @@ impl<A: HostedActor, T: Transport, J: Journal> Turn for Host<A, T, J> {
         for words in self.drops.look(&self.transport, incomplete, now) {
             tracing::warn!("{}: {words}", self.me.name());
         }
-        turned
+        turned?;
+        self.check()
     }
 }
 

@@ -395,3 +395,22 @@ fn what_came_while_a_turn_saved_is_heard_before_a_timer_that_ran_out_meanwhile()
     host.turn(&mut Vec::new()).unwrap();
     assert_eq!(campaigns(log.take()), 1);
 }
+
+/// Debug builds look at what is said: what was not saved is not.
+#[test]
+#[cfg(debug_assertions)]
+fn a_host_that_would_say_what_it_has_not_saved_stops_before() {
+    let log = Log::default();
+    let Role::Acceptor(role) = acceptor().role().clone() else { unreachable!() };
+    let actor = Node::new(Role::Acceptor(role), Saving::Nothing, Timing::NEVER);
+    let storage = Some(Storage(vec![Record::Promised(ballot(0))]));
+    let (me, journal) = (me(ACCEPTOR), MemoryJournal::default());
+    let ready = Ready { me, admission: None, actor, storage, journal };
+    let environment = environment(&VirtualClock::default(), 1);
+    let mut host = Host::start(ready, log.clone(), Arc::default(), environment).unwrap();
+    host.turn(&mut vec![datagram(0, &[prepare(0)])]).unwrap();
+    assert_eq!(log.take().len(), 1, "that was saved in an earlier life");
+    let broken = host.turn(&mut vec![datagram(1, &[prepare(1)])]);
+    assert!(matches!(broken, Err(HostError::Broken(_))));
+    assert_eq!(log.take(), []);
+}

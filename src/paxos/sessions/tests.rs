@@ -345,3 +345,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn broken_sessions_are_found() {
+    let commands = [asked(1, 0, 5), asked(1, 1, 5), asked(2, 0, 5)];
+    let sound = after(&commands, 100, 100).sessions().clone();
+    let broken = |breaks: fn(&mut Sessions)| {
+        let mut sessions = sound.clone();
+        assert_eq!(sessions.invariants(), Ok(()));
+        breaks(&mut sessions);
+        sessions.invariants().unwrap_err()
+    };
+    assert!(broken(|it| it.recent.swap(0, 1)).contains("out of order"));
+    assert!(broken(|it| it.bare = 4).contains("out of order"));
+    assert!(broken(|it| it.recent.truncate(2)).contains("last command"));
+    assert!(broken(|it| it.recent = it.recent.split_off(1)).contains("is not recent"));
+    let acknowledges = |it: &mut Sessions| {
+        it.clients.get_mut(&id(1, 0).client).unwrap().acknowledged = 1;
+    };
+    assert!(broken(acknowledges).contains("was acknowledged"));
+    assert!(broken(|it| it.reply_bytes += 1).contains("number of bytes"));
+}

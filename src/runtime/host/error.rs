@@ -10,6 +10,9 @@ pub enum HostError {
     /// A record could not be made durable.
     #[error("cannot save, so nothing more is sent: {0}; mend the disk, then start the node again")]
     Journal(#[source] io::Error),
+    /// The program does what it should never do. Debug builds look for it.
+    #[error("this is a fault of the program, so nothing more is sent: {0}")]
+    Broken(&'static str),
     /// A peer remembers a different journal for this role.
     #[error(
         "{member} has run before with another journal ({peer} remembers it): its disk is lost, and so is \
@@ -45,7 +48,7 @@ impl HostError {
     pub fn may_pass(&self) -> bool {
         match self {
             HostError::Journal(_) => true,
-            HostError::Lost { .. } | HostError::WentBack { .. } => false,
+            HostError::Broken(_) | HostError::Lost { .. } | HostError::WentBack { .. } => false,
         }
     }
 }

@@ -24,7 +24,7 @@ use super::read::{Read, read};
 pub use super::segment::SEGMENT;
 use super::segment::{self, SEAL, Scanned};
 use super::{Journal, JournalStats};
-use crate::paxos::Record;
+use crate::paxos::{Invariants, Record, holds};
 
 /// A journal on disk.
 #[derive(Debug)]
@@ -274,6 +274,17 @@ impl Journal for DiskJournal {
         self.next - FIRST
     }
 
+    fn invariants(&self) -> Invariants {
+        let Open { number, end, .. } = self.open;
+        let (units, fits) = (end % entry::ALIGN == 0, (segment::START..=self.size).contains(&end));
+        holds(units && fits, "the end of the journal is not between the units of its segment")?;
+        // Each segment but the last ends with a seal.
+        let seals = number.checked_sub(FIRST).ok_or("the first segment is not reached")?;
+        holds(self.next >= FIRST + seals, "there are fewer entries than seals")?;
+        let begins = self.ahead.tried || end < self.size / 2;
+        holds(self.failed || begins, "the next segment is not made ahead")
+    }
+
     fn stats(&self) -> Option<JournalStats> {
         Some(JournalStats {
             bytes: self.open.number * self.size as u64,
@@ -283,5 +294,31 @@ impl Journal for DiskJournal {
             late_segments: self.ahead.late,
             ..JournalStats::default()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::common::identity;
+    use crate::tests::disk::Disk;
+
+    #[test]
+    fn a_broken_journal_is_found() {
+        let mut disk = Disk::default();
+        create(&mut disk, &identity(), segment::SMALLEST_SEGMENT, JournalId(7)).unwrap();
+        let broken = |breaks: fn(&mut DiskJournal)| {
+            let folder = Box::new(disk.clone());
+            let (mut journal, _) = DiskJournal::open(folder, &identity()).unwrap();
+            assert_eq!(journal.invariants(), Ok(()));
+            breaks(&mut journal);
+            journal.invariants().unwrap_err()
+        };
+        assert!(broken(|it| it.open.end += 1).contains("between the units"));
+        assert!(broken(|it| it.open.end = 0).contains("between the units"));
+        assert!(broken(|it| it.open.end = 2 * it.size).contains("between the units"));
+        assert!(broken(|it| it.open.number = 0).contains("first segment"));
+        assert!(broken(|it| it.open.number += 5).contains("seals"));
+        assert!(broken(|it| it.open.end = it.size / 2).contains("ahead"));
     }
 }

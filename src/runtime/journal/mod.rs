@@ -30,7 +30,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::paxos::{Record, Storage};
+use crate::paxos::{Invariants, Record, Storage};
 
 /// A journal: keeps records for the next life of a node.
 pub trait Journal: Send {
@@ -44,6 +44,11 @@ pub trait Journal: Send {
     /// grows, so a journal that is younger than others remember has gone back in time.
     fn age(&self) -> u64 {
         0
+    }
+
+    /// Checks the invariants of this state.
+    fn invariants(&self) -> Invariants {
+        Ok(())
     }
 
     /// The size of the journal and its costs; `None` if it is not on disk. A journal knows no clock, so the

@@ -39,6 +39,7 @@ struct Host {
     is_saving: bool,
     /// What is to be done once the disk is done.
     held: Vec<Effect<Message, Timer, (), Storage>>,
+    checks: Checks,
 }
 
 /// What is the same for all, and what goes wrong.
@@ -96,7 +97,8 @@ impl World {
                 let state = node.on_start(Id::from(at), &disk, &mut out);
                 outs.push((at, out));
                 let (pace, due, inbox) = (Pace::new((2, 2)), BTreeMap::new(), Vec::new());
-                Host { node, state, sync, pace, due, inbox, is_saving: false, held: Vec::new() }
+                let (is_saving, held, checks) = (false, Vec::new(), Checks::default());
+                Host { node, state, sync, pace, due, inbox, is_saving, held, checks }
             });
             world.hosts.push(host);
         }
@@ -202,6 +204,7 @@ impl World {
                 Event::Fire(_) | Event::Saved => {}
             }
             host.state = state.into_owned();
+            assert_eq!(host.checks.check(&host.state), Ok(()));
             effects.extend(out);
             match (before, self.acts(at)) {
                 ("candidate", "candidate") | ("primary", "primary") => {}

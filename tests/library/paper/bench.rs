@@ -83,7 +83,7 @@ impl Bench {
     pub(crate) fn hear(&mut self, from: Id, message: Message) -> Sent {
         let (mut state, mut out) = (Cow::Owned(self.state.clone()), Out::new());
         self.node.on_msg(Id::default(), &mut state, from, message, &mut out);
-        self.state = state.into_owned();
+        self.take(state.into_owned());
         self.record(out)
     }
 
@@ -91,8 +91,13 @@ impl Bench {
         self.timers.remove(&timer);
         let (mut state, mut out) = (Cow::Owned(self.state.clone()), Out::new());
         self.node.on_timeout(Id::default(), &mut state, &timer, &mut out);
-        self.state = state.into_owned();
+        self.take(state.into_owned());
         self.record(out)
+    }
+
+    fn take(&mut self, after: State) {
+        assert_eq!(after.invariants().and_then(|()| after.follows(&self.state)), Ok(()));
+        self.state = after;
     }
 
     /// The first `votes` acceptors vote under `ballot`; returns what was sent after the last vote.

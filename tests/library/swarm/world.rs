@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::paxos::{
-    Acceptor, AcceptorId, AcceptorSet, Answer, AnyStateMachine, Client, Decree, Executor, Leader,
-    LeaderId, Limits, Members, Message, Node, Quorums, Refusal, Role, Rulebook, Saving, Setup,
-    Start, State, Storage, Timer, Timing, leader,
+    Acceptor, AcceptorId, AcceptorSet, Answer, AnyStateMachine, Checks, Client, Decree, Executor,
+    Leader, LeaderId, Limits, Members, Message, Node, Quorums, Refusal, Role, Rulebook, Saving,
+    Setup, Start, State, Storage, Timer, Timing, leader,
 };
 use crate::tests::touchy::Touchy;
 use stateright::actor::{Actor, Command as Effect, Id, Out};
@@ -83,6 +83,7 @@ struct Machine<R> {
     due: BTreeMap<Timer, u64>,
     /// How many of a leader's decided instances were looked at.
     seen: usize,
+    checks: Checks,
 }
 
 pub(crate) struct World<R> {
@@ -145,6 +146,7 @@ impl<R: Rulebook> World<R> {
             disk: None,
             due: BTreeMap::new(),
             seen: 0,
+            checks: Checks::default(),
         };
         let actors = roles.map(actor).collect();
         let random = fastrand::Rng::with_seed(seed);
@@ -295,6 +297,9 @@ impl<R: Rulebook> World<R> {
     /// twice, and whatever was decided, the same came of it everywhere, within the limits.
     fn look_at(&mut self, number: usize) -> Result<(), String> {
         let actor = &mut self.actors[number];
+        if let Some(state) = actor.state.as_ref().filter(|_| R::IS_SOUND) {
+            actor.checks.check(state).map_err(|broken| format!("{broken}: {state:?}"))?;
+        }
         let Some(State::Leader(state)) = &actor.state else { return Ok(()) };
         let prefix = state.learner().prefix();
         for (instance, decree) in prefix.iter().enumerate().skip(actor.seen) {
