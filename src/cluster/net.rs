@@ -122,7 +122,7 @@ impl Net {
         self.link.address(party).is_some()
     }
 
-    /// Who asks, and in which cluster.
+    /// The client, and its cluster.
     pub(crate) fn me(&self) -> &Me {
         &self.me
     }
