@@ -14,6 +14,7 @@ use super::offspring::obey_parent;
 use crate::cluster::config::{ClusterConfig, ConfigError};
 use crate::cluster::member::{Conditions, Member, MemberError, RoleKind};
 use crate::paxos::AnyStateMachine;
+use crate::runtime::environment::SystemRandom;
 use crate::runtime::lossy::Losses;
 use crate::runtime::pump::End;
 
@@ -113,7 +114,7 @@ fn run(machine: &AnyStateMachine, arguments: &[String]) -> Result<(), MemberFail
 /// Loses what the standard input says, such as `n2 100`, from now on: so many of a hundred datagrams from
 /// that member. This process ends when its standard input does.
 pub(crate) fn take_orders(config: &ClusterConfig) -> io::Result<Arc<Losses>> {
-    let losses = Arc::new(Losses::new(0));
+    let losses = Arc::new(Losses::new(Arc::new(SystemRandom)));
     let (ordered, config) = (Arc::clone(&losses), config.clone());
     obey_parent(move |line: &str| {
         if let Err(error) = obey(&config, &ordered, line) {

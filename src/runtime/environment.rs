@@ -47,7 +47,10 @@ impl Random for SystemRandom {
     }
 
     fn fraction(&self) -> f64 {
-        fastrand::f64()
+        // The system has no such thing as no random number, once it has started; if it had, half is a timer's
+        // middle.
+        let bits = getrandom::u64().unwrap_or(1 << 63);
+        (bits >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 

@@ -7,37 +7,34 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::addresses::canonical;
+use super::environment::Random;
 use super::pump::{Received, Source};
 
 /// The probability of losing a datagram, by source address. May be changed at any time.
-#[derive(Debug, Default)]
-pub struct Losses(Mutex<Odds>);
-
-#[derive(Debug, Default)]
-struct Odds {
-    percent: BTreeMap<SocketAddr, u8>,
-    random: fastrand::Rng,
+#[derive(Debug)]
+pub struct Losses {
+    percent: Mutex<BTreeMap<SocketAddr, u8>>,
+    random: Arc<dyn Random>,
 }
 
 impl Losses {
-    /// No losses yet. The same seed makes the same choices.
-    pub fn new(seed: u64) -> Self {
-        let random = fastrand::Rng::with_seed(seed);
-        Losses(Mutex::new(Odds { percent: BTreeMap::new(), random }))
+    /// No losses yet. What is lost later, this decides.
+    pub fn new(random: Arc<dyn Random>) -> Self {
+        Losses { percent: Mutex::default(), random }
     }
 
     /// Sets the percentage of datagrams from this address that are lost.
     pub fn set(&self, from: SocketAddr, percent: u8) {
-        self.odds().percent.insert(canonical(from), percent);
+        self.percent().insert(canonical(from), percent);
     }
 
     fn loses(&self, from: SocketAddr) -> bool {
-        let Odds { percent, random } = &mut *self.odds();
-        percent.get(&canonical(from)).is_some_and(|percent| random.u8(..100) < *percent)
+        let percent = self.percent().get(&canonical(from)).copied();
+        percent.is_some_and(|percent| 100.0 * self.random.fraction() < f64::from(percent))
     }
 
-    fn odds(&self) -> MutexGuard<'_, Odds> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn percent(&self) -> MutexGuard<'_, BTreeMap<SocketAddr, u8>> {
+        self.percent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -71,6 +68,7 @@ impl<S: Source> Source for Lossy<S> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::environment::SystemRandom;
     use super::*;
 
     /// A source that gives out datagrams from ports 1 and 2 in turn.
@@ -88,7 +86,7 @@ mod tests {
 
     #[test]
     fn what_is_lost_goes_by_who_sent_it() {
-        let losses = Arc::new(Losses::new(1));
+        let losses = Arc::new(Losses::new(Arc::new(SystemRandom)));
         let lossy = Lossy::new(Arc::new(Two(Mutex::new(2))), Arc::clone(&losses));
         let port = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let heard = |from: u16| {
@@ -110,7 +108,7 @@ mod tests {
         let (v4, mapped) = ("192.0.2.1:7101", "[::ffff:192.0.2.1]:7101");
         let other = "[::ffff:192.0.2.2]:7101".parse().unwrap();
         for (told, from) in [(v4, mapped), (mapped, v4), (v4, v4), (mapped, mapped)] {
-            let losses = Losses::new(1);
+            let losses = Losses::new(Arc::new(SystemRandom));
             losses.set(told.parse().unwrap(), 100);
             assert!(losses.loses(from.parse().unwrap()), "{told} {from}");
             assert!(!losses.loses(other));

@@ -7,7 +7,7 @@ use super::house::sources;
 
 /// The most crates that each feature set brings, this one apart.
 const CRATES: [(&[&str], usize); 4] = [
-    (&["--no-default-features"], 60),
+    (&["--no-default-features"], 59),
     (&["--no-default-features", "--features", "check"], 73),
     (&["--no-default-features", "--features", "lab"], 73),
     (&[], 111),
@@ -50,8 +50,8 @@ fn a_node_is_built_without_checks_experiments_and_the_command_line() {
     }
 }
 
-/// The most doc comments of a hundred that may open with a question word.
-const QUESTIONS: usize = 17;
+/// Fewer doc comments of a hundred may open with a question word.
+const QUESTIONS: usize = 5;
 
 /// The words that open a question.
 const QUESTION_WORDS: [&str; 7] = ["What", "Whether", "How", "Who", "Why", "Which", "Where"];
@@ -86,8 +86,10 @@ fn doc_comments_open_with_what_a_thing_is_or_does() {
         all += openings.len();
         questions += openings.iter().filter(|opening| is_question(opening)).count();
     }
-    let percent = 100 * questions / all;
-    assert!(percent <= QUESTIONS, "{questions} of {all} doc comments open with a question word");
+    assert!(
+        100 * questions < QUESTIONS * all,
+        "{questions} of {all} doc comments open with a question word"
+    );
     let text = "/// What it is.\n/// Which is more.\nfn a() {}\n    /// Whatever.\n//! How\n";
     let [what, whatever] = openings(text)[..] else { panic!() };
     assert!(is_question(&what) && !is_question(&whatever));
