@@ -4,15 +4,17 @@
 //! Facts come from two sources: an actor's own state and storage, and the messages that it has ever
 //! sent. Their kinds are named as in the proof.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use stateright::actor::Id;
 
+use super::late;
+use super::outcomes::{self, RequestName};
 use crate::paxos::leader::{self, Stance};
 use crate::paxos::{
     AcceptorId, Ballot, Command, Decree, Done, Executor, Instance, Leader, LeaderId, Members,
-    Message, Record, Refusal, RequestId, Role, State, Storage, Vote,
+    Message, Outcome, Record, Refusal, RequestId, Role, State, Storage, Vote,
 };
 
 /// The memory that a fact about an acceptor was read from.
@@ -45,7 +47,7 @@ pub enum Topic {
     Learned,
     /// [`Fact::Applied`].
     Applied,
-    /// [`Fact::Late`].
+    /// [`Fact::Late`] and [`Fact::Waived`].
     Late,
     /// [`Fact::Executed`].
     Executed,
@@ -67,6 +69,8 @@ pub enum Topic {
     Answered,
     /// [`Fact::Refused`].
     Refused,
+    /// [`Fact::Settled`].
+    Settled,
 }
 
 /// One observation.
@@ -96,6 +100,9 @@ pub enum Fact {
     /// The leader knows that the command of this instance came after its client's session had
     /// expired, or after a later request of its client was forgotten.
     Late(LeaderId, Instance),
+    /// The leader knows that the command of this instance came after a later one of its client, which
+    /// acknowledged it.
+    Waived(LeaderId, Instance),
     /// The leader has executed these decrees, from instance 0 on, with this result.
     Executed(LeaderId, Arc<(Vec<Decree>, Executor)>),
     /// The leader is primary.
@@ -116,6 +123,15 @@ pub enum Fact {
     Answered(RequestId, Done),
     /// A client was sent this refusal of its request.
     Refused(RequestId, Refusal),
+    /// The client of this number takes this to have become of a request.
+    Settled {
+        /// Who asked.
+        asker: u128,
+        /// The request.
+        name: RequestName,
+        /// What the client takes to have become of it.
+        outcome: Outcome,
+    },
     /// Remembered: this was chosen at some time.
     WasChosen(Instance, Decree),
     /// Remembered: the first request was answered before the second was made.
@@ -181,7 +197,13 @@ impl Observed<'_> {
                     }
                 }
             }
-            Role::Client(_) => {}
+            Role::Client(client) => {
+                if topics.contains(&Topic::Settled)
+                    && let Some(State::Client(state)) = self.state
+                {
+                    outcomes::observe(&client.session, state, facts);
+                }
+            }
         }
     }
 }
@@ -229,8 +251,11 @@ fn observe_leader(topic: Topic, leader: &Leader, state: &leader::State, facts: &
             facts.extend(applied.map(|(position, i)| Fact::Applied(me, position, *i)));
         }
         Topic::Late => {
-            let late = late(state.learner().prefix(), leader.setup.limits.lease);
-            facts.extend(late.into_iter().map(|i| Fact::Late(me, i)));
+            let prefix = state.learner().prefix();
+            let late = late::expired(prefix, leader.setup.limits.lease).into_iter();
+            facts.extend(late.map(|i| Fact::Late(me, i)));
+            let waived = late::waived(prefix).into_iter();
+            facts.extend(waived.map(|i| Fact::Waived(me, i)));
         }
         Topic::Executed => {
             let (log, history) = (state.learner().prefix().to_vec(), state.executor().clone());
@@ -249,27 +274,6 @@ fn observe_leader(topic: Topic, leader: &Leader, state: &leader::State, facts: &
         }
         _ => {}
     }
-}
-
-/// The instances of commands that came after their clients' sessions had expired, or after a later
-/// request of the same client was forgotten. This is computed from the order of all commands alone,
-/// independently of the leaders' sessions.
-fn late(chosen: &[Decree], lease: u64) -> Vec<Instance> {
-    let mut late = Vec::new();
-    let mut ends: BTreeMap<RequestId, Instance> = BTreeMap::new();
-    for (instance, decree) in (0..).map(Instance).zip(chosen) {
-        let Some(id) = decree.command().map(|command| command.id) else { continue };
-        let of_client = ends.iter().filter(|(done, _)| done.client == id.client);
-        let last = of_client.clone().map(|(_, end)| *end).max();
-        let end = last.unwrap_or_default().max(id.client.lease_start.plus(lease));
-        let forgotten = of_client.clone().any(|(done, end)| *done > id && *end <= instance);
-        if instance >= end || instance < id.client.lease_start || forgotten {
-            late.push(instance);
-        } else {
-            ends.entry(id).or_insert(instance.plus(lease));
-        }
-    }
-    late
 }
 
 /// The facts of these topics in a message, however long ago it was sent.

@@ -8,8 +8,9 @@ use super::engine::faults::DiskModel;
 use super::error::CheckError;
 use crate::paxos::learner::Learner;
 use crate::paxos::{
-    AcceptorId, AcceptorSet, Adopted, Decree, Instance, Limits, PAXOS, Record, Retention, Rulebook,
-    Rules, Stance, Storage, Vote,
+    AcceptorId, AcceptorSet, Adopted, Answer, Decree, Done, Executor, Instance, Limits, Message,
+    Outcome, PAXOS, Record, Refusal, Rejected, RequestId, Retention, Rulebook, Rules, Stance,
+    Storage, Unknown, Verdict, Vote,
 };
 
 /// A fault, with the system and the property that must catch it.
@@ -48,7 +49,7 @@ impl Rulebook for &'static Mutant {
 const AGREEMENT: &str = "one value per instance";
 
 /// All mutants.
-pub static MUTANTS: [Mutant; 24] = [
+pub static MUTANTS: [Mutant; 34] = [
     Mutant {
         name: "swapped-ballot-order",
         fault: "an acceptor compares ballots by leader and then by round when it votes",
@@ -282,6 +283,99 @@ pub static MUTANTS: [Mutant; 24] = [
         property: "only what is chosen is learned",
         strays: true,
     },
+    Mutant {
+        name: "done-before-chosen",
+        fault: "a leader answers a request when it takes it",
+        rules: Rules { answer: answer_at_once, ..PAXOS },
+        machine: DiskModel::Sound,
+        system: "redirected",
+        property: "done is chosen and applied",
+        strays: false,
+    },
+    Mutant {
+        name: "expired-is-rejected",
+        fault: "a client takes a request for rejected that was sent, because its session has expired",
+        rules: Rules { refused: |reason| rejected_if(reason, Refusal::Expired), ..PAXOS },
+        machine: DiskModel::Sound,
+        system: "expired",
+        property: "rejected is never done",
+        strays: false,
+    },
+    Mutant {
+        name: "forgotten-is-rejected",
+        fault: "a client takes a request for rejected because its answer is forgotten",
+        rules: Rules { refused: |reason| rejected_if(reason, Refusal::Forgotten), ..PAXOS },
+        machine: DiskModel::Sound,
+        system: "short-memory",
+        property: "rejected is never done",
+        strays: false,
+    },
+    Mutant {
+        name: "overloaded-is-rejected",
+        fault: "a client takes a request for rejected because one leader has too many",
+        rules: Rules { refused: |reason| rejected_if(reason, Refusal::Overloaded), ..PAXOS },
+        machine: DiskModel::Sound,
+        system: "overloaded",
+        property: "rejected is never done",
+        strays: false,
+    },
+    Mutant {
+        name: "expired-is-asked-again-under-a-new-name",
+        fault: "told that its session has expired, a client asks for the same under its next lease",
+        rules: Rules { refused: anew_if_expired, ..PAXOS },
+        machine: DiskModel::Sound,
+        system: "expired",
+        property: "nothing is applied twice",
+        strays: false,
+    },
+    Mutant {
+        name: "given-up-is-rejected",
+        fault: "a client takes a request for rejected because nobody has answered in time",
+        rules: Rules {
+            given_up: |unsent| Outcome::Rejected(unsent.unwrap_or(Rejected::NoPrimary)),
+            ..PAXOS
+        },
+        machine: DiskModel::Sound,
+        system: "given-up",
+        property: "rejected is never done",
+        strays: false,
+    },
+    Mutant {
+        name: "never-sent-is-unknown",
+        fault: "a client does not know that it has never sent a request",
+        rules: Rules { given_up: |_| Outcome::Unknown(Unknown::Silence), ..PAXOS },
+        machine: DiskModel::Sound,
+        system: "late",
+        property: "unknown only if sent and not answered",
+        strays: false,
+    },
+    Mutant {
+        name: "sequence-starts-anew",
+        fault: "a client counts its requests from 0 under each lease",
+        rules: Rules { sequence_of_next_lease: |_| 0, ..PAXOS },
+        machine: DiskModel::Sound,
+        system: "rests",
+        property: "nothing is applied twice",
+        strays: false,
+    },
+    Mutant {
+        name: "unanswered-is-acknowledged",
+        fault: "a request acknowledges all earlier ones, answered or not",
+        rules: Rules { acknowledges: |_, sequence| sequence, ..PAXOS },
+        machine: DiskModel::Sound,
+        system: "two-at-once",
+        property: "only what has ended is acknowledged",
+        strays: false,
+    },
+    Mutant {
+        name: "resumed-acknowledges-all",
+        fault: "a request that is resumed acknowledges all earlier ones, which may be resumed too",
+        rules: Rules { resumed_acknowledges: |sequence, _| sequence, ..PAXOS },
+        machine: DiskModel::Sound,
+        system: "next-life",
+        property: "only what has ended is acknowledged",
+        strays: false,
+    },
 ];
 
 /// The mutant of this name.
@@ -320,4 +414,21 @@ fn page_of_votes(learner: &Learner, from: Instance, _: Instance, _: usize) -> Ve
         learner.get(instance).or_else(voted).cloned()
     };
     (from.0..learner.end().0).map(Instance).map_while(decree).collect()
+}
+
+fn answer_at_once(executor: &Executor, id: RequestId) -> Option<Message> {
+    let position = executor.applied().len() as u64;
+    let done = Done { instance: Instance(position), position, answer: Answer::TooLong(0) };
+    (PAXOS.answer)(executor, id).or(Some(Message::Reply { id, done }))
+}
+
+fn rejected_if(reason: Refusal, wrong: Refusal) -> Verdict {
+    if reason == wrong {
+        return Verdict::Settled(Outcome::Rejected(Rejected::HistoryFull));
+    }
+    (PAXOS.refused)(reason)
+}
+
+fn anew_if_expired(reason: Refusal) -> Verdict {
+    if reason == Refusal::Expired { Verdict::Anew } else { (PAXOS.refused)(reason) }
 }

@@ -170,7 +170,7 @@ impl Property {
 }
 
 /// All properties. Every system is held to all of kind [`Kind::Always`].
-pub static PROPERTIES: [Property; 29] = [
+pub static PROPERTIES: [Property; 35] = [
     Property::new("one value per instance", Kind::Always, &[Topic::Cast], two_values_chosen),
     Property::new(
         "only what is chosen is learned",
@@ -202,10 +202,28 @@ pub static PROPERTIES: [Property; 29] = [
         chosen_but_not_applied,
     ),
     Property::new(
-        "what is answered is chosen",
+        "done is chosen and applied",
         Kind::Always,
-        &[Topic::Cast, Topic::Answered],
-        answered_but_not_chosen,
+        &[Topic::Cast, Topic::Learned, Topic::Applied, Topic::Answered, Topic::Settled],
+        done_but_not_applied,
+    ),
+    Property::new(
+        "rejected is never done",
+        Kind::Always,
+        &[Topic::Learned, Topic::Applied, Topic::Settled],
+        rejected_but_done,
+    ),
+    Property::new(
+        "unknown only if sent and not answered",
+        Kind::Always,
+        &[Topic::Requested, Topic::Settled],
+        unknown_but_never_sent,
+    ),
+    Property::new(
+        "only what has ended is acknowledged",
+        Kind::Always,
+        &[Topic::Submitted, Topic::Requested, Topic::Settled],
+        unended_but_acknowledged,
     ),
     Property::new("one answer per request", Kind::Always, &[Topic::Answered], two_answers),
     Property::new(
@@ -262,6 +280,14 @@ pub static PROPERTIES: [Property; 29] = [
     Property::new("an acceptor makes up for a vote", Kind::Sometimes, &[Topic::Cast], made_up_for),
     Property::new("a session has expired", Kind::Sometimes, &[Topic::Late], too_late),
     Property::new("a reply is not kept", Kind::Sometimes, &[Topic::Answered], reply_not_kept),
+    Property::new("a request is rejected", Kind::Sometimes, &[Topic::Settled], request_rejected),
+    Property::new("an outcome is unknown", Kind::Sometimes, &[Topic::Settled], outcome_unknown),
+    Property::new(
+        "a client that came late is served",
+        Kind::Sometimes,
+        &[Topic::Answered],
+        late_client_served,
+    ),
     Property::new("an answer is forgotten", Kind::Sometimes, &[Topic::Refused], answer_forgotten),
     Property::new("two leaders have equal logs", Kind::Sometimes, &[Topic::Executed], equal_logs),
     Property::new(

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::super::engine::observe::Judged;
 use super::super::facts::{Fact, Facts};
-use super::chosen::{chosen, commands};
 use crate::paxos::{Answer, Decree, Done, Executor, LeaderId, Members, Refusal, RequestId};
 
 /// The answers that clients were sent.
@@ -13,20 +12,6 @@ pub(super) fn answers(facts: &Facts) -> impl Iterator<Item = (&RequestId, &Done)
         Fact::Answered(id, done) => Some((id, done)),
         _ => None,
     })
-}
-
-pub(in crate::model) fn answered_but_not_chosen(
-    members: &Members,
-    facts: &Facts,
-) -> Judged<String> {
-    let chosen = chosen(members, facts);
-    let each = answers(facts).map(|(id, Done { instance, .. })| {
-        let mut commands = commands(&chosen);
-        let is_chosen = commands.any(|(i, command)| i == *instance && command.id == *id);
-        (!is_chosen)
-            .then(|| format!("{id} was answered as done at {instance}, where it is not chosen"))
-    });
-    each.collect()
 }
 
 /// Compares answers to the same request. An answer whose reply is not kept any more equals the one

@@ -6,6 +6,7 @@
 
 mod answers;
 mod chosen;
+mod outcomes;
 mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,8 +14,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use self::chosen::{Choice, chosen, commands, is_chosen};
 use super::engine::observe::Judged;
 use super::facts::{Fact, Facts, Memory};
+use super::outcomes::RequestName;
 use crate::paxos::{AcceptorId, Ballot, Decree, Instance, LeaderId, Members, RequestId, Vote};
 pub(super) use answers::*;
+pub(super) use outcomes::*;
 pub(super) use wanted::*;
 
 pub(super) fn two_values_chosen(members: &Members, facts: &Facts) -> Judged<String> {
@@ -126,11 +129,13 @@ fn applied(facts: &Facts) -> Vec<(LeaderId, Instance, Option<RequestId>)> {
     facts.iter().filter_map(request).collect()
 }
 
+/// Under whatever lease: a name that is given to two commands is found too.
 pub(super) fn applied_twice(_: &Members, facts: &Facts) -> Judged<String> {
     let mut seen = BTreeMap::new();
     let each = applied(facts).into_iter().map(|(leader, instance, request)| {
+        let request = request.map(RequestName::from);
         let first = seen.insert((leader, request), instance)?;
-        let request = request.map_or("something unknown".to_owned(), |id| id.to_string());
+        let request = request.map_or("something unknown".to_owned(), |name| name.to_string());
         Some(format!("{leader} has applied {request} twice, at {first} and at {instance}"))
     });
     each.collect()
@@ -141,7 +146,8 @@ pub(super) fn chosen_but_not_applied(_: &Members, facts: &Facts) -> Judged<Strin
     let learned = learned(facts);
     let due = learned.iter().filter_map(|((leader, instance), decree)| {
         let in_prefix = (0..instance.0).all(|i| learned.contains_key(&(*leader, Instance(i))));
-        let in_time = !facts.contains(&Fact::Late(*leader, *instance));
+        let in_time = !facts.contains(&Fact::Late(*leader, *instance))
+            && !facts.contains(&Fact::Waived(*leader, *instance));
         let id = decree.command()?.id;
         (in_prefix && in_time).then_some((*leader, instance, id))
     });

@@ -39,9 +39,51 @@ pub(in crate::model) const BASE: Bounds = Bounds {
 
 /// The properties that a system without clients leaves out.
 pub(in crate::model) const NO_CLIENTS: &[LeftOut] = &[
-    LeftOut { property: "what is answered is chosen", why: "there are no clients to be answered" },
+    LeftOut { property: "done is chosen and applied", why: "there are no clients to be answered" },
     LeftOut { property: "one answer per request", why: "there are no clients to be answered" },
+    LeftOut { property: "rejected is never done", why: "there are no clients to be answered" },
+    LeftOut {
+        property: "unknown only if sent and not answered",
+        why: "there are no clients to be answered",
+    },
+    LeftOut {
+        property: "only what has ended is acknowledged",
+        why: "there are no clients to be answered",
+    },
 ];
+
+/// There is one leader.
+pub(super) const ALONE: LeftOut = LeftOut {
+    property: "equal logs, equal histories",
+    why: "there is no second leader to compare with",
+};
+
+const ONE_PROPOSES: &str = "only the first leader proposes anything: nobody asks another one, and what the \
+                            acceptor has voted for is chosen";
+
+/// Where one leader proposes, under one ballot.
+pub(super) const NONE_FINAL: LeftOut =
+    LeftOut { property: "abstentions are final", why: ONE_PROPOSES };
+
+/// The same.
+pub(super) const NONE_TRUE: LeftOut =
+    LeftOut { property: "abstentions are true", why: ONE_PROPOSES };
+
+/// The same.
+pub(super) const NONE_OVER: LeftOut =
+    LeftOut { property: "lower ballots are over", why: ONE_PROPOSES };
+
+/// Where no request is refused for good, and none is given up.
+pub(super) const NONE_REJECTED: LeftOut = LeftOut {
+    property: "rejected is never done",
+    why: "no request is refused for good, and none is given up",
+};
+
+/// Where no request is given up, and no answer is forgotten.
+pub(super) const NONE_UNKNOWN: LeftOut = LeftOut {
+    property: "unknown only if sent and not answered",
+    why: "no request is given up, and no answer is forgotten",
+};
 
 /// A client that has a lease from the start, submits one command, and waits for the answer.
 pub(in crate::model) const CLIENT: ClientBounds = ClientBounds {

@@ -5,6 +5,7 @@
 //! | `small` | systems that stock Stateright can exhaust too |
 //! | `full` | systems for the engine, in which leaders ask all acceptors |
 //! | `grid` | systems in which one bound varies, to measure |
+//! | `sessions` | clients that retry, give up, come late, are forgotten, and come back |
 //! | `upkeep` | promises in pages, announced campaigns, votes that are made up for |
 //! | `large` | systems that are too large to exhaust, for random walks |
 
@@ -12,6 +13,7 @@ pub(super) mod base;
 mod full;
 mod grid;
 mod large;
+mod sessions;
 mod small;
 mod upkeep;
 
@@ -22,7 +24,7 @@ pub use large::LARGE;
 
 /// All systems that are exhausted.
 pub fn systems() -> impl Iterator<Item = &'static System> {
-    small::SMALL.iter().chain(&full::FULL).chain(&upkeep::UPKEEP)
+    small::SMALL.iter().chain(&full::FULL).chain(&sessions::SESSIONS).chain(&upkeep::UPKEEP)
 }
 
 /// The system of this name.

@@ -131,7 +131,7 @@ pub const PAXOS: Rules = Rules {
     refused: Refusal::verdict,
     given_up: |unsent| unsent.map_or(Outcome::Unknown(Unknown::Silence), Outcome::Rejected),
     acknowledges: |oldest, _sequence| oldest,
-    resumed_acknowledges: |sequence, window| (sequence + 1).saturating_sub(window),
+    resumed_acknowledges: |sequence, window| sequence.saturating_add(1).saturating_sub(window),
     sequence_of_next_lease: |next| next,
 };
 

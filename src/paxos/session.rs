@@ -209,7 +209,10 @@ impl Session {
         handle
     }
 
-    /// The client waits for this request no longer.
+    /// The client waits for this request no longer. If it was sent, it may still be done; what comes
+    /// next shall not depend on it, and goes under another lease. So while the cluster does not answer,
+    /// nothing more is sent, and no more outcomes are unknown; and numbers that leaders never see do
+    /// not count against the window.
     pub fn give_up(&mut self, handle: Handle, asking: &mut Asking) {
         let idle = self.is_idle();
         let unsent = match self.lease {
@@ -217,14 +220,20 @@ impl Session {
             Lease::Opening { answered: true, .. } => Rejected::NoPrimary,
             Lease::Opening { .. } | Lease::Closed => Rejected::Unreachable,
         };
-        if let Some(place) = self.waiting.iter().position(|(waiting, _)| *waiting == handle) {
+        let place = self.waiting.iter().position(|(waiting, _)| *waiting == handle);
+        let mut sent = self.sent.iter();
+        let sent = sent.find(|(_, sent)| sent.handle == handle).map(|(id, _)| *id);
+        if let Some(place) = place {
             self.waiting.remove(place);
             let outcome = (asking.rules.given_up)(Some(unsent));
             asking.settled.push(Settled { handle, id: None, outcome });
-        }
-        let mut sent = self.sent.iter();
-        if let Some(id) = sent.find(|(_, sent)| sent.handle == handle).map(|(id, _)| *id) {
+        } else if let Some(id) = sent {
             self.settle(id, (asking.rules.given_up)(None), asking);
+        } else {
+            return;
+        }
+        if let Some(client) = self.client() {
+            self.leave(client);
         }
         self.go_on(idle, asking);
     }
@@ -288,20 +297,28 @@ impl Session {
         }
     }
 
+    /// No more requests are sent under this name; true if they were.
+    fn leave(&mut self, client: ClientId) -> bool {
+        let leaves = self.client() == Some(client);
+        if leaves {
+            self.lease = Lease::Closed;
+        }
+        leaves
+    }
+
     fn on_refused(&mut self, id: RequestId, reason: Refusal, asking: &mut Asking) {
         if !self.sent.contains_key(&id) {
             return;
         }
-        if reason == Refusal::Expired && self.client() == Some(id.client) {
-            self.lease = Lease::Closed;
+        if reason == Refusal::Expired && self.leave(id.client) {
             self.floor = id.client.lease_start.next();
         }
         match (asking.rules.refused)(reason) {
             Verdict::Settled(outcome) => self.settle(id, outcome, asking),
             Verdict::Later => {}
             Verdict::Anew => {
-                let sent = self.sent.remove(&id);
-                self.waiting.extend(sent.map(|sent| (sent.handle, Some(sent.payload))));
+                let Some(sent) = self.sent.remove(&id) else { return };
+                self.waiting.push_front((sent.handle, Some(sent.payload)));
             }
         }
     }
@@ -387,3 +404,6 @@ impl Session {
         asking.sends.push((self.route.leader(), Message::Open { number: self.number }));
     }
 }
+
+#[cfg(test)]
+mod tests;

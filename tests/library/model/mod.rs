@@ -113,6 +113,16 @@ systems! {
     one_by_one: "one-by-one";
     two_rounds_refused: "two-rounds-refused";
     heartbeats_and_crashes: "heartbeats-and-crashes";
+    given_up: "given-up";
+    redirected: "redirected";
+    overloaded: "overloaded";
+    too_many_at_once: "too-many-at-once";
+    full_history: "full-history";
+    two_at_once: "two-at-once";
+    late: "late";
+    expired: "expired";
+    rests: "rests";
+    next_life: "next-life";
     pages: "pages";
     candidacies: "candidacies";
     three_electors: "three-electors";

@@ -80,6 +80,16 @@ mutants! {
     answer_lost_with_its_reply: "answer-lost-with-its-reply" in 11;
     forgotten_not_acknowledged: "forgotten-not-acknowledged" in 17;
     only_primaries_keep_replies: "only-primaries-keep-replies" in 7;
+    done_before_chosen: "done-before-chosen" in 1;
+    expired_is_rejected: "expired-is-rejected" in 10;
+    forgotten_is_rejected: "forgotten-is-rejected" in 16;
+    overloaded_is_rejected: "overloaded-is-rejected" in 10;
+    expired_is_asked_again: "expired-is-asked-again-under-a-new-name" in 15;
+    given_up_is_rejected: "given-up-is-rejected" in 6;
+    never_sent_is_unknown: "never-sent-is-unknown" in 1;
+    sequence_starts_anew: "sequence-starts-anew" in 14;
+    unanswered_is_acknowledged: "unanswered-is-acknowledged" in 0;
+    resumed_acknowledges_all: "resumed-acknowledges-all" in 0;
 }
 
 /// Both leave no trace in any one state, but in what never comes.
@@ -128,7 +138,7 @@ fn no_property_is_trivial() {
         ("one value per ballot", rules_of("ballot-reuse"), "leader-crash"),
         ("memory never goes back", rules_of("amnesia"), "acceptor-crash"),
         ("only what is chosen is learned", rules_of("duplicate-votes-count"), "dueling"),
-        ("what is answered is chosen", rules_of("duplicate-votes-count"), "retry"),
+        ("done is chosen and applied", rules_of("duplicate-votes-count"), "retry"),
         ("only what was submitted is chosen", forged, "dueling"),
         ("one answer per request", rules_of("double-decide"), "retry"),
         ("what was chosen stays chosen", rules_of("amnesia"), "acceptor-crash"),
