@@ -74,8 +74,11 @@ pub enum Find {
     InSteps(fn(&Members, &StepSeen<'_>) -> Judged<String>),
 }
 
+/// Judges the facts about one actor. A finding is in words.
+type JudgeFacts = dyn Fn(&Facts) -> Judged<String> + Send + Sync;
+
 /// A judge of one actor at a time.
-pub struct Judge(pub Box<dyn Fn(&Facts) -> Judged<String> + Send + Sync>);
+pub struct Judge(pub Box<JudgeFacts>);
 
 impl fmt::Debug for Judge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -92,7 +92,7 @@ impl<M: StateMachine> Judges<M> {
         let (start, all) = (AnyStateMachine::new(machine.clone()), commands.to_vec());
         let replayed = start.clone();
         let decide = move |execution: &Execution<'_>| otherwise(&replayed, execution);
-        let whole = move |execution: &Execution<'_>| lost_by_snapshot::<M>(execution, &all);
+        let whole = move |execution: &Execution<'_>| lost_by_snapshot(execution, &all);
         let mut properties = vec![
             property(COMMANDS_DECIDE, Box::new(decide)),
             property(SNAPSHOT_IS_ALL, Box::new(whole)),
@@ -159,10 +159,7 @@ fn apply(machine: &mut AnyStateMachine, command: &[u8]) -> Answer {
 }
 
 /// A machine restored from a snapshot must have the same snapshot, and take each command as the original.
-fn lost_by_snapshot<M: StateMachine>(
-    execution: &Execution<'_>,
-    commands: &[Vec<u8>],
-) -> Option<String> {
+fn lost_by_snapshot(execution: &Execution<'_>, commands: &[Vec<u8>]) -> Option<String> {
     let machine = execution.executor.machine();
     let restored = match machine.restored(&machine.snapshot()) {
         Ok(restored) => restored,
