@@ -1,6 +1,7 @@
 //! Mutants: the protocol with one fault each, which the checks must find.
 //!
-//! They are the faults of the teaching implementation that this project rebuilds. Each replaces a
+//! They are the faults of the teaching implementation that this project rebuilds, faults of disks, and of
+//! clients and how they are remembered. Each replaces a
 //! rule or two of [`PAXOS`], or the model of the disk. A mutant is a [`Rulebook`] of its own, so a
 //! mutated node has another type than one that the runtime can run.
 

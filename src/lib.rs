@@ -62,8 +62,10 @@ pub use paxos::{
     AcceptorId, Answer, AnyStateMachine, Ballot, ClientId, Decree, Done, Instance, LeaderId,
     Limits, Outcome, Quorums, Rejected, RequestId, RestoreError, StateMachine, Timing, Unknown,
 };
-pub use runtime::counters::Counts;
+pub use runtime::counters::{Counters, Counts};
 pub use runtime::host::HostError;
+pub use runtime::identity::ClusterId;
 pub use runtime::inquiry::{AcceptorStatus, LeaderStatus, RoleStatus, Status};
+pub use runtime::journal::disk::Recovered;
 pub use runtime::pump::End;
 pub use runtime::run::{Ended, Running};

@@ -1,4 +1,4 @@
-//! Systems for the engine. In all but the last, every leader asks every acceptor.
+//! Systems for the engine. In most, every leader asks every acceptor.
 
 use super::super::system::{Bounds, ClientBounds, Crashes, Effort, LeaderBounds, System};
 use super::base::{

@@ -1,7 +1,9 @@
-//! What several tests share: the cluster that journals and hosts are of, and a process of its own.
+//! Shared parts of tests: the cluster that journals and hosts are of, all kinds of messages, and a process in
+//! which one test is alone.
 
 use std::process::Command;
 
+use crate::paxos::Message;
 use crate::runtime::identity::{ClusterId, ClusterIdentity, MemberRoles};
 use crate::runtime::journal::identity::Identity;
 
@@ -26,6 +28,31 @@ pub(crate) fn identity_of(members: &[(&str, bool, bool)]) -> ClusterIdentity {
         reply_bytes: 32 << 20,
         quorums: (acceptors / 2 + 1, acceptors / 2 + 1),
         members: members.iter().map(member).collect(),
+    }
+}
+
+/// The number of kinds of messages.
+pub(crate) const KINDS: usize = 16;
+
+/// The number of a message's kind, below [`KINDS`].
+pub(crate) fn kind_of(message: &Message) -> usize {
+    match message {
+        Message::Request(_) => 0,
+        Message::Reply { .. } => 1,
+        Message::Redirect { .. } => 2,
+        Message::Refused { .. } => 3,
+        Message::Prepare { .. } => 4,
+        Message::Promise { .. } => 5,
+        Message::Accept { .. } => 6,
+        Message::Accepted(_) => 7,
+        Message::Nack { .. } => 8,
+        Message::Candidacy { .. } => 9,
+        Message::Heartbeat { .. } => 10,
+        Message::CatchUp { .. } => 11,
+        Message::Chosen { .. } => 12,
+        Message::Open { .. } => 13,
+        Message::Opened(_) => 14,
+        Message::NotOpened { .. } => 15,
     }
 }
 

@@ -39,7 +39,6 @@ impl ClusterConfig {
     ///
     /// A machine often resolves its own name to a loopback address, so members with names as hosts listen
     /// everywhere.
-    /// everywhere.
     pub fn sample_on(cluster: &str, machines: &[(Address, Address)]) -> io::Result<String> {
         let mut text = head("A cluster of machines. All of them have this very file.", cluster)?;
         let ips = || machines.iter().map(|(leader, _)| leader.ip());

@@ -7,7 +7,10 @@ use crate::paxos::{
     RequestId, Vote,
 };
 use crate::runtime::inquiry::StatusRequest;
+use crate::tests::common::{KINDS, kind_of};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 
 fn ballots() -> impl Strategy<Value = Ballot> + Clone {
     (any::<u32>(), any::<u16>())
@@ -89,13 +92,14 @@ fn messages() -> impl Strategy<Value = Message> {
             from,
             pages
         }),
-        (ballots(), instances(), some_votes, next).prop_map(|(ballot, from, votes, next)| {
-            Message::Promise { ballot, from, votes, next, end: None }
-        }),
+        (ballots(), instances(), some_votes, next.clone(), next).prop_map(
+            |(ballot, from, votes, next, end)| Message::Promise { ballot, from, votes, next, end }
+        ),
         votes().prop_map(|Vote { ballot, instance, decree }| {
             Message::Accept { ballot, instance, decree }
         }),
         (ballots(), ballots()).prop_map(|(ballot, promised)| Message::Nack { ballot, promised }),
+        ballots().prop_map(|ballot| Message::Candidacy { ballot }),
         (ballots(), instances()).prop_map(|(ballot, chosen)| Message::Heartbeat { ballot, chosen }),
         (instances(), instances()).prop_map(|(from, until)| Message::CatchUp { from, until }),
         (instances(), some_decrees, instances())
@@ -111,6 +115,14 @@ fn messages() -> impl Strategy<Value = Message> {
             }
         ),
     ]
+}
+
+/// A message that is added is generated too, or this fails.
+#[test]
+fn every_message_is_tried() {
+    let (mut runner, messages) = (TestRunner::deterministic(), messages());
+    let tried = (0..1000).map(|_| kind_of(&messages.new_tree(&mut runner).unwrap().current()));
+    assert_eq!(tried.collect::<std::collections::BTreeSet<_>>().len(), KINDS);
 }
 
 const HEADERS: Header = Header {

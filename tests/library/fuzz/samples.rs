@@ -18,6 +18,7 @@ use crate::runtime::journal::identity::JournalId;
 use crate::runtime::journal::peers::Remembered;
 use crate::runtime::notice::Notice;
 use crate::runtime::udp::Network;
+use crate::tests::common::{KINDS, kind_of};
 use fastrand::Rng;
 use serde::Serialize;
 use serde_bytes::ByteBuf;
@@ -150,7 +151,7 @@ fn answer(random: &mut Rng) -> Answer {
 fn message(random: &mut Rng) -> Message {
     let (one, two) = (ballot(random), ballot(random));
     let (from, until) = (instance(random), instance(random));
-    match random.u8(..15) {
+    match random.u8(..16) {
         0 => Message::Request(command(random)),
         1 => {
             let done = Done { instance: from, position: number(random), answer: answer(random) };
@@ -180,8 +181,17 @@ fn message(random: &mut Rng) -> Message {
             let primary = maybe(random, |r| LeaderId(r.u16(..)));
             Message::NotOpened { number: number(random).into(), primary }
         }
+        14 => Message::Candidacy { ballot: one },
         _ => Message::Chosen { first: from, decrees: decrees(random), until },
     }
+}
+
+/// A message that is added is tried too, or this fails.
+#[test]
+fn every_message_is_a_sample() {
+    let mut random = Rng::with_seed(1);
+    let tried = (0..1000).map(|_| kind_of(&message(&mut random)));
+    assert_eq!(tried.collect::<std::collections::BTreeSet<_>>().len(), KINDS);
 }
 
 fn inquiry(random: &mut Rng) -> StatusRequest {

@@ -27,18 +27,21 @@ fn readme() -> String {
 const NOT_RUN: [(&str, &str); 14] = [
     ("cargo build --release --locked", "cargo has built the program for this test"),
     ("cargo test --locked", "that is what runs this test"),
-    ("synod check", "a minute; tests/library/model checks all systems"),
+    ("synod check", "a minute; tests/library/model checks the systems that take seconds"),
     ("synod mutants", "seconds to minutes; tests/library/model hunts for all faults"),
-    ("synod mutants --refinement", "minutes; tests/refinement.rs"),
-    ("synod prove --sensitivity", "half a minute; tests/proof"),
+    ("synod mutants --refinement", "minutes; tests/library/refinement.rs"),
+    ("synod prove --sensitivity", "half a minute; tests/library/proof"),
     ("synod prove --solver z3 --solver cvc5", "needs solvers that a fresh machine has not"),
-    ("synod check --refinement", "minutes; tests/refinement.rs"),
+    ("synod check --refinement", "minutes; tests/library/refinement.rs"),
     ("synod explore dueling --mutant stale-accept", "serves a browser until it is stopped"),
-    ("synod chaos --rounds 200", "minutes; tests/chaos.rs runs a few rounds"),
-    ("synod check --all --table", "minutes, and writes into the repository; tests/certificate.rs"),
+    ("synod chaos --rounds 200", "minutes; tests/program/chaos.rs runs a few rounds"),
+    (
+        "synod check --all --table",
+        "minutes, and writes into the repository; tests/program/certificate.rs",
+    ),
     ("synod check --compare-stock passive", "a minute; tests/library/model"),
-    ("synod check swarm everything", "a minute; tests/swarm"),
-    ("synod bench engine --plot engine.svg", "minutes; tests/cli.rs runs it with a limit"),
+    ("synod check swarm everything", "a minute; tests/library/swarm"),
+    ("synod bench engine --plot engine.svg", "minutes; tests/program/cli.rs runs it with a limit"),
 ];
 
 /// Programs that are run beside `synod`: every system has them, and they do no harm in a fresh folder.
