@@ -287,11 +287,12 @@ impl Driver {
     ) -> Result<(), ClientError> {
         let now = self.now();
         let Some(driven) = self.sessions.get_mut(key.0) else { return Ok(()) };
-        let mut asking = Asking::default();
+        let (was_idle, mut asking) = (driven.session.is_idle(), Asking::default());
         if let Some((handle, deadline)) = input(&mut driven.session, &mut asking) {
             driven.timers.wait(handle, now, deadline);
         }
         let Asking { sends, settled, named, retry, .. } = asking;
+        let is_sent_again = !was_idle && !sends.is_empty();
         for (leader, message) in sends {
             if let Message::Request(command) = &message
                 && command.id.client.number != driven.session.number()
@@ -313,7 +314,10 @@ impl Driver {
             self.named.push_back((handle, id));
         }
         if let Some(is_set) = retry {
-            let wait = self.patience.until_retry(driven.is_cut_off);
+            let wait = match driven.is_cut_off {
+                true => self.patience.in_vain(),
+                false => self.patience.until_retry(is_sent_again),
+            };
             driven.timers.set_retry(is_set.then(|| now + wait));
         }
         let is_at_rest = driven.session.is_idle() && driven.session.client().is_some();
@@ -369,10 +373,13 @@ impl Driver {
         let (sessions, patience) = (&mut self.sessions, &self.patience);
         self.outbox.flush(&self.net, |key, is_sent| {
             let Some(driven) = sessions.get_mut(key.0) else { return };
-            driven.is_cut_off = !is_sent;
-            if !is_sent {
-                driven.timers.hurry(now + patience.until_retry(true));
-                cut_off.push(key);
+            match (std::mem::replace(&mut driven.is_cut_off, !is_sent), is_sent) {
+                (_, false) => {
+                    driven.timers.hurry(now + patience.in_vain());
+                    cut_off.push(key);
+                }
+                (true, true) => driven.timers.postpone(now + patience.until_retry(true)),
+                (false, true) => {}
             }
         });
         cut_off.into_iter().for_each(|key| self.arm(key));

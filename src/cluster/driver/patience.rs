@@ -28,11 +28,16 @@ impl Patience {
         self.answer = self.answer * 7 / 8 + answer / 8;
     }
 
-    /// The time until the next retry. A request is sent again at the second one after it was sent, so it is
-    /// half of the wait for a leader; one that cannot be reached is not waited for.
-    pub(super) fn until_retry(&self, is_cut_off: bool) -> Duration {
+    /// The time until the next retry after something was sent. It is sent again at the second one, and at
+    /// each from then on; so that is half of the wait for a leader at first, and the whole later.
+    pub(super) fn until_retry(&self, is_sent_again: bool) -> Duration {
         let wait = (self.answer * 2).clamp(self.least, self.least * MOST);
-        (if is_cut_off { self.least / 20 } else { wait / 2 }).max(SHORTEST)
+        (if is_sent_again { wait } else { wait / 2 }).max(SHORTEST)
+    }
+
+    /// The time until the next retry where a leader cannot be reached, so that it need not be waited for.
+    pub(super) fn in_vain(&self) -> Duration {
+        (self.least / 20).max(SHORTEST)
     }
 }
 
@@ -53,7 +58,7 @@ mod tests {
         patience.note(millis(3));
         assert!(patience.until_retry(false) > millis(80), "one answer changes little");
         assert_eq!(noted(&mut patience, 9_000), 400, "never more than the most");
-        assert_eq!(patience.until_retry(true), millis(2));
+        assert_eq!((patience.until_retry(true), patience.in_vain()), (millis(800), millis(2)));
         assert_eq!(Patience::new(Duration::ZERO).until_retry(false), SHORTEST);
     }
 }

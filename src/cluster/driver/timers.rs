@@ -45,6 +45,11 @@ impl Timers {
         self.retry = self.retry.map(|retry| retry.min(at));
     }
 
+    /// Puts the retry off, if there is one.
+    pub(super) fn postpone(&mut self, at: Instant) {
+        self.retry = self.retry.map(|retry| retry.max(at));
+    }
+
     /// Keeps the time at which the lease is let go: a while after the session was last in use.
     pub(super) fn rest(&mut self, is_at_rest: bool, now: Instant, time: Duration) {
         self.close = is_at_rest.then(|| self.close.unwrap_or(now + time));
@@ -100,7 +105,11 @@ mod tests {
         let (start, mut timers) = (Instant::now(), Timers::default());
         let at = |millis| start + Duration::from_millis(millis);
         assert_eq!((timers.next(), timers.take_due(at(9))), (None, None));
-        timers.set_retry(Some(at(5)));
+        timers.postpone(at(3));
+        timers.set_retry(Some(at(2)));
+        timers.postpone(at(9));
+        timers.hurry(at(5));
+        timers.hurry(at(6));
         timers.wait(Handle(1), at(0), at(7));
         timers.wait(Handle(2), at(0), at(4));
         timers.wait(Handle(2), at(3), at(6));

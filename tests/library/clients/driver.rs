@@ -82,16 +82,17 @@ fn each_session_is_told_of_its_own_request_and_those_of_many_share_a_frame() {
 #[test]
 fn a_silent_leader_is_passed_over_after_a_while_and_one_that_cannot_be_reached_at_once() {
     let leaders = HandMade::new();
-    leaders.0.lock().unwrap().primary = Some(LeaderId(1));
+    leaders.0.lock().unwrap().primary = Some(LeaderId(2));
     let (mut driver, keys) = driver(&leaders, 1);
     assert!(matches!(outcome(&mut driver, keys[0], LONG), Outcome::Done(_)));
-    let asked = [(Duration::ZERO, LeaderId(0)), (patience(), LeaderId(1))];
+    let asked = [0, 1, 2].map(|turn| (patience() * turn, LeaderId(turn as u16)));
     assert_eq!(leaders.sent(is_open), asked);
-    assert_eq!(driver.leader(keys[0]), Some(LeaderId(1)));
+    assert_eq!(driver.leader(keys[0]), Some(LeaderId(2)));
 
     let leaders = HandMade::new();
     leaders.0.lock().unwrap().primary = Some(LeaderId(1));
     leaders.0.lock().unwrap().cut_off.insert(LeaderId(0));
+    leaders.0.lock().unwrap().delay = patience() / 2;
     let (mut driver, keys) = self::driver(&leaders, 1);
     assert!(matches!(outcome(&mut driver, keys[0], LONG), Outcome::Done(_)));
     assert_eq!(leaders.sent(is_open), [(patience() / 10, LeaderId(1))]);
