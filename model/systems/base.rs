@@ -73,6 +73,10 @@ pub(super) const NONE_TRUE: LeftOut =
 pub(super) const NONE_OVER: LeftOut =
     LeftOut { property: "lower ballots are over", why: ONE_PROPOSES };
 
+/// Where there is one ballot, so that nothing can be said below one that was promised.
+pub(super) const NONE_BIND: LeftOut =
+    LeftOut { property: "promises bind", why: "there is one ballot, and none below it" };
+
 /// Where no request is refused for good, and none is given up.
 pub(super) const NONE_REJECTED: LeftOut = LeftOut {
     property: "rejected is never done",

@@ -5,8 +5,8 @@
 
 use super::super::system::{Bounds, ClientBounds, Effort, LeaderBounds, System};
 use super::base::{
-    ALONE, BASE, CLIENT, NONE_FINAL, NONE_OVER, NONE_REJECTED, NONE_TRUE, NONE_UNKNOWN, campaigner,
-    elector,
+    ALONE, BASE, CLIENT, NONE_BIND, NONE_FINAL, NONE_OVER, NONE_REJECTED, NONE_TRUE, NONE_UNKNOWN,
+    campaigner, elector,
 };
 use crate::paxos::{Audience, Timer};
 
@@ -67,7 +67,15 @@ pub(super) static SESSIONS: [System; 10] = [
             ..ONE
         },
         also: &[ASKED],
-        left_out: &[NONE_REJECTED, NONE_UNKNOWN, ALONE, NONE_FINAL, NONE_TRUE, NONE_OVER],
+        left_out: &[
+            NONE_REJECTED,
+            NONE_UNKNOWN,
+            ALONE,
+            NONE_FINAL,
+            NONE_TRUE,
+            NONE_OVER,
+            NONE_BIND,
+        ],
         states: 11_109,
         effort: Effort::Seconds,
         stock: None,
@@ -121,7 +129,7 @@ pub(super) static SESSIONS: [System; 10] = [
             ..ONE
         },
         also: &[ASKED, REJECTED, UNKNOWN],
-        left_out: &[ALONE, NONE_FINAL, NONE_TRUE, NONE_OVER],
+        left_out: &[ALONE, NONE_FINAL, NONE_TRUE, NONE_OVER, NONE_BIND],
         states: 360_555,
         effort: Effort::Seconds,
         stock: None,
@@ -159,7 +167,7 @@ pub(super) static SESSIONS: [System; 10] = [
             ..ONE
         },
         also: &[ASKED, UNKNOWN, LATE, "a session has expired"],
-        left_out: &[NONE_REJECTED, ALONE, NONE_FINAL, NONE_TRUE, NONE_OVER],
+        left_out: &[NONE_REJECTED, ALONE, NONE_FINAL, NONE_TRUE, NONE_OVER, NONE_BIND],
         states: 619_853,
         effort: Effort::Seconds,
         stock: None,
@@ -179,7 +187,7 @@ pub(super) static SESSIONS: [System; 10] = [
             ..ONE
         },
         also: &[ASKED, REJECTED, UNKNOWN, LATE],
-        left_out: &[ALONE, NONE_FINAL, NONE_TRUE, NONE_OVER],
+        left_out: &[ALONE, NONE_FINAL, NONE_TRUE, NONE_OVER, NONE_BIND],
         states: 31_564,
         effort: Effort::Seconds,
         stock: None,
@@ -204,7 +212,7 @@ pub(super) static SESSIONS: [System; 10] = [
             ..ONE
         },
         also: &[ASKED, UNKNOWN],
-        left_out: &[NONE_REJECTED, ALONE, NONE_FINAL, NONE_TRUE, NONE_OVER],
+        left_out: &[NONE_REJECTED, ALONE, NONE_FINAL, NONE_TRUE, NONE_OVER, NONE_BIND],
         states: 6_677,
         effort: Effort::Seconds,
         stock: None,

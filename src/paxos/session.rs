@@ -223,16 +223,16 @@ impl Session {
         let place = self.waiting.iter().position(|(waiting, _)| *waiting == handle);
         let mut sent = self.sent.iter();
         let sent = sent.find(|(_, sent)| sent.handle == handle).map(|(id, _)| *id);
-        if let Some(place) = place {
+        let client = if let Some(place) = place {
             self.waiting.remove(place);
             let outcome = (asking.rules.given_up)(Some(unsent));
             asking.settled.push(Settled { handle, id: None, outcome });
-        } else if let Some(id) = sent {
-            self.settle(id, (asking.rules.given_up)(None), asking);
+            self.client()
         } else {
-            return;
-        }
-        if let Some(client) = self.client() {
+            sent.into_iter().for_each(|id| self.settle(id, (asking.rules.given_up)(None), asking));
+            sent.map(|id| id.client)
+        };
+        if let Some(client) = client {
             self.leave(client);
         }
         self.go_on(idle, asking);
