@@ -270,7 +270,8 @@ mod tests {
         };
         assert_eq!(follows(&sound, &sound), Ok(()));
         assert!(follows(&before, &sound).unwrap_err().contains("was known"));
-        let steps: [(fn(&mut leader::State), &str); 3] = [
+        type Break = fn(&mut leader::State);
+        let steps: [(Break, &str); 3] = [
             (|it| it.round -= 1, "last round"),
             (|it| it.seen = Ballot::NONE, "heard of"),
             (|it| it.executor = Default::default(), "was applied"),

@@ -164,7 +164,7 @@ impl World {
 
     fn on_leader(&mut self, leader: LeaderId, message: Message) {
         let is_primary = leader == self.primary;
-        let primary = Some(self.primary).filter(|_| self.next.0 % 3 > 0);
+        let primary = Some(self.primary).filter(|_| !self.next.0.is_multiple_of(3));
         let answer = match message {
             Message::Open { number } if is_primary => {
                 Message::Opened(ClientId { lease_start: self.next, number })
