@@ -14,6 +14,18 @@ use crate::paxos::{
     Storage, Unknown, Verdict, Vote,
 };
 
+/// The relation of a fault's steps to the specification that is proved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strays {
+    /// It endangers agreement, so some step is not a step of the specification.
+    Yes,
+    /// It misuses a log that is agreed on, or stops its growth.
+    No,
+    /// It is a client's. The specification leaves open what clients ask for, so there is nothing to hold
+    /// it to; and a client that asks again and again has too many states.
+    OfClient,
+}
+
 /// A fault, with the system and the property that must catch it.
 #[derive(Debug)]
 pub struct Mutant {
@@ -29,9 +41,8 @@ pub struct Mutant {
     pub system: &'static str,
     /// The property that catches it.
     pub property: &'static str,
-    /// True if it endangers agreement: then some step of it is not a step of the specification.
-    /// Other faults misuse a log that is agreed on, or stop its growth.
-    pub strays: bool,
+    /// The relation of its steps to the specification.
+    pub strays: Strays,
 }
 
 impl Mutant {
@@ -63,7 +74,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "comeback",
         property: AGREEMENT,
-        strays: true,
+        strays: Strays::Yes,
     },
     Mutant {
         name: "stale-accept",
@@ -72,7 +83,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "dueling",
         property: AGREEMENT,
-        strays: true,
+        strays: Strays::Yes,
     },
     Mutant {
         name: "promise-reports-wrong-ballot",
@@ -81,7 +92,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "three-ballots",
         property: "only what is chosen is learned",
-        strays: true,
+        strays: Strays::Yes,
     },
     Mutant {
         name: "only-last-promise-counts",
@@ -90,7 +101,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "dueling",
         property: AGREEMENT,
-        strays: true,
+        strays: Strays::Yes,
     },
     Mutant {
         name: "part-of-a-promise-counts",
@@ -99,7 +110,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "pages",
         property: AGREEMENT,
-        strays: true,
+        strays: Strays::Yes,
     },
     Mutant {
         name: "duplicate-votes-count",
@@ -108,7 +119,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "dueling",
         property: "only what is chosen is learned",
-        strays: true,
+        strays: Strays::Yes,
     },
     Mutant {
         name: "amnesia",
@@ -117,7 +128,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "acceptor-crash",
         property: AGREEMENT,
-        strays: true,
+        strays: Strays::Yes,
     },
     Mutant {
         name: "ballot-reuse",
@@ -126,7 +137,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "leader-crash",
         property: AGREEMENT,
-        strays: true,
+        strays: Strays::Yes,
     },
     Mutant {
         name: "lost-command",
@@ -141,7 +152,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "dueling",
         property: "no request is forgotten",
-        strays: false,
+        strays: Strays::No,
     },
     Mutant {
         name: "double-decide",
@@ -150,7 +161,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "retry",
         property: "nothing is applied twice",
-        strays: false,
+        strays: Strays::No,
     },
     Mutant {
         name: "no-op-is-a-value",
@@ -162,7 +173,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "retry",
         property: "every chosen command is applied",
-        strays: false,
+        strays: Strays::No,
     },
     Mutant {
         name: "silent-reject",
@@ -171,7 +182,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "progress",
         property: "every command can still be chosen",
-        strays: false,
+        strays: Strays::No,
     },
     Mutant {
         name: "late-gap",
@@ -180,7 +191,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "gap",
         property: "no gap is left",
-        strays: false,
+        strays: Strays::No,
     },
     Mutant {
         name: "send-before-save",
@@ -189,7 +200,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::SendsFirst,
         system: "acceptor-crashes",
         property: AGREEMENT,
-        strays: true,
+        strays: Strays::Yes,
     },
     Mutant {
         name: "last-save-lost",
@@ -198,7 +209,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::LosesLastSave,
         system: "acceptor-crashes",
         property: AGREEMENT,
-        strays: true,
+        strays: Strays::Yes,
     },
     Mutant {
         name: "promise-forgotten",
@@ -207,7 +218,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "acceptor-crashes",
         property: AGREEMENT,
-        strays: true,
+        strays: Strays::Yes,
     },
     Mutant {
         name: "quorums-that-do-not-meet",
@@ -216,7 +227,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "passive",
         property: AGREEMENT,
-        strays: true,
+        strays: Strays::Yes,
     },
     Mutant {
         name: "one-vote-is-enough",
@@ -225,7 +236,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "passive",
         property: "only what is chosen is learned",
-        strays: true,
+        strays: Strays::Yes,
     },
     Mutant {
         name: "no-phase-one-after-crash",
@@ -237,7 +248,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "leader-crashes",
         property: AGREEMENT,
-        strays: true,
+        strays: Strays::Yes,
     },
     Mutant {
         name: "expired-sessions-open-again",
@@ -246,7 +257,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "expiry",
         property: "nothing is applied twice",
-        strays: false,
+        strays: Strays::No,
     },
     Mutant {
         name: "answer-lost-with-its-reply",
@@ -255,7 +266,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "short-memory",
         property: "nothing is applied twice",
-        strays: false,
+        strays: Strays::No,
     },
     Mutant {
         name: "forgotten-not-acknowledged",
@@ -264,7 +275,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "short-memory",
         property: "nothing is applied twice",
-        strays: false,
+        strays: Strays::No,
     },
     Mutant {
         name: "only-primaries-keep-replies",
@@ -273,7 +284,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "short-memory",
         property: "equal logs, equal histories",
-        strays: false,
+        strays: Strays::No,
     },
     Mutant {
         name: "catch-up-trusts-votes",
@@ -282,7 +293,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "catch-up",
         property: "only what is chosen is learned",
-        strays: true,
+        strays: Strays::Yes,
     },
     Mutant {
         name: "done-before-chosen",
@@ -291,7 +302,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "redirected",
         property: "done is chosen and applied",
-        strays: false,
+        strays: Strays::No,
     },
     Mutant {
         name: "expired-is-rejected",
@@ -300,7 +311,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "expired",
         property: "rejected is never done",
-        strays: false,
+        strays: Strays::OfClient,
     },
     Mutant {
         name: "forgotten-is-rejected",
@@ -309,7 +320,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "short-memory",
         property: "rejected is never done",
-        strays: false,
+        strays: Strays::OfClient,
     },
     Mutant {
         name: "overloaded-is-rejected",
@@ -318,7 +329,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "overloaded",
         property: "rejected is never done",
-        strays: false,
+        strays: Strays::OfClient,
     },
     Mutant {
         name: "expired-is-asked-again-under-a-new-name",
@@ -327,7 +338,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "expired",
         property: "nothing is applied twice",
-        strays: false,
+        strays: Strays::OfClient,
     },
     Mutant {
         name: "given-up-is-rejected",
@@ -339,7 +350,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "given-up",
         property: "rejected is never done",
-        strays: false,
+        strays: Strays::OfClient,
     },
     Mutant {
         name: "never-sent-is-unknown",
@@ -348,7 +359,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "late",
         property: "unknown only if sent and not answered",
-        strays: false,
+        strays: Strays::OfClient,
     },
     Mutant {
         name: "sequence-starts-anew",
@@ -357,7 +368,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "rests",
         property: "nothing is applied twice",
-        strays: false,
+        strays: Strays::OfClient,
     },
     Mutant {
         name: "unanswered-is-acknowledged",
@@ -366,7 +377,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "two-at-once",
         property: "only what has ended is acknowledged",
-        strays: false,
+        strays: Strays::OfClient,
     },
     Mutant {
         name: "resumed-acknowledges-all",
@@ -375,7 +386,7 @@ pub static MUTANTS: [Mutant; 34] = [
         machine: DiskModel::Sound,
         system: "next-life",
         property: "only what has ended is acknowledged",
-        strays: false,
+        strays: Strays::OfClient,
     },
 ];
 

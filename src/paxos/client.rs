@@ -40,7 +40,7 @@ pub struct Script {
 /// What a client knows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
-    session: Session,
+    pub(super) session: Session,
     /// How many commands of the script it has asked for.
     asked: u64,
     outcomes: BTreeSet<Settled>,

@@ -22,7 +22,7 @@ impl State {
         match self {
             State::Leader(leader) => leader.invariants(),
             State::Acceptor(acceptor) => acceptor.invariants(),
-            State::Client(_) => Ok(()),
+            State::Client(client) => client.session.invariants(),
         }
     }
 
@@ -31,7 +31,7 @@ impl State {
         match (before, self) {
             (State::Leader(before), State::Leader(after)) => after.follows(before),
             (State::Acceptor(before), State::Acceptor(after)) => after.follows(before),
-            (State::Client(_), State::Client(_)) => Ok(()),
+            (State::Client(before), State::Client(after)) => after.session.follows(&before.session),
             _ => Err("a role has become another"),
         }
     }

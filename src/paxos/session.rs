@@ -6,11 +6,12 @@
 //! A request waits until the session has a lease and its window has room. It is named when it is
 //! sent first, and keeps its name however often it is sent again; so it is applied once at most.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::ballot::LeaderId;
 use super::command::{ClientId, Command, Instance, RequestId};
+use super::invariants::{Invariants, holds};
 use super::limits::MAX_COMMAND;
 use super::message::{Message, Refusal};
 use super::outcome::{Outcome, Rejected, Verdict};
@@ -282,6 +283,30 @@ impl Session {
             *overdue = true;
         }
         asking.retry = Some(true);
+    }
+
+    /// Checks that requests can be told apart, and that somebody is asked for what waits.
+    pub(super) fn invariants(&self) -> Invariants {
+        let waits = !self.waiting.is_empty();
+        holds(
+            waits || !matches!(self.lease, Lease::Opening { .. }),
+            "a lease is asked for, and nothing waits for it",
+        )?;
+        holds(!waits || self.lease != Lease::Closed, "a request waits, and no lease is asked for")?;
+        let waiting = self.waiting.iter().map(|(handle, _)| *handle);
+        let all: Vec<Handle> = waiting.chain(self.sent.values().map(|sent| sent.handle)).collect();
+        holds(
+            all.iter().all(|handle| handle.0 < self.next),
+            "a request has a number that is still to be given",
+        )?;
+        let different: BTreeSet<&Handle> = all.iter().collect();
+        holds(different.len() == all.len(), "two requests have one handle")
+    }
+
+    /// Checks that no number is given twice, and that no lease comes back.
+    pub(super) fn follows(&self, before: &Session) -> Invariants {
+        holds(self.next >= before.next, "numbers of requests are given again")?;
+        holds(self.floor >= before.floor, "a lease that has ended is taken again")
     }
 
     fn number_next(&mut self) -> Handle {

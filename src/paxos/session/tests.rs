@@ -92,6 +92,14 @@ impl World {
     }
 
     fn happen(&mut self, event: Event) {
+        let before = self.session.clone();
+        self.let_happen(event);
+        assert_eq!(self.session.invariants(), Ok(()));
+        let same_life = self.session.number == before.number;
+        assert!(!same_life || self.session.follows(&before).is_ok(), "{:?}", self.session);
+    }
+
+    fn let_happen(&mut self, event: Event) {
         let mut asking = Asking::default();
         match event {
             Event::Propose => {
@@ -269,6 +277,37 @@ fn asked() -> (Session, RequestId) {
 
 fn outcome(asking: Asking) -> Option<Outcome> {
     asking.settled.into_iter().next().map(|settled| settled.outcome)
+}
+
+#[test]
+fn a_broken_session_is_noticed() {
+    let (sound, id) = asked();
+    assert_eq!((sound.invariants(), sound.follows(&sound)), (Ok(()), Ok(())));
+    let broken = |breaks: fn(&mut Session)| {
+        let mut session = sound.clone();
+        breaks(&mut session);
+        session.invariants().and_then(|()| session.follows(&sound)).unwrap_err()
+    };
+    let opening = |it: &mut Session| it.lease = Lease::Opening { answered: false, overdue: false };
+    assert!(broken(opening).contains("nothing waits"));
+    let closed = |it: &mut Session| {
+        it.lease = Lease::Closed;
+        let handle = it.number_next();
+        it.waiting.push_back((handle, None));
+    };
+    assert!(broken(closed).contains("no lease is asked for"));
+    assert!(broken(|it| it.waiting.push_back((Handle(7), None))).contains("still to be given"));
+    assert!(broken(|it| it.waiting.push_back((Handle(0), None))).contains("one handle"));
+    assert!(
+        broken(|it| {
+            it.sent.clear();
+            it.next = 0;
+        })
+        .contains("given again")
+    );
+    let mut later = sound.clone();
+    later.floor = id.client.lease_start.next();
+    assert!(sound.follows(&later).unwrap_err().contains("taken again"));
 }
 
 /// What no leader can have taken is rejected; of what is not remembered nothing is known; all else is
