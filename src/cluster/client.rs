@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::config::ClusterConfig;
-use super::driver::{ClientError, Driver, SessionKey};
+use super::driver::{ClientError, Driver, Ended, SessionKey};
 use super::net::Net;
 use crate::paxos::{Handle, LeaderId, Outcome, RequestId};
 
@@ -71,7 +71,7 @@ impl Client {
                     return Ok(id);
                 }
             }
-            while let Some((key, settled)) = self.driver.next_settled() {
+            while let Some(Ended { session: key, settled, .. }) = self.driver.next_ended() {
                 if let Outcome::Rejected(reason) = settled.outcome
                     && (key, settled.handle) == (session, handle)
                 {
@@ -85,7 +85,7 @@ impl Client {
     fn wait(&mut self, handle: Handle) -> Result<Outcome, ClientError> {
         self.last = None;
         loop {
-            while let Some((key, settled)) = self.driver.next_settled() {
+            while let Some(Ended { session: key, settled, .. }) = self.driver.next_ended() {
                 if (key, settled.handle) == (self.session, handle) {
                     self.last = settled.id;
                     return Ok(settled.outcome);

@@ -67,6 +67,17 @@ pub enum ClientError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SessionKey(usize);
 
+/// A request that has ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// The session that asked.
+    pub(crate) session: SessionKey,
+    /// Its end.
+    pub(crate) settled: Settled,
+    /// The time from the question to the end.
+    pub(crate) took: Duration,
+}
+
 /// Sessions at one socket.
 #[derive(Debug)]
 pub(crate) struct Driver {
@@ -83,7 +94,7 @@ pub(crate) struct Driver {
     /// At most one of each session. It may ring before anything is due, but not after.
     alarms: BTreeSet<(Instant, SessionKey)>,
     outbox: Outbox,
-    settled: VecDeque<(SessionKey, Settled)>,
+    ended: VecDeque<Ended>,
     named: VecDeque<(Handle, RequestId)>,
     /// The session that names requests, which others ask for.
     naming: Option<SessionKey>,
@@ -115,7 +126,7 @@ impl Driver {
             resumed: BTreeMap::new(),
             alarms: BTreeSet::new(),
             outbox: Outbox::default(),
-            settled: VecDeque::new(),
+            ended: VecDeque::new(),
             named: VecDeque::new(),
             naming: None,
             stranger: None,
@@ -222,8 +233,8 @@ impl Driver {
     }
 
     /// A request that has ended, in the order of the ends.
-    pub(crate) fn next_settled(&mut self) -> Option<(SessionKey, Settled)> {
-        self.settled.pop_front()
+    pub(crate) fn next_ended(&mut self) -> Option<Ended> {
+        self.ended.pop_front()
     }
 
     /// Sends what there is to send; waits for one datagram, no longer than until then, unless a request
@@ -231,7 +242,7 @@ impl Driver {
     pub(crate) fn turn(&mut self, until: Instant) -> Result<(), ClientError> {
         self.ring()?;
         self.flush();
-        if !self.settled.is_empty() || !self.named.is_empty() {
+        if !self.ended.is_empty() || !self.named.is_empty() {
             return Ok(());
         }
         let until = self.alarms.first().map_or(until, |(at, _)| until.min(*at));
@@ -302,12 +313,13 @@ impl Driver {
             self.outbox.push(&self.net, key, (leader, &message))?;
         }
         for settled in settled {
-            let since = driven.timers.end(settled.handle);
-            if let (Some(since), Outcome::Done(_)) = (since, &settled.outcome) {
-                self.patience.note(now.saturating_duration_since(since));
+            let since = driven.timers.end(settled.handle).unwrap_or(now);
+            let took = now.saturating_duration_since(since);
+            if let Outcome::Done(_) = &settled.outcome {
+                self.patience.note(took);
             }
             settled.id.and_then(|id| self.resumed.remove(&id));
-            self.settled.push_back((key, settled));
+            self.ended.push_back(Ended { session: key, settled, took });
         }
         for (handle, id) in named {
             driven.timers.end(handle);

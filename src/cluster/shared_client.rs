@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::client::LONGEST;
 use super::config::ClusterConfig;
-use super::driver::{ClientError, Driver, SessionKey};
+use super::driver::{ClientError, Driver, Ended, SessionKey};
 use super::net::Net;
 use super::pending::{Pending, Settler, request};
 use crate::paxos::{Handle, Outcome, Rejected, RequestId};
@@ -223,7 +223,7 @@ impl Worker {
 
     /// Tells whoever waits what has ended.
     fn settle(&mut self) {
-        while let Some((_, settled)) = self.driver.next_settled() {
+        while let Some(Ended { settled, .. }) = self.driver.next_ended() {
             for (settler, bytes) in self.waiting.remove(&settled.handle).unwrap_or_default() {
                 self.queue.release(bytes);
                 settler.settle(settled.id, settled.outcome.clone());

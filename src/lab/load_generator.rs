@@ -1,12 +1,12 @@
 //! Many clients at one socket, each with a session of its own and one request at a time: load for
 //! measurements. What they ask at the same time shares datagrams.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cluster::config::ClusterConfig;
-use crate::cluster::driver::{ClientError, Driver, SessionKey};
+use crate::cluster::driver::{ClientError, Driver, Ended, SessionKey};
 use crate::cluster::net::Net;
 use crate::paxos::{Outcome, Rejected, RequestId, Unknown};
 
@@ -83,28 +83,25 @@ impl LoadGenerator {
     ) -> Result<Tally, ClientError> {
         let mut commands = commands.into_iter().fuse();
         let mut idle: VecDeque<SessionKey> = self.clients.iter().copied().collect();
-        let (mut since, mut tally, mut goes_on) = (BTreeMap::new(), Tally::default(), true);
+        let (mut tally, mut goes_on) = (Tally::default(), true);
         loop {
             while goes_on
                 && let Some(client) = idle.front().copied()
                 && let Some(command) = commands.next()
             {
-                let now = self.driver.now();
-                self.driver.propose(client, command.into(), now + patience)?;
-                since.insert(client, now);
+                let deadline = self.driver.now() + patience;
+                self.driver.propose(client, command.into(), deadline)?;
                 idle.pop_front();
             }
-            if since.is_empty() {
+            if idle.len() == self.clients.len() {
                 return Ok(tally);
             }
             self.driver.turn(self.driver.now() + patience)?;
-            while let Some((client, ended)) = self.driver.next_settled() {
-                let Some(since) = since.remove(&client) else { continue };
-                idle.push_back(client);
+            while let Some(Ended { session, settled: ended, took }) = self.driver.next_ended() {
+                idle.push_back(session);
                 tally.count(&ended.outcome);
                 goes_on &= !is_given_up(&ended.outcome);
-                let latency = self.driver.now().saturating_duration_since(since);
-                settled(Settled { id: ended.id, latency, outcome: ended.outcome });
+                settled(Settled { id: ended.id, latency: took, outcome: ended.outcome });
             }
         }
     }

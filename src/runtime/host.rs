@@ -226,7 +226,7 @@ impl<A: HostedActor, T: Transport, J: Journal> Host<A, T, J> {
             }
             self.monitor.hear(from, &message, now);
             let mut out = Out::new();
-            self.actor.on_admitted(self.id, &mut self.state, src, message, &mut out);
+            self.actor.on_admitted(&mut self.state, src, message, &mut out);
             effects.add(out);
         }
         Ok(())

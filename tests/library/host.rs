@@ -288,14 +288,14 @@ impl Actor for SavesRequests {
 
     fn on_msg(
         &self,
-        id: Id,
+        _: Id,
         state: &mut Cow<'_, State>,
         src: Id,
         message: Message,
         out: &mut Out<Self>,
     ) {
         if self.admits(src, &message) {
-            self.on_admitted(id, state, src, message, out);
+            self.on_admitted(state, src, message, out);
         }
     }
 
@@ -325,7 +325,6 @@ impl HostedActor for SavesRequests {
 
     fn on_admitted(
         &self,
-        _: Id,
         state: &mut Cow<'_, State>,
         src: Id,
         message: Message,

@@ -191,14 +191,14 @@ impl Actor for Probe {
 
     fn on_msg(
         &self,
-        id: Id,
+        _: Id,
         state: &mut Cow<State>,
         src: Id,
         message: Message,
         out: &mut Out<Self>,
     ) {
         if self.node.admits(src, &message) {
-            self.on_admitted(id, state, src, message, out);
+            self.on_admitted(state, src, message, out);
         }
     }
 
@@ -216,14 +216,7 @@ impl HostedActor for Probe {
         self.node.admits(src, message)
     }
 
-    fn on_admitted(
-        &self,
-        _: Id,
-        state: &mut Cow<State>,
-        src: Id,
-        message: Message,
-        out: &mut Out<Self>,
-    ) {
+    fn on_admitted(&self, state: &mut Cow<State>, src: Id, message: Message, out: &mut Out<Self>) {
         if let Some(mut client) = self.view.client() {
             client.see_received(&message);
         }

@@ -16,14 +16,7 @@ pub trait HostedActor:
     fn admits(&self, src: Id, message: &Message) -> bool;
 
     /// Handles a message that it [admits](HostedActor::admits).
-    fn on_admitted(
-        &self,
-        id: Id,
-        state: &mut Cow<State>,
-        src: Id,
-        message: Message,
-        out: &mut Out<Self>,
-    );
+    fn on_admitted(&self, state: &mut Cow<State>, src: Id, message: Message, out: &mut Out<Self>);
 }
 
 impl HostedActor for Node {
@@ -31,14 +24,7 @@ impl HostedActor for Node {
         Node::admits(self, src, message)
     }
 
-    fn on_admitted(
-        &self,
-        _: Id,
-        state: &mut Cow<State>,
-        src: Id,
-        message: Message,
-        out: &mut Out<Self>,
-    ) {
+    fn on_admitted(&self, state: &mut Cow<State>, src: Id, message: Message, out: &mut Out<Self>) {
         Node::on_admitted(self, state, src, message, out);
     }
 }

@@ -42,7 +42,8 @@ fn ends(driver: &mut Driver, count: usize) -> Vec<(SessionKey, Settled)> {
     while ended.len() < count {
         let until = driver.now() + Duration::from_secs(3600);
         driver.turn(until).unwrap();
-        ended.extend(std::iter::from_fn(|| driver.next_settled()));
+        let next = || driver.next_ended().map(|it| (it.session, it.settled));
+        ended.extend(std::iter::from_fn(next));
     }
     ended
 }
@@ -221,7 +222,7 @@ fn a_stranger_is_heard_and_what_nobody_has_asked_for_is_not() {
     assert_eq!(driver.stranger(), None);
     rest(&mut driver, Duration::from_secs(1));
     assert!(driver.stranger().unwrap().contains("n9/leader"), "{:?}", driver.stranger());
-    assert!(leaders.0.lock().unwrap().sent.is_empty() && driver.next_settled().is_none());
+    assert!(leaders.0.lock().unwrap().sent.is_empty() && driver.next_ended().is_none());
     assert!(matches!(outcome(&mut driver, keys[0], LONG), Outcome::Done(_)));
 }
 
